@@ -1,0 +1,1 @@
+"""Steiner: reasoning models whose reasoning is a tree of typed, verified steps."""
