@@ -1,0 +1,41 @@
+# Everything a developer or a newcomer runs. Works from any directory: make -C path/to/steiner demo
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+VENV ?= $(ROOT)/.venv
+PYTHON ?=
+ARGS ?=
+BIN := $(VENV)/bin
+export VENV PYTHON
+
+.PHONY: help install demo test check format train-smoke bench constraints clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
+
+install: ## create .venv with the pinned packages (all targets below do it first; a second run is instant)
+	@$(ROOT)/scripts/install
+
+demo: install ## start the server on models/steiner-tiny and watch it solve a held-out problem
+	@cd $(ROOT) && $(BIN)/steiner demo $(ARGS)
+
+test: install ## run the tests; ARGS='-k parser' narrows them
+	@cd $(ROOT) && { $(BIN)/python -m pytest $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }
+
+check: install ## ruff, mypy and the import contracts
+	@cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+format: install ## rewrite the sources as ruff wants them
+	@cd $(ROOT) && $(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+train-smoke: install ## run every training stage on a nano model, in minutes, into runs/
+	@cd $(ROOT) && $(BIN)/steiner train training/recipes/smoke.yaml $(ARGS)
+
+bench: install ## tokens per second of the server beside vLLM's own, on the same weights
+	@cd $(ROOT) && $(BIN)/python benchmarks/serve.py $(ARGS)
+
+constraints: install ## write constraints.txt from the versions that .venv has now
+	@cd $(ROOT) && $(BIN)/python scripts/renew_constraints.py > constraints.new && mv constraints.new constraints.txt
+
+clean: ## remove .venv and the caches
+	@rm -rf $(VENV) $(ROOT)/.mypy_cache $(ROOT)/.ruff_cache $(ROOT)/.pytest_cache $(ROOT)/.hypothesis
