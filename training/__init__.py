@@ -1,0 +1,1 @@
+"""The pipeline that produces the served weights: problems -> DAGs -> traces -> CPT -> SFT -> RL -> checkpoint."""

@@ -1,0 +1,69 @@
+"""Exact search: the whole state space of a problem as a DAG."""
+
+from collections import deque
+from collections.abc import Hashable
+from typing import Any
+
+from steiner.training.dags.graph import Dag, Node
+from steiner.training.problems.base import Family, Move, Problem, State
+
+MAX_NODES = 100_000
+
+
+class StateSpaceTooLargeError(ValueError):
+    """The problem has more states than an exact search should hold."""
+
+
+def build_dag(family: Family[Problem, State, Move], problem: Problem) -> Dag:
+    """Enumerate every state that legal moves reach.
+
+    Raises:
+        StateSpaceTooLargeError: more than `MAX_NODES` states.
+    """
+    root = family.root(problem)
+    index: dict[Hashable, int] = {root: 0}
+    states: list[State] = [root]
+    depths = [0]
+    edges: list[tuple[tuple[Any, int], ...]] = []
+    queue = deque([0])
+    while queue:
+        here = queue.popleft()
+        leaving = []
+        for move in family.moves(problem, states[here]):
+            result = family.apply(problem, states[here], move)
+            if result not in index:
+                if len(states) == MAX_NODES:
+                    raise StateSpaceTooLargeError(f"More than {MAX_NODES} states; generate a smaller problem.")
+                index[result] = len(states)
+                states.append(result)
+                depths.append(depths[here] + 1)
+                queue.append(index[result])
+            leaving.append((move, index[result]))
+        edges.append(tuple(leaving))
+    goals = [i for i, state in enumerate(states) if family.is_goal(problem, state)]
+    incoming, distances = _incoming_and_distances(edges, goals)
+    return Dag(
+        tuple(
+            Node(state, edges[i], len(incoming[i]), depths[i], distances.get(i), i in set(goals))
+            for i, state in enumerate(states)
+        ),
+        index,
+    )
+
+
+def _incoming_and_distances(
+    edges: list[tuple[tuple[Any, int], ...]], goals: list[int]
+) -> tuple[list[list[int]], dict[int, int]]:
+    incoming: list[list[int]] = [[] for _ in edges]
+    for begin, leaving in enumerate(edges):
+        for _, end in leaving:
+            incoming[end].append(begin)
+    distances = dict.fromkeys(goals, 0)
+    queue = deque(goals)
+    while queue:
+        here = queue.popleft()
+        for before in incoming[here]:
+            if before not in distances:
+                distances[before] = distances[here] + 1
+                queue.append(before)
+    return incoming, distances

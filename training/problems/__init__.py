@@ -1,0 +1,11 @@
+"""The task families by name."""
+
+from typing import Any
+
+from steiner.training.problems.base import Difficulty, Family, MalformedProblemError
+from steiner.training.problems.countdown import Countdown
+from steiner.training.problems.routes import Routes
+
+FAMILIES: dict[str, Family[Any, Any, Any]] = {family.name: family for family in (Countdown(), Routes())}
+
+__all__ = ["FAMILIES", "Difficulty", "Family", "MalformedProblemError"]

@@ -1,0 +1,298 @@
+"""Countdown: combine all the numbers with + - * / into the target (multi-step mathematics).
+
+Every intermediate result is a whole number from 0 to 199, so that each is one token. A state is the multiset of the
+numbers left and the target. The verification of a step that leaves two numbers lists what those two can make, so
+a wrong pair is seen one move ahead.
+"""
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
+
+OPERATORS = ("+", "-", "*", "/")
+MAX_VALUE = 199
+NUMBER_RANGE = (1, 20)
+TARGET_RANGE = (10, 99)
+PROMPT = re.compile(r"make (\d{1,3}) from ((?:\d{1,3} ){1,5}\d{1,3})\s*")
+
+
+class CountdownProblem(NamedTuple):
+    numbers: tuple[int, ...]
+    target: int
+
+
+class Combine(NamedTuple):
+    """`left operator right`; for - and / the left number is the larger one."""
+
+    left: int
+    operator: str
+    right: int
+
+
+Numbers = tuple[int, ...]
+
+
+def result_of(move: Combine) -> int:
+    """The value of a legal move."""
+    match move.operator:
+        case "+":
+            return move.left + move.right
+        case "-":
+            return move.left - move.right
+        case "*":
+            return move.left * move.right
+        case _:
+            return move.left // move.right
+
+
+@lru_cache(maxsize=100_000)
+def combinations_of(left: int, right: int) -> tuple[Combine, ...]:
+    """Legal moves on one pair, left >= right, in the order of OPERATORS."""
+    moves = [Combine(left, "+", right)] if left + right <= MAX_VALUE else []
+    moves.append(Combine(left, "-", right))
+    if left * right <= MAX_VALUE:
+        moves.append(Combine(left, "*", right))
+    if right and left % right == 0:
+        moves.append(Combine(left, "/", right))
+    return tuple(moves)
+
+
+@lru_cache(maxsize=200_000)
+def moves_of(numbers: Numbers) -> tuple[Combine, ...]:
+    """Legal moves on a multiset, pair by pair."""
+    pairs = sorted({(max(a, b), min(a, b)) for a, b in combinations(numbers, 2)}, reverse=True)
+    return tuple(move for pair in pairs for move in combinations_of(*pair))
+
+
+@lru_cache(maxsize=500_000)
+def after(numbers: Numbers, move: Combine) -> Numbers:
+    """The multiset that a move leaves, largest first."""
+    rest = list(numbers)
+    rest.remove(move.left)
+    rest.remove(move.right)
+    return tuple(sorted([*rest, result_of(move)], reverse=True))
+
+
+@lru_cache(maxsize=500_000)
+def reachable(numbers: Numbers) -> frozenset[int]:
+    """Every target that all the numbers together can make."""
+    if len(numbers) == 1:
+        return frozenset(numbers)
+    return frozenset().union(*(reachable(after(numbers, move)) for move in moves_of(numbers)))
+
+
+class Countdown:
+    name = "countdown"
+    words = (
+        "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen",
+        "+", "-", "*", "/", "=", "(", ")", ":", ";",
+    )  # fmt: skip
+
+    def generate(self, rng: random.Random, size: int, solvable: bool = True) -> CountdownProblem:
+        while True:
+            numbers = tuple(rng.randint(*NUMBER_RANGE) for _ in range(size))
+            can_make = reachable(self._sorted(numbers))
+            targets = [t for t in range(TARGET_RANGE[0], TARGET_RANGE[1] + 1) if (t in can_make) == solvable]
+            if targets:
+                return CountdownProblem(numbers, rng.choice(targets))
+
+    def canonical(self, problem: CountdownProblem) -> str:
+        """The multiset of numbers alone: every target of a held-out multiset is unseen."""
+        return "countdown " + " ".join(map(str, sorted(problem.numbers)))
+
+    def to_json(self, problem: CountdownProblem) -> dict[str, Any]:
+        return {"numbers": list(problem.numbers), "target": problem.target}
+
+    def from_json(self, fields: Mapping[str, Any]) -> CountdownProblem:
+        return CountdownProblem(tuple(fields["numbers"]), fields["target"])
+
+    def prompt(self, problem: CountdownProblem) -> str:
+        return f"make {problem.target} from {' '.join(map(str, problem.numbers))}"
+
+    def parse(self, prompt: str) -> CountdownProblem:
+        match = PROMPT.fullmatch(prompt)
+        if match is None:
+            raise MalformedProblemError(
+                f"Not a Countdown problem: {prompt[:80]!r}. Write it as 'make 22 from 15 4 11', numbers up to {MAX_VALUE}."
+            )
+        numbers = tuple(map(int, match[2].split()))
+        if max(*numbers, int(match[1])) > MAX_VALUE:
+            raise MalformedProblemError(f"A number is above {MAX_VALUE}, the largest this model knows: {prompt[:80]!r}.")
+        return CountdownProblem(numbers, int(match[1]))
+
+    def check(self, problem: CountdownProblem, answer: str) -> bool:
+        parsed = _ExpressionReader(answer).read()
+        if parsed is None:
+            return False
+        value, used = parsed
+        return value == problem.target and sorted(used) == sorted(problem.numbers)
+
+    def root(self, problem: CountdownProblem) -> Numbers:
+        return self._sorted(problem.numbers)
+
+    def moves(self, problem: CountdownProblem, state: Numbers) -> Sequence[Combine]:
+        return moves_of(state)
+
+    def apply(self, problem: CountdownProblem, state: Numbers, move: Combine) -> Numbers:
+        return after(state, move)
+
+    def is_goal(self, problem: CountdownProblem, state: Numbers) -> bool:
+        return state == (problem.target,)
+
+    def is_refutable(self, problem: CountdownProblem, state: Numbers) -> bool:
+        return len(state) <= 2 and problem.target not in reachable(state)
+
+    def order(
+        self, problem: CountdownProblem, state: Numbers, moves: Sequence[Combine], rng: random.Random
+    ) -> list[Combine]:
+        """Pair by pair, pairs and operators shuffled; where two numbers are left, the winning move alone."""
+        if len(state) == 2:
+            return [move for move in moves if result_of(move) == problem.target][:1]
+        pairs = sorted({(move.left, move.right) for move in moves})
+        operators = list(OPERATORS)
+        rng.shuffle(pairs)
+        rng.shuffle(operators)
+        rank = {pair: index for index, pair in enumerate(pairs)}
+        return sorted(moves, key=lambda move: (rank[move.left, move.right], operators.index(move.operator)))
+
+    def understanding(self, problem: CountdownProblem, state: Numbers, tried: Sequence[Combine]) -> str:
+        """Target, numbers and the moves tried, grouped by pair; `end` marks a pair with none left."""
+        groups: dict[tuple[int, int], list[str]] = {}
+        for move in tried:
+            groups.setdefault((move.left, move.right), []).append(move.operator)
+        listed = [
+            f"; {left} {right} {' '.join(operators)}"
+            + (" end" if len(operators) == len(combinations_of(left, right)) else "")
+            for (left, right), operators in groups.items()
+        ]
+        return " ".join([f"make {problem.target} with", *map(str, state), "tried", *listed])
+
+    def render_step(self, step: StepContext[CountdownProblem, Numbers, Combine]) -> SectionTexts:
+        return SectionTexts(
+            understanding=self.understanding(step.problem, step.state, step.tried),
+            next_step=self._equation(step.move),
+            verification=self._verification(step.problem.target, step.result, step.seen),
+            summary=self._summary(step),
+        )
+
+    def answer(self, problem: CountdownProblem, path: Sequence[tuple[Numbers, Combine]]) -> str:
+        expressions: list[tuple[int, str]] = [(number, str(number)) for number in problem.numbers]
+
+        def take(value: int) -> str:
+            index = next(i for i, (known, _) in enumerate(expressions) if known == value)
+            return expressions.pop(index)[1]
+
+        for _, move in path:
+            text = f"{take(move.left)} {move.operator} {take(move.right)}"
+            # Newest first, so that a number just made is preferred to an equal given one.
+            expressions.insert(0, (result_of(move), f"( {text} )"))
+        return expressions[0][1].removeprefix("( ").removesuffix(" )")
+
+    def direct_answer(self, problem: CountdownProblem, rng: random.Random) -> str:
+        state = self.root(problem)
+        path = []
+        while len(state) > 1:
+            alive = [move for move in moves_of(state) if problem.target in reachable(after(state, move))]
+            move = rng.choice(alive)
+            path.append((state, move))
+            state = after(state, move)
+        return self.answer(problem, path)
+
+    def drills(self, problem: CountdownProblem, rng: random.Random) -> Iterator[tuple[str, SectionTexts]]:
+        """Two numbers, a target and what the two can make; six in ten hit the target."""
+        while True:
+            high, low = sorted((rng.randint(0, 99), rng.randint(1, 20)), reverse=True)
+            if rng.random() < 0.3:
+                high, low = sorted((rng.randint(1, 40), rng.randint(1, 40)), reverse=True)
+            pair_moves = combinations_of(high, low)
+            hit = rng.random() < 0.6
+            target = result_of(rng.choice(pair_moves)) if hit else rng.randint(*TARGET_RANGE)
+            first = rng.choice(pair_moves)
+            verified = target in {result_of(move) for move in pair_moves}
+            yield (
+                "verified" if verified else "refuted",
+                SectionTexts("", self._equation(first), self._verification(target, (high, low), seen=False), ""),
+            )
+
+    @staticmethod
+    def _sorted(numbers: Sequence[int]) -> Numbers:
+        return tuple(sorted(numbers, reverse=True))
+
+    @staticmethod
+    def _equation(move: Combine) -> str:
+        # Pair before operator: the pair is chosen first, then what is still untried with it.
+        return f"{move.left} {move.right} {move.operator} = {result_of(move)}"
+
+    @staticmethod
+    def _verification(target: int, result: Numbers, seen: bool) -> str:
+        """What the two numbers left can make, up to the first hit; with more numbers, that they stay open."""
+        if len(result) == 1:
+            return f"{result[0]} is {target} goal" if result[0] == target else f"{result[0]} is not {target}"
+        if len(result) > 2:
+            return f"{' '.join(map(str, result))} {'seen' if seen else 'open'}"
+        words = [str(result[0]), str(result[1]), "for", str(target), ":"]
+        for move in combinations_of(*result):
+            words += [move.operator, str(result_of(move))]
+            if result_of(move) == target:
+                words.append("goal")
+                break
+        return " ".join(words)
+
+    @staticmethod
+    def _summary(step: StepContext[CountdownProblem, Numbers, Combine]) -> str:
+        if step.verified:
+            return "goal" if len(step.result) == 1 else f"left {' '.join(map(str, step.result))}"
+        return f"open {' '.join(map(str, step.return_to[0]))}"
+
+
+class _ExpressionReader:
+    """A recursive-descent reader of `+ - * / ( )` over whole numbers, exact in fractions; nothing is evaluated as code."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = re.findall(r"\d+|\S", text) if len(text) <= 400 else []
+        self._position = 0
+        self._used: list[int] = []
+
+    def read(self) -> tuple[Fraction, list[int]] | None:
+        """Value and the numbers used, or None where the text is no expression."""
+        try:
+            value = self._sum()
+        except (ValueError, ZeroDivisionError, RecursionError):
+            return None
+        return (value, self._used) if self._position == len(self._tokens) else None
+
+    def _peek(self) -> str:
+        return self._tokens[self._position] if self._position < len(self._tokens) else ""
+
+    def _take(self) -> str:
+        token = self._peek()
+        self._position += 1
+        return token
+
+    def _sum(self) -> Fraction:
+        value = self._product()
+        while self._peek() in ("+", "-"):
+            value = value + self._product() if self._take() == "+" else value - self._product()
+        return value
+
+    def _product(self) -> Fraction:
+        value = self._atom()
+        while self._peek() in ("*", "/"):
+            value = value * self._atom() if self._take() == "*" else value / self._atom()
+        return value
+
+    def _atom(self) -> Fraction:
+        token = self._take()
+        if token == "(":
+            value = self._sum()
+            if self._take() != ")":
+                raise ValueError("unclosed parenthesis")
+            return value
+        self._used.append(int(token))
+        return Fraction(self._used[-1])

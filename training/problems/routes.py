@@ -1,0 +1,179 @@
+"""Routes: find the way through one-way roads with planted dead ends (sequential decision).
+
+A path-star graph (arXiv 2403.06963) made harder: `size` arms leave the start, one reaches the goal, the others end,
+some fork, some join another arm. Nothing near the start tells which arm is right, so a model that only goes forward
+stays near one in `size`. A state is the place stood at.
+"""
+
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
+
+PLACES = (
+    "Accra", "Algiers", "Amman", "Athens", "Baku", "Bern", "Bogota", "Cairo", "Dakar", "Delhi", "Dhaka", "Doha",
+    "Dublin", "Hanoi", "Havana", "Harare", "Kabul", "Kigali", "Kyiv", "Lagos", "Lima", "Lisbon", "London", "Luanda",
+    "Lusaka", "Madrid", "Malabo", "Manila", "Maputo", "Minsk", "Moscow", "Nairobi", "Oslo", "Paris", "Prague", "Quito",
+    "Riga", "Rome", "Sofia", "Seoul", "Taipei", "Tallinn", "Tehran", "Tirana", "Tokyo", "Tunis", "Vienna", "Warsaw",
+)  # fmt: skip
+ARM_LENGTHS = (2, 4)
+FORK_SHARE = 0.25
+JOIN_SHARE = 0.15
+PROMPT = re.compile(r"roads ((?:\w+ > \w+, )*\w+ > \w+) from (\w+) to (\w+)\s*")
+
+
+class RoutesProblem(NamedTuple):
+    """`roads` in the order in which they are told."""
+
+    roads: tuple[tuple[str, str], ...]
+    start: str
+    goal: str
+
+    def successors(self, place: str) -> list[str]:
+        return [end for begin, end in self.roads if begin == place]
+
+
+class Routes:
+    name = "routes"
+    words = (
+        *PLACES, "roads", ">", ",", "from", "to", "at", "none", "seen", "found", "path", "open", ":",
+    )  # fmt: skip
+
+    def generate(self, rng: random.Random, size: int, solvable: bool = True) -> RoutesProblem:
+        """`size` arms of 2 to 4 roads each; the goal ends one of them, or lies beyond a missing road."""
+        while True:
+            free = rng.sample(PLACES, len(PLACES))
+            start = free.pop()
+            arms = [[free.pop() for _ in range(rng.randint(*ARM_LENGTHS))] for _ in range(size)]
+            goal = arms[0][-1]
+            roads = {road for arm in arms for road in zip([start, *arm], arm, strict=False)}
+            for arm in arms:
+                if rng.random() < FORK_SHARE:
+                    roads.add((rng.choice(arm[:-1]), free.pop()))
+            for index, arm in enumerate(arms[1:-1], start=1):
+                if rng.random() < JOIN_SHARE:
+                    # Only towards a later, dead arm: the graph stays acyclic and the goal keeps one arm.
+                    roads.add((rng.choice(arm), rng.choice(arms[index + 1])))
+            if not solvable:
+                roads.discard((arms[0][-2], goal))
+            told = sorted(roads)
+            rng.shuffle(told)
+            return RoutesProblem(tuple(told), start, goal)
+
+    def canonical(self, problem: RoutesProblem) -> str:
+        """The set of named roads with both ends; the order in which they are told does not count."""
+        told = ", ".join(f"{begin} > {end}" for begin, end in sorted(problem.roads))
+        return f"routes {told} from {problem.start} to {problem.goal}"
+
+    def to_json(self, problem: RoutesProblem) -> dict[str, Any]:
+        return {"roads": [list(road) for road in problem.roads], "start": problem.start, "goal": problem.goal}
+
+    def from_json(self, fields: Mapping[str, Any]) -> RoutesProblem:
+        roads = tuple((begin, end) for begin, end in fields["roads"])
+        return RoutesProblem(roads, fields["start"], fields["goal"])
+
+    def prompt(self, problem: RoutesProblem) -> str:
+        told = ", ".join(f"{begin} > {end}" for begin, end in problem.roads)
+        return f"roads {told} from {problem.start} to {problem.goal}"
+
+    def parse(self, prompt: str) -> RoutesProblem:
+        match = PROMPT.fullmatch(prompt)
+        if match is None:
+            raise MalformedProblemError(
+                f"Not a routes problem: {prompt[:80]!r}. Write it as 'roads Rome > Oslo, Oslo > Bern from Rome to Bern'."
+            )
+        roads = tuple(tuple(road.split(" > ")) for road in match[1].split(", "))
+        strangers = {place for road in roads for place in road} | {match[2], match[3]}
+        if unknown := sorted(strangers - set(PLACES)):
+            raise MalformedProblemError(f"Unknown places {unknown}; this model knows {', '.join(PLACES)}.")
+        return RoutesProblem(tuple((begin, end) for begin, end in roads), match[2], match[3])
+
+    def check(self, problem: RoutesProblem, answer: str) -> bool:
+        places = answer.split()
+        return (
+            len(places) >= 2
+            and places[0] == problem.start
+            and places[-1] == problem.goal
+            and set(zip(places, places[1:], strict=False)) <= set(problem.roads)
+        )
+
+    def root(self, problem: RoutesProblem) -> str:
+        return problem.start
+
+    def moves(self, problem: RoutesProblem, state: str) -> Sequence[str]:
+        return [] if state == problem.goal else sorted(problem.successors(state))
+
+    def apply(self, problem: RoutesProblem, state: str, move: str) -> str:
+        return move
+
+    def is_goal(self, problem: RoutesProblem, state: str) -> bool:
+        return state == problem.goal
+
+    def is_refutable(self, problem: RoutesProblem, state: str) -> bool:
+        return state != problem.goal and not problem.successors(state)
+
+    def order(self, problem: RoutesProblem, state: str, moves: Sequence[str], rng: random.Random) -> list[str]:
+        return rng.sample(list(moves), len(moves))
+
+    def understanding(self, problem: RoutesProblem, state: str, tried: Sequence[str]) -> str:
+        """The place stood at and the roads from it that are still open."""
+        return " ".join(["at", state, *self._still_open(problem, state, tried)])
+
+    def render_step(self, step: StepContext[RoutesProblem, str, str]) -> SectionTexts:
+        if step.verified:
+            travelled = [place for place, _ in step.path] + [step.state, step.result]
+            summary = f"path {' '.join(travelled)}"
+        else:
+            place, tried = step.return_to
+            summary = " ".join(["open", place, ":", *self._still_open(step.problem, place, tried)])
+        return SectionTexts(
+            understanding=self.understanding(step.problem, step.state, step.tried),
+            next_step=step.move,
+            verification=self._look(step.problem, step.result, step.seen),
+            summary=summary,
+        )
+
+    def answer(self, problem: RoutesProblem, path: Sequence[tuple[str, str]]) -> str:
+        return " ".join([problem.start, *(move for _, move in path)])
+
+    def direct_answer(self, problem: RoutesProblem, rng: random.Random) -> str:
+        def search(place: str) -> list[str] | None:
+            if place == problem.goal:
+                return [place]
+            for successor in problem.successors(place):
+                if rest := search(successor):
+                    return [place, *rest]
+            return None
+
+        found = search(problem.start)
+        if found is None:
+            raise MalformedProblemError(f"No way leads from {problem.start} to {problem.goal}.")
+        return " ".join(found)
+
+    def drills(self, problem: RoutesProblem, rng: random.Random) -> Iterator[tuple[str, SectionTexts]]:
+        """Stand somewhere, look at what lies open, go there, look again."""
+        begins = sorted({begin for begin, _ in problem.roads})
+        while True:
+            place = rng.choice(begins)
+            move = rng.choice(problem.successors(place))
+            yield (
+                "refuted" if self.is_refutable(problem, move) else "verified",
+                SectionTexts(self.understanding(problem, place, ()), move, self._look(problem, move, seen=False), ""),
+            )
+
+    @staticmethod
+    def _still_open(problem: RoutesProblem, place: str, tried: Sequence[str]) -> list[str]:
+        return [successor for successor in problem.successors(place) if successor not in tried]
+
+    @staticmethod
+    def _look(problem: RoutesProblem, place: str, seen: bool) -> str:
+        """The goal restated, then the place, then at once what lies behind it."""
+        if seen:
+            ahead = ["seen"]
+        elif place == problem.goal:
+            ahead = ["found"]
+        else:
+            ahead = problem.successors(place) or ["none"]
+        return f"to {problem.goal} at {place} {' '.join(ahead)}"

@@ -1,0 +1,120 @@
+"""Sample a trace from a DAG: a depth-first search that verifies every step and backtracks out of dead ends."""
+
+import random
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal
+
+from steiner.training.dags.graph import Dag
+from steiner.training.problems.base import (
+    EXHAUSTED,
+    NOT_FOUND,
+    Family,
+    Move,
+    Problem,
+    SectionTexts,
+    State,
+    StepContext,
+)
+
+Verdict = Literal["verified", "refuted"]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One step as it is taught.
+
+    Attributes:
+        decision: "proceed", "end", or the depth on the live path to go back to (0 is the problem itself).
+        node: index of the DAG node the step leads to; the node it stays at for the closing step.
+    """
+
+    sections: SectionTexts
+    verdict: Verdict
+    decision: Literal["proceed", "end"] | int
+    node: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtTrace:
+    """A whole search and its answer."""
+
+    steps: tuple[TraceStep, ...]
+    answer: str
+
+    @property
+    def num_backtracks(self) -> int:
+        return sum(isinstance(step.decision, int) for step in self.steps)
+
+
+class _Search(Generic[Problem, State, Move]):
+    """Depth-first search over the DAG with the family's order, remembering what was refuted."""
+
+    def __init__(self, family: Family[Problem, State, Move], problem: Problem, dag: Dag, rng: random.Random) -> None:
+        self._family = family
+        self._problem = problem
+        self._dag = dag
+        self._rng = rng
+        self._path: list[tuple[State, Move]] = []
+        self._state = family.root(problem)
+        self._untried: dict[State, list[Move]] = {}
+        self._tried: dict[State, list[Move]] = {}
+        self._refuted: set[State] = set()
+
+    def run(self) -> TaughtTrace:
+        steps: list[TraceStep] = []
+        while True:
+            moves = self._moves_left(self._state)
+            if not moves:
+                return TaughtTrace((*steps, self._give_up()), NOT_FOUND)
+            steps.append(self._step(moves.pop(0)))
+            if steps[-1].decision == "end":
+                return TaughtTrace(tuple(steps), self._family.answer(self._problem, self._path))
+
+    def _moves_left(self, state: State) -> list[Move]:
+        if state not in self._untried:
+            legal = self._family.moves(self._problem, state)
+            self._untried[state] = self._family.order(self._problem, state, legal, self._rng)
+            self._tried[state] = []
+        return self._untried[state]
+
+    def _step(self, move: Move) -> TraceStep:
+        state, path = self._state, tuple(self._path)
+        tried = tuple(self._tried[state])
+        result = self._family.apply(self._problem, state, move)
+        seen = result in self._refuted
+        verified = not seen and not self._family.is_refutable(self._problem, result)
+        decision: Literal["proceed", "end"] | int
+        if verified:
+            self._path.append((state, move))
+            self._state = result
+            decision = "end" if self._family.is_goal(self._problem, result) else "proceed"
+        else:
+            self._tried[state].append(move)
+            self._refuted.add(result)
+            decision = self._retreat()
+        return_to = (self._state, () if verified else tuple(self._tried[self._state]))
+        context = StepContext(self._problem, path, state, tried, move, result, seen, verified, return_to)
+        return TraceStep(
+            self._family.render_step(context),
+            "verified" if verified else "refuted",
+            decision,
+            self._dag.index[result],
+        )
+
+    def _retreat(self) -> int:
+        """Leave every state whose moves are all tried; returns the depth to go back to."""
+        while self._path and not self._moves_left(self._state):
+            self._refuted.add(self._state)
+            self._state, move = self._path.pop()
+            self._tried[self._state].append(move)
+        return len(self._path)
+
+    def _give_up(self) -> TraceStep:
+        understanding = self._family.understanding(self._problem, self._state, tuple(self._tried[self._state]))
+        sections = replace(EXHAUSTED, understanding=understanding)
+        return TraceStep(sections, "verified", "end", self._dag.index[self._state])
+
+
+def sample_trace(family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: random.Random) -> TaughtTrace:
+    """One depth-first search in a random systematic order; it ends at a goal or with everything tried."""
+    return _Search(family, problem, dag, rng).run()
