@@ -205,7 +205,7 @@ class Countdown:
         return self.answer(problem, path)
 
     def drills(self, problem: CountdownProblem, rng: random.Random) -> Iterator[tuple[str, SectionTexts]]:
-        """Two numbers, a target and what the two can make; six in ten hit the target."""
+        """By turns what two numbers can make for a target, which six in ten do, and one equation."""
         while True:
             high, low = sorted((rng.randint(0, 99), rng.randint(1, 20)), reverse=True)
             if rng.random() < 0.3:
@@ -213,12 +213,10 @@ class Countdown:
             pair_moves = combinations_of(high, low)
             hit = rng.random() < 0.6
             target = result_of(rng.choice(pair_moves)) if hit else rng.randint(*TARGET_RANGE)
-            first = rng.choice(pair_moves)
             verified = target in {result_of(move) for move in pair_moves}
-            yield (
-                "verified" if verified else "refuted",
-                SectionTexts("", self._equation(first), self._verification(target, (high, low), seen=False), ""),
-            )
+            verification = self._verification(target, (high, low), seen=False)
+            yield ("verified" if verified else "refuted", SectionTexts("", "", verification, ""))
+            yield ("verified", SectionTexts("", self._equation(rng.choice(pair_moves)), "", ""))
 
     @staticmethod
     def _sorted(numbers: Sequence[int]) -> Numbers:

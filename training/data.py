@@ -1,0 +1,148 @@
+"""The data stages: problems -> DAGs -> traces, each a JSON Lines file that a person can open.
+
+Every record draws from its own random stream, seeded by the recipe's seed, the family and the record's index, so that
+a file is byte-identical for a seed however often the work was interrupted.
+"""
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.progress import track
+
+from steiner.training.config import FamilyData, Recipe
+from steiner.training.dags.graph import Dag
+from steiner.training.dags.search import build_dag
+from steiner.training.problems import FAMILIES
+from steiner.training.problems.split import is_held_out
+from steiner.training.traces.render import sections_text, trace_to_json
+from steiner.training.traces.walk import sample_trace
+
+PROBLEMS, DAGS, TRACES, DRILLS = "problems.jsonl", "dags.jsonl", "traces.jsonl", "drills.jsonl"
+DRILLS_PER_DOCUMENT = 6
+
+
+def write_data(recipe: Recipe) -> dict[str, int]:
+    """Write the four data files of a recipe, those that are not there yet.
+
+    Returns:
+        Records by file name.
+    """
+    folder = recipe.output / "data"
+    folder.mkdir(parents=True, exist_ok=True)
+    stages: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+        PROBLEMS: lambda: _problems(recipe),
+        DAGS: lambda: _dags(read_records(folder / PROBLEMS)),
+        TRACES: lambda: _traces(recipe, read_records(folder / PROBLEMS)),
+        DRILLS: lambda: _drills(recipe, read_records(folder / PROBLEMS)),
+    }
+    return {name: _write_once(folder / name, records) for name, records in stages.items()}
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def _write_once(path: Path, records: Callable[[], Iterable[dict[str, Any]]]) -> int:
+    if not path.exists():
+        partial = path.with_suffix(".partial")
+        with partial.open("w", encoding="utf-8") as out:
+            for record in track(records(), description=f"{path.name:16}", total=None):
+                out.write(json.dumps(record, separators=(",", ":")) + "\n")
+        # The final name appears at once and whole, so that a killed stage starts over rather than going on from half.
+        os.replace(partial, path)
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
+
+
+def _stream(recipe: Recipe, *name: object) -> random.Random:
+    return random.Random("/".join(map(str, (recipe.seed, *name))))
+
+
+def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
+    for name, data in recipe.data.items():
+        family = FAMILIES[name]
+        told: set[str] = set()
+        index = 0
+        while len(told) < data.problems:
+            rng = _stream(recipe, "problem", name, index)
+            index += 1
+            solvable = rng.random() >= data.unsolvable
+            problem = family.generate(rng, _draw_size(data, rng), solvable)
+            fields = family.to_json(problem)
+            identity = f"{family.canonical(problem)} {fields.get('target', '')}"
+            if identity in told:
+                continue
+            told.add(identity)
+            yield {
+                "id": f"{name}-{len(told) - 1}",
+                "family": name,
+                "split": "held_out" if is_held_out(family.canonical(problem)) else "train",
+                "solvable": solvable,
+                "prompt": family.prompt(problem),
+                "problem": fields,
+            }
+
+
+def _draw_size(data: FamilyData, rng: random.Random) -> int:
+    weights = [share.weight for share in data.sizes]
+    return rng.choices([share.size for share in data.sizes], weights)[0]
+
+
+def _dags(problems: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for record in problems:
+        if record["split"] == "train":
+            family = FAMILIES[record["family"]]
+            yield {"id": record["id"], "nodes": _nodes(build_dag(family, family.from_json(record["problem"])))}
+
+
+def _nodes(dag: Dag) -> list[dict[str, Any]]:
+    return [
+        {
+            "state": node.state,
+            "to": [end for _, end in node.successors],
+            "in": node.num_incoming,
+            "depth": node.depth,
+            "distance": node.distance,
+        }
+        for node in dag.nodes
+    ]
+
+
+def _traces(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for record in problems:
+        if record["split"] != "train":
+            continue
+        family = FAMILIES[record["family"]]
+        problem = family.from_json(record["problem"])
+        dag = build_dag(family, problem)
+        for number in range(recipe.data[record["family"]].traces_per_problem):
+            rng = _stream(recipe, "trace", record["id"], number)
+            trace = sample_trace(family, problem, dag, rng)
+            # What a search that was cut short should answer: any right answer, not always the one it would have found.
+            guess = family.direct_answer(problem, rng) if record["solvable"] else trace.answer
+            yield {
+                "id": f"{record['id']}-{number}",
+                "family": record["family"],
+                "prompt": record["prompt"],
+                "guess": guess,
+                **trace_to_json(trace),
+            }
+
+
+def _drills(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    wanted = {name: data.drills for name, data in recipe.data.items()}
+    training = [record for record in problems if record["split"] == "train"]
+    for name, count in wanted.items():
+        family = FAMILIES[name]
+        of_family = [record for record in training if record["family"] == name]
+        for number in range(count):
+            record = of_family[number % len(of_family)]
+            exercises = family.drills(family.from_json(record["problem"]), _stream(recipe, "drill", name, number))
+            text = "".join(sections_text(s, v) for (v, s), _ in zip(exercises, range(DRILLS_PER_DOCUMENT), strict=False))
+            yield {"id": f"{name}-drill-{number}", "family": name, "prompt": record["prompt"], "text": text}

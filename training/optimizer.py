@@ -1,0 +1,57 @@
+"""Muon for the matrices of the blocks, AdamW for everything else, as one optimizer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+BETAS = (0.9, 0.98)
+
+
+class MuonWithAdamW(torch.optim.Optimizer):
+    """Two optimizers that share one learning-rate schedule.
+
+    Muon (https://kellerjordan.github.io/posts/muon/) with the update scaled to the root mean square of AdamW's
+    (arXiv 2502.16982), so that one learning rate fits both. Weight decay acts on the matrices alone.
+    """
+
+    def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float) -> None:
+        matrices, others = split_parameters(model)
+        self._muon = torch.optim.Muon(
+            matrices, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+        )
+        self._adamw = torch.optim.AdamW(others, lr=learning_rate, weight_decay=0.0, betas=BETAS, fused=True)
+        groups = [{"params": matrices}, {"params": others}]
+        super().__init__(groups, {"lr": learning_rate})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One update; closures are refused, since neither part needs one."""
+        if closure is not None:
+            raise TypeError("MuonWithAdamW takes no closure: compute the gradients before step().")
+        for part, group in zip((self._muon, self._adamw), self.param_groups, strict=True):
+            part.param_groups[0]["lr"] = group["lr"]
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "muon": self._muon.state_dict(),
+            "adamw": self._adamw.state_dict(),
+            "groups": [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups],
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._muon.load_state_dict(state_dict["muon"])
+        self._adamw.load_state_dict(state_dict["adamw"])
+        for group, saved in zip(self.param_groups, state_dict["groups"], strict=True):
+            group.update(saved)
+
+
+def split_parameters(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Matrices inside the blocks, and embeddings, norms and biases; tied weights once."""
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
+    for name, parameter in model.named_parameters():
+        (matrices if parameter.ndim == 2 and ".layers." in name else others).append(parameter)
+    return matrices, others

@@ -1,0 +1,111 @@
+"""The pipeline: data -> cpt -> sft -> rl -> export. Each stage reads the files of the one before and can be resumed."""
+
+import shutil
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from steiner.training.checkpoint import load_checkpoint, save_checkpoint
+from steiner.training.config import Recipe
+from steiner.training.data import DRILLS, TRACES, read_records, write_data
+from steiner.training.encode import encode_chats, encode_plain
+from steiner.training.manifest import write_manifest
+from steiner.training.mixture import mix
+from steiner.training.model import build_model
+from steiner.training.tokenizer import build_tokenizer, family_words
+from steiner.training.trainer import train_stage
+
+STAGES = ("data", "cpt", "sft", "rl", "export")
+console = Console(stderr=True)
+
+
+class StageError(RuntimeError):
+    """A stage cannot start; the message says what is missing and which command makes it."""
+
+
+def run_pipeline(recipe: Recipe, from_stage: str | None = None) -> Path:
+    """Run every stage that is not done yet.
+
+    Args:
+        from_stage: throw away this stage's results and those of all later ones first.
+
+    Returns:
+        The folder of the exported checkpoint.
+
+    Raises:
+        StageError: `from_stage` is unknown.
+    """
+    if from_stage is not None:
+        _forget(recipe, from_stage)
+    torch.set_num_threads(recipe.threads)
+    recipe.output.mkdir(parents=True, exist_ok=True)
+    stages: dict[str, Callable[[Recipe], None]] = {
+        "data": _data,
+        "cpt": _cpt,
+        "sft": _sft,
+        "rl": _rl,
+        "export": _export,
+    }
+    for name, run in stages.items():
+        if stage_model(recipe, name).exists():
+            console.print(f"{name}: done before")
+            continue
+        console.print(f"{name}: started")
+        run(recipe)
+    return stage_model(recipe, "export")
+
+
+def stage_model(recipe: Recipe, stage: str) -> Path:
+    """Where a stage leaves its checkpoint; for the data stage a file that never exists, since it checks its own."""
+    return recipe.output / ("export" if stage == "export" else f"{stage}/model")
+
+
+def _forget(recipe: Recipe, from_stage: str) -> None:
+    if from_stage not in STAGES:
+        raise StageError(f"Unknown stage {from_stage!r}; the stages are {', '.join(STAGES)}.")
+    for name in STAGES[STAGES.index(from_stage) :]:
+        shutil.rmtree(recipe.output / name, ignore_errors=True)
+
+
+def _data(recipe: Recipe) -> None:
+    for name, count in write_data(recipe).items():
+        console.print(f"  {name}: {count:,} records")
+
+
+def _cpt(recipe: Recipe) -> None:
+    tokenizer = build_tokenizer(family_words(), recipe.model.max_positions)
+    model = build_model(recipe.model, tokenizer, recipe.seed)
+    if recipe.cpt is not None:
+        data = recipe.output / "data"
+        traces = list(encode_plain(read_records(data / TRACES), tokenizer))
+        drills = list(encode_plain(read_records(data / DRILLS), tokenizer))
+        documents = mix(traces, drills, recipe.cpt.drill_share, recipe.seed)
+        train_stage(model, tokenizer, documents, recipe.cpt, recipe.output / "cpt", recipe.seed)
+    save_checkpoint(model, tokenizer, stage_model(recipe, "cpt"))
+
+
+def _sft(recipe: Recipe) -> None:
+    model, tokenizer = load_checkpoint(stage_model(recipe, "cpt"))
+    records = read_records(recipe.output / "data" / TRACES)
+    documents = list(encode_chats(records, tokenizer, recipe.style, recipe.sft.cut, recipe.seed))
+    train_stage(model, tokenizer, documents, recipe.sft, recipe.output / "sft", recipe.seed)
+    save_checkpoint(model, tokenizer, stage_model(recipe, "sft"))
+
+
+def _rl(recipe: Recipe) -> None:
+    model, tokenizer = load_checkpoint(stage_model(recipe, "sft"))
+    if recipe.rl is not None:
+        from steiner.training.rl.train import reinforce
+
+        reinforce(model, tokenizer, recipe, recipe.output / "rl")
+    save_checkpoint(model, tokenizer, stage_model(recipe, "rl"))
+
+
+def _export(recipe: Recipe) -> None:
+    model, tokenizer = load_checkpoint(stage_model(recipe, "rl"))
+    folder = stage_model(recipe, "export")
+    save_checkpoint(model, tokenizer, folder)
+    write_manifest(recipe, folder)
