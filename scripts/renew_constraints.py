@@ -1,4 +1,4 @@
-"""Print constraints.txt as the running environment would have it: `.venv/bin/python scripts/renew_constraints.py`."""
+"""Print constraints.txt as the running environment would have it (`make constraints`)."""
 
 from importlib.metadata import distributions
 

@@ -1,4 +1,4 @@
-"""Read a text/event-stream as bytes arrive (WHATWG HTML, section "Server-sent events", parsing and interpretation).
+"""Read a text/event-stream as bytes arrive (WHATWG HTML standard, "Server-sent events").
 
 `EventStreamDecoder.feed` gives the same messages at any chunking of the bytes.
 """

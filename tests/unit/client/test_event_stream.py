@@ -1,8 +1,11 @@
 """The decoder against the examples and rules of the WHATWG standard, and against itself at every chunking."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from steiner.event_stream import EventStreamDecoder, Message
 
 
@@ -39,7 +42,9 @@ def test_reads_a_stream_as_the_standard_does(stream: bytes, messages: list[Messa
     assert decode(stream) == messages
 
 
-LINES = st.sampled_from(["data: x", "data:é🌳", "data", "id: 3", "id", "event: a", ":c", "", "", "\ufeffdata: y", "data: a:b"])
+LINES = st.sampled_from(
+    ["data: x", "data:é🌳", "data", "id: 3", "id", "event: a", ":c", "", "", "\ufeffdata: y", "data: a:b"]
+)
 
 
 @given(
@@ -49,7 +54,7 @@ LINES = st.sampled_from(["data: x", "data:é🌳", "data", "id: 3", "id", "event
 def test_gives_the_same_messages_at_any_chunking(lines: list[tuple[str, str]], cuts: list[int]) -> None:
     stream = "".join(line + end for line, end in lines).encode()
     edges = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
-    chunks = [stream[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    chunks = [stream[begin:end] for begin, end in itertools.pairwise(edges)]
     assert decode(*chunks) == decode(stream)
 
 

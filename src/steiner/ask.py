@@ -1,0 +1,49 @@
+"""`steiner ask`: one question to a running server, shown as it is answered."""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from steiner.client import ReasoningClient
+from steiner.reasoning import events
+from steiner.terminal.tree_view import TreeView
+from steiner.terminal.usage_line import usage_line
+
+
+def ask_and_show(
+    url: str, api_key: str | None, prompt: str, options: dict[str, Any], *, as_json: bool
+) -> int:
+    """Stream one answer to standard output; 0 if the generation ended by itself, else 1.
+
+    Ctrl-C cancels the generation on the server before the command ends.
+
+    Raises:
+        ClientError: the server cannot be reached, or refused.
+    """
+    client = ReasoningClient(url, api_key=api_key)
+    console = Console(highlight=False)
+    view = TreeView(console, prompt)
+    generation_id = None
+    status = 1
+    try:
+        for event in client.stream(prompt, **options):
+            if as_json:
+                sys.stdout.write(event.model_dump_json() + "\n")
+                sys.stdout.flush()
+            else:
+                view.handle(event)
+            match event:
+                case events.ReasoningStarted(id=generation_id):
+                    pass
+                case events.Usage() if not as_json:
+                    console.print(usage_line(event), style="dim")
+                case events.Done():
+                    status = 0
+                case _:
+                    pass
+    except KeyboardInterrupt:
+        if generation_id is not None:
+            client.cancel(generation_id)
+        raise
+    return status

@@ -1,0 +1,107 @@
+"""The command `steiner`. Nothing heavy is imported before a command needs it, so `--help` stays instant."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="steiner",
+    help="Serve and train reasoning models whose reasoning is a tree of typed, verified steps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+Url = Annotated[str, typer.Option(help="Address of a running server.", envvar="STEINER_URL")]
+ApiKey = Annotated[
+    str | None, typer.Option(help="Key of the server.", envvar="STEINER_API_KEY", show_default=False)
+]
+
+
+class MissingExtraError(Exception):
+    """A command needs packages that are not installed."""
+
+    def __init__(self, package: str, extras: str) -> None:
+        super().__init__(f"{package} is not installed. Install Steiner with {extras}, or run `make install`.")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    options_metavar="[MODEL] [OPTIONS]",
+)
+def serve(context: typer.Context) -> None:
+    """Serve a model: HTTP API, typed step streams, metrics. `steiner serve --help` lists every setting."""
+    _require("vllm", "the extra `cpu` or `gpu`")
+    from steiner.serve_flags import run
+
+    raise typer.Exit(run(context.args))
+
+
+@app.command()
+def ask(
+    prompt: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    model: Annotated[str | None, typer.Option(help="Model name; default: the one served.")] = None,
+    effort: Annotated[str | None, typer.Option(help="none, minimal, low, medium or high.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Most steps, refuted ones included.")] = None,
+    max_reasoning_tokens: Annotated[int | None, typer.Option(help="Most tokens of reasoning.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 to 2; 0 is greedy.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One event a line, as JSON.")] = False,
+) -> None:
+    """Ask a running server and watch the reasoning grow as a tree."""
+    from steiner.ask import ask_and_show
+
+    limits = {"max_steps": max_steps, "max_reasoning_tokens": max_reasoning_tokens}
+    reasoning = {name: value for name, value in limits.items() if value is not None}
+    options: dict[str, Any] = {
+        "model": model,
+        "reasoning_effort": effort,
+        "reasoning": reasoning or None,
+        "temperature": temperature,
+    }
+    text = sys.stdin.read() if prompt == "-" else prompt
+    raise typer.Exit(ask_and_show(url, api_key, text, options, as_json=as_json))
+
+
+@app.command()
+def demo(
+    family: Annotated[str, typer.Option(help="Kind of problem: countdown, routes, ...")] = "countdown",
+    seed: Annotated[int, typer.Option(help="Which held-out problem.")] = 1,
+    size: Annotated[int, typer.Option(help="Size of the problem (numbers, arms, people).")] = 3,
+    model: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder; default: the shipped weights.")
+    ] = None,
+) -> None:
+    """Start a server on the shipped weights, and watch it solve a problem that it never saw in training."""
+    _require("vllm", "the extra `cpu` or `gpu`")
+    from steiner.demo import run
+
+    raise typer.Exit(run(family, seed, size, model))
+
+
+def main() -> None:
+    """Run the command line; known errors are one line on stderr, without a stack trace."""
+    from steiner.reasoning.errors import SteinerError
+
+    try:
+        app()
+    except (SteinerError, MissingExtraError) as error:
+        typer.secho(f"steiner: {error}", fg="red", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _require(package: str, extras: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(package) is None:
+        raise MissingExtraError(package, extras)
+
+
+if __name__ == "__main__":
+    main()

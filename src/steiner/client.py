@@ -1,0 +1,212 @@
+"""A typed client of `POST /v1/reasoning`, which lives through lost connections.
+
+    client = ReasoningClient("http://127.0.0.1:8000")
+    for event in client.stream("make 22 from 15 4 11"):
+        print(event)
+
+`stream_async` is the one implementation; `stream` runs it on an event loop of its own.
+
+Errors:
+    ClientError(SteinerError)
+    +-- RequestRefusedError    the server answered 4xx or 5xx; carries status, param and code
+    +-- ConnectionLostError    no answer, or the stream broke and could not be resumed
+    +-- UnreadableEventError   an event that this version does not know
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from pydantic import ValidationError
+
+from steiner.event_stream import EventStreamDecoder, Message
+from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.events import EVENT_ADAPTER, Event
+
+MAX_RECONNECTS = 5
+FIRST_PAUSE_S = 0.2
+#: Longer than the server's pings are apart, so that silence means a dead connection.
+READ_TIMEOUT_S = 60.0
+TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
+
+Messages = Sequence[Mapping[str, str]]
+
+
+class ClientError(SteinerError):
+    """Something between this client and the server."""
+
+
+class RequestRefusedError(ClientError):
+    """The server refused; `message` is its own."""
+
+    def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.param = param
+        self.code = code
+
+
+class ConnectionLostError(ClientError):
+    """No answer from the server, or a stream that broke and could not be resumed."""
+
+
+class UnreadableEventError(ClientError):
+    """The server sent an event that this version does not know."""
+
+
+@dataclass(slots=True)
+class _Position:
+    """How far a stream was read, and how often in a row it broke there."""
+
+    url: str
+    generation_id: str | None = None
+    last_number: int = 0
+    num_failures: int = 0
+
+    def moves_to(self, event: Event) -> bool:
+        """Whether the event is new; a resumed stream may repeat what was already seen."""
+        if event.sequence_number <= self.last_number:
+            return False
+        self.last_number, self.num_failures = event.sequence_number, 0
+        if event.type == "reasoning.started":
+            self.generation_id = event.id
+        return True
+
+    def pause_after(self, lost: str) -> float:
+        """Seconds until the next attempt; raises ConnectionLostError where there is none to make."""
+        self.num_failures += 1
+        if self.generation_id is None:
+            raise ConnectionLostError(f"No generation was started at {self.url}: {lost}.")
+        if self.num_failures > MAX_RECONNECTS:
+            raise ConnectionLostError(
+                f"Lost the stream of {self.generation_id} after event {self.last_number}; "
+                f"{MAX_RECONNECTS} attempts to resume it failed: {lost}."
+            )
+        return FIRST_PAUSE_S * 2.0 ** (self.num_failures - 1)
+
+    @property
+    def resume_path(self) -> str:
+        return f"/v1/reasoning/{self.generation_id}/events"
+
+    @property
+    def resume_headers(self) -> dict[str, str]:
+        return {"Last-Event-ID": str(self.last_number)}
+
+
+class ReasoningClient:
+    """One server, one key; every call opens its own connection."""
+
+    def __init__(
+        self, url: str, *, api_key: str | None = None, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._transport = transport
+
+    def stream(self, prompt: str | Messages, **options: Any) -> Iterator[Event]:
+        """`stream_async` for code without an event loop; closing the iterator closes the connection."""
+        with asyncio.Runner() as runner:
+            events = self.stream_async(prompt, **options)
+            try:
+                while (event := runner.run(_next(events))) is not None:
+                    yield event
+            finally:
+                runner.run(events.aclose())
+
+    async def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncGenerator[Event]:
+        """Ask, and yield every event once, in order, up to `done`, `error` or `cancelled`.
+
+        Args:
+            prompt: the user's text, or a list of chat messages.
+            options: further fields of the body (model, reasoning_effort, reasoning, temperature, ...);
+                None counts as absent.
+
+        Raises:
+            RequestRefusedError: the server refused the request.
+            ConnectionLostError: no answer, or the stream broke and could not be resumed.
+            UnreadableEventError: the server is of another version.
+        """
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+        given = {name: value for name, value in options.items() if value is not None}
+        position = _Position(self.url)
+        async with self._open() as http:
+            request = http.build_request("POST", "/v1/reasoning", json={"messages": messages} | given)
+            while True:
+                lost = "the stream ended before the generation did"
+                try:
+                    async with aclosing(self._read(http, request)) as events:
+                        async for event in events:
+                            if position.moves_to(event):
+                                yield event
+                            if event.type in TERMINAL_TYPES:
+                                return
+                except httpx.TransportError as error:
+                    lost = f"{type(error).__name__} {error}".strip()
+                await asyncio.sleep(position.pause_after(lost))
+                request = http.build_request("GET", position.resume_path, headers=position.resume_headers)
+
+    def cancel(self, generation_id: str) -> None:
+        """Stop a running generation; its trace is kept on the server."""
+        asyncio.run(self._call("DELETE", f"/v1/reasoning/{generation_id}"))
+
+    def models(self) -> list[str]:
+        """Names of the models that the server serves."""
+        return [entry["id"] for entry in asyncio.run(self._call("GET", "/v1/models")).json()["data"]]
+
+    async def _call(self, method: str, path: str) -> httpx.Response:
+        async with self._open() as http:
+            try:
+                response = await http.request(method, path)
+            except httpx.TransportError as error:
+                raise ConnectionLostError(f"No answer from {self.url}: {error}.") from error
+        _raise_if_refused(response)
+        return response
+
+    async def _read(self, http: httpx.AsyncClient, request: httpx.Request) -> AsyncGenerator[Event]:
+        """The events of one connection."""
+        response = await http.send(request, stream=True)
+        try:
+            if response.is_error:
+                await response.aread()
+            _raise_if_refused(response)
+            decoder = EventStreamDecoder()
+            async for chunk in response.aiter_bytes():
+                for message in decoder.feed(chunk):
+                    yield _event_of(message)
+        finally:
+            await response.aclose()
+
+    def _open(self) -> httpx.AsyncClient:
+        timeout = httpx.Timeout(10.0, read=READ_TIMEOUT_S)
+        return httpx.AsyncClient(
+            base_url=self.url, headers=self._headers, timeout=timeout, transport=self._transport
+        )
+
+
+def _event_of(message: Message) -> Event:
+    try:
+        return EVENT_ADAPTER.validate_json(message.data)
+    except ValidationError as error:
+        raise UnreadableEventError(
+            f"Cannot read the event {message.event!r} (number {message.last_event_id}): {error}. "
+            "Client and server should be of one version."
+        ) from error
+
+
+async def _next(events: AsyncGenerator[Event]) -> Event | None:
+    return await anext(events, None)
+
+
+def _raise_if_refused(response: httpx.Response) -> None:
+    if not response.is_error:
+        return
+    try:
+        error = response.json()["error"]
+        message, param, code = str(error["message"]), error.get("param"), error.get("code")
+    except (ValueError, KeyError, TypeError):
+        # Not our server, or a proxy before it: what it said is all there is.
+        message, param, code = response.text.strip()[:500] or response.reason_phrase, None, None
+    raise RequestRefusedError(response.status_code, message, param, code)

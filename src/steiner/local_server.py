@@ -1,0 +1,97 @@
+"""A server of our own in a child process, for as long as a `with` block lasts."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import httpx
+
+from steiner.reasoning.errors import SteinerError
+
+START_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 20.0
+POLL_S = 0.1
+NUM_LOG_LINES = 15
+
+
+class ServerFailedError(SteinerError):
+    """The server ended, or was not ready in time; the message has the end of its log and the log's path."""
+
+
+class LocalServer:
+    """`steiner serve MODEL` on a port of this machine.
+
+    The log goes to a file that is removed after a good end and kept after a failure.
+    """
+
+    def __init__(self, model: Path, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.log_path = Path(tempfile.gettempdir()) / f"steiner-serve-{os.getpid()}-{port}.log"
+        self._command = [sys.executable, "-m", "steiner.cli", "serve", str(model), "--port", str(port)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._log = self.log_path.open("wb")
+        # A session of its own: Ctrl-C reaches this process only, which then stops the server in order.
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process, log = self._process, self._log
+        if process is None or log is None:
+            return
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_TIMEOUT_S)
+        # The engine lives in grandchildren of the same group: none may stay behind.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        log.close()
+        if error is None:
+            self.log_path.unlink(missing_ok=True)
+
+    def wait_until_ready(self) -> None:
+        """Return when the server takes requests.
+
+        Raises:
+            ServerFailedError: it ended, or START_TIMEOUT_S passed.
+        """
+        process = self._process
+        if process is None:
+            raise ServerFailedError("The server was not started; use it as a context manager.")
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise ServerFailedError(
+                    f"The server ended with status {process.returncode}.\n{self._end_of_log()}"
+                )
+            try:
+                if httpx.get(f"{self.url}/ready", timeout=2.0).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(POLL_S)
+        raise ServerFailedError(
+            f"The server was not ready after {START_TIMEOUT_S:.0f} s.\n{self._end_of_log()}"
+        )
+
+    def _end_of_log(self) -> str:
+        lines = self.log_path.read_text(errors="replace").splitlines()[-NUM_LOG_LINES:]
+        return "\n".join([*lines, f"The whole log: {self.log_path}"])

@@ -1,0 +1,1 @@
+"""What a person sees of a reasoning stream in a terminal."""

@@ -1,0 +1,140 @@
+"""The growing tree of a reasoning stream, printed once and never redrawn.
+
+A search visits its tree depth first, so each new step hangs under a step of the live path, and everything
+below that step has been printed already: lines that are only ever appended draw the tree as it is. That keeps
+the scroll-back, a log file and a pipe as readable as the terminal itself.
+
+    make 22 from 15 4 11
+    ├─ step 1
+    │    understanding  make 22 with 15 11 4 tried
+    │    next step      15 11 * = 165
+    │    verification   165 4 for 22 : + 169 - 161  ✗ refuted
+    │    summary        open 15 11 4
+    │    ↩ back to the problem
+    ├─ step 2
+    │    ...
+    │    verification   15 7 open  ✓ verified
+    │  ├─ step 3
+    │  │    ...
+    └─ answer  15 + ( 11 - 4 )
+"""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from rich.console import Console
+from rich.text import Text
+
+from steiner.reasoning import events
+from steiner.reasoning.events import Event
+from steiner.reasoning.steps import Verdict
+from steiner.terminal.guided_text import GuidedText
+
+LABEL_WIDTH = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """The drawing characters, for terminals that have them and for those that do not."""
+
+    bar: str
+    branch: str
+    last: str
+    verified: str
+    refuted: str
+    back: str
+
+
+UNICODE = Glyphs("│  ", "├─ ", "└─ ", "✓", "✗", "↩")
+ASCII = Glyphs("|  ", "+- ", "`- ", "+", "x", "<-")
+
+
+class TreeView:
+    """Feed it every event of one stream in order."""
+
+    def __init__(self, console: Console, prompt: str) -> None:
+        self._text = GuidedText(console)
+        self._glyphs = ASCII if console.options.ascii_only else UNICODE
+        self._prompt = prompt
+        self._depth = 0
+        #: What the open line shows: a section's role, "answer", or nothing.
+        self._open: str | None = None
+
+    def handle(self, event: Event) -> None:  # noqa: C901 - one case an event type
+        """Show one event."""
+        match event:
+            case events.ReasoningStarted():
+                self._text.line(Text(self._prompt.strip(), "bold"))
+            case events.StepStarted(step=step, depth=depth):
+                self._depth = depth
+                head = (
+                    self._bars(depth - 1)
+                    .append(self._glyphs.branch, "dim")
+                    .append(f"step {step}", "bold cyan")
+                )
+                self._text.line(head)
+            case events.SectionStarted(role=role):
+                self._begin(role.replace("_", " "), self._bars(self._depth).append("  "))
+            case events.SectionDelta(text=text):
+                self._text.write(text)
+            case events.StepVerified(verdict=verdict, forced=forced):
+                self._verdict(verdict, forced)
+            case events.SectionDone():
+                self._end()
+            case events.StepDone(interrupted=interrupted):
+                self._end()
+                if interrupted:
+                    self._note("interrupted", "yellow")
+            case events.Backtracked(to_step=to_step, to_depth=to_depth):
+                goal = "the problem" if to_depth == 0 else f"step {to_step}"
+                self._note(f"{self._glyphs.back} back to {goal}", "yellow")
+            case events.Intervention(kind=kind, detail=detail):
+                self._note(f"intervention ({kind}): {detail}", "magenta")
+            case events.Violation(detail=detail):
+                self._note(f"protocol violation: {detail}", "red")
+            case events.ReasoningDone():
+                self._end()
+                self._depth = 0
+            case events.AnswerDelta(text=text):
+                if self._open is None:
+                    self._begin("answer", Text(self._glyphs.last, "dim"), style="bold")
+                self._text.write(text, "bold")
+            case events.AnswerDone():
+                self._end()
+            case events.Usage() | events.Done():
+                pass
+            case events.Cancelled():
+                self._note("cancelled", "yellow")
+            case events.Error(message=message):
+                self._note(f"error: {message}", "bold red")
+            case _:
+                assert_never(event)
+
+    def _bars(self, count: int) -> Text:
+        return Text(self._glyphs.bar * count, "dim")
+
+    def _begin(self, label: str, head: Text, style: str = "dim") -> None:
+        self._end()
+        hanging = Text(" " * (head.cell_len + LABEL_WIDTH)) if label == "answer" else head.copy()
+        hanging.pad_right(LABEL_WIDTH)
+        self._text.begin(head.append(label.ljust(LABEL_WIDTH), style), hanging)
+        self._open = label
+
+    def _end(self) -> None:
+        if self._open is not None:
+            self._text.end()
+            self._open = None
+
+    def _verdict(self, verdict: Verdict, forced: bool) -> None:
+        glyph, style = (
+            (self._glyphs.verified, "bold green")
+            if verdict == "verified"
+            else (self._glyphs.refuted, "bold red")
+        )
+        self._text.write(f"  {glyph} {verdict}", style)
+        if forced:
+            self._text.write(" (by a verifier)", "magenta")
+
+    def _note(self, text: str, style: str) -> None:
+        self._end()
+        self._text.line(self._bars(self._depth).append("  ").append(text, style))
