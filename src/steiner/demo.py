@@ -1,7 +1,6 @@
 """`steiner demo`: the whole system in front of one's eyes, on weights and a problem that come with it."""
 
 import random
-import socket
 import sys
 from pathlib import Path
 from shutil import which
@@ -10,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from steiner.client import ReasoningClient
-from steiner.local_server import LocalServer
+from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
 from steiner.snippets import curl_line, openai_snippet
@@ -43,7 +42,8 @@ def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
     prompt = family.prompt(problem)
     console = Console(highlight=False)
     console.print(f"Starting a server on {folder} (some seconds of loading).", style="dim")
-    with LocalServer(folder, free_port()) as server:
+    port = free_port()
+    with LocalServer(serve_command(folder, port), port) as server:
         with console.status("loading the model"):
             server.wait_until_ready()
         console.print("A problem that the training never saw:\n", style="dim")
@@ -77,13 +77,6 @@ def held_out_problem(family: Family[Any, Any, Any], size: int, seed: int) -> Any
         problem = family.generate(rng, size)
         if is_held_out(family.canonical(problem)):
             return problem
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _watch(console: Console, url: str, prompt: str) -> str | None:

@@ -3,10 +3,12 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -25,16 +27,29 @@ class ServerFailedError(SteinerError):
     """The server ended, or was not ready in time; the message has the end of its log and the log's path."""
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens on at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def serve_command(model: Path, port: int) -> list[str]:
+    """`steiner serve` with this Python, whether or not the command is on the path."""
+    return [sys.executable, "-m", "steiner.cli", "serve", str(model), "--port", str(port)]
+
+
 class LocalServer:
-    """`steiner serve MODEL` on a port of this machine.
+    """A command that serves HTTP on a port of this machine.
 
     The log goes to a file that is removed after a good end and kept after a failure.
     """
 
-    def __init__(self, model: Path, port: int) -> None:
+    def __init__(self, command: Sequence[str], port: int, *, ready_path: str = "/ready") -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self.log_path = Path(tempfile.gettempdir()) / f"steiner-serve-{os.getpid()}-{port}.log"
-        self._command = [sys.executable, "-m", "steiner.cli", "serve", str(model), "--port", str(port)]
+        self.log_path = Path(tempfile.gettempdir()) / f"steiner-{os.getpid()}-{port}.log"
+        self._command = list(command)
+        self._ready_url = self.url + ready_path
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
 
@@ -59,7 +74,7 @@ class LocalServer:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT_S)
-        # The engine lives in grandchildren of the same group: none may stay behind.
+        # The engine lives in children of the same group: none may stay behind.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -67,30 +82,33 @@ class LocalServer:
         if error is None:
             self.log_path.unlink(missing_ok=True)
 
-    def wait_until_ready(self) -> None:
+    @property
+    def pid(self) -> int:
+        """Process id of the command itself, without its children."""
+        if self._process is None:
+            raise ServerFailedError("The server was not started; use it as a context manager.")
+        return self._process.pid
+
+    def wait_until_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Return when the server takes requests.
 
         Raises:
-            ServerFailedError: it ended, or START_TIMEOUT_S passed.
+            ServerFailedError: it ended, or the time passed.
         """
         process = self._process
         if process is None:
             raise ServerFailedError("The server was not started; use it as a context manager.")
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 raise ServerFailedError(
                     f"The server ended with status {process.returncode}.\n{self._end_of_log()}"
                 )
-            try:
-                if httpx.get(f"{self.url}/ready", timeout=2.0).is_success:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(self._ready_url, timeout=2.0).is_success:
                     return
-            except httpx.TransportError:
-                pass
             time.sleep(POLL_S)
-        raise ServerFailedError(
-            f"The server was not ready after {START_TIMEOUT_S:.0f} s.\n{self._end_of_log()}"
-        )
+        raise ServerFailedError(f"The server was not ready after {timeout_s:g} s.\n{self._end_of_log()}")
 
     def _end_of_log(self) -> str:
         lines = self.log_path.read_text(errors="replace").splitlines()[-NUM_LOG_LINES:]

@@ -1,4 +1,4 @@
-"""What a user gets: sdist -> wheel with every module of the three linked folders, and a base that stays light."""
+"""What a user gets: sdist, then a wheel with every module of the three linked folders, and a light base."""
 
 import subprocess
 import sys
