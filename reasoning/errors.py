@@ -1,0 +1,43 @@
+"""Everything that `steiner.reasoning` raises on purpose.
+
+    SteinerError
+    +-- ProtocolError
+    |   +-- MissingTokenError      the tokenizer lacks a marker of the protocol
+    |   +-- IllegalTokenError      the automaton does not allow the token here
+    +-- PolicyError                limits that no trace can keep
+"""
+
+
+class SteinerError(Exception):
+    """Root of the tree."""
+
+
+class ProtocolError(SteinerError):
+    """A token sequence or a tokenizer does not fit the protocol."""
+
+
+class MissingTokenError(ProtocolError):
+    """The tokenizer lacks markers of the protocol."""
+
+    def __init__(self, protocol: str, missing: tuple[str, ...]) -> None:
+        super().__init__(
+            f"The tokenizer lacks {len(missing)} token(s) of protocol {protocol!r}: {', '.join(missing)}. "
+            "Serve a checkpoint trained with this protocol, or choose the protocol that it was trained with."
+        )
+        self.missing = missing
+
+
+class IllegalTokenError(ProtocolError):
+    """The automaton was fed a token that the protocol or the policy forbids at this place."""
+
+    def __init__(self, token_id: int, phase: str) -> None:
+        super().__init__(f"Token {token_id} is not legal in phase {phase!r}; `Automaton.allowed` lists what is.")
+        self.token_id = token_id
+
+
+class PolicyError(SteinerError):
+    """The limits of a policy contradict each other; `field` names the one to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
