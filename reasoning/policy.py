@@ -1,0 +1,115 @@
+"""The limits a search must keep, as a deployment sets them and as a request may ask for them."""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from steiner.reasoning.protocol import MAX_DEPTH, SectionRole
+
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
+SHORTEST_STEP = 15
+"""Tokens of the shortest legal step of protocol `steiner`: its two markers, four sections of three, and the verdict."""
+
+
+class Policy(BaseModel):
+    """Limits of one generation.
+
+    Attributes:
+        min_steps: steps before the model may end its reasoning; a maximum that is reached outranks it.
+        max_steps: steps in all, refuted ones too.
+        max_depth: length of the live path.
+        max_backtracks: backtracks in all.
+        max_reasoning_tokens: tokens between the start and the end of reasoning, those that close it included; a hard
+            upper bound; 0 answers at once; None leaves only the model's length.
+        max_section_tokens: tokens of text in one section.
+        section_tokens: the same for single roles, before `max_section_tokens`.
+        allow_change_of_mind: whether a verified step may be followed by a backtrack.
+        constrained: whether decoding is constrained to the protocol at all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_steps: int = Field(default=1, ge=1)
+    max_steps: int = Field(default=32, ge=1)
+    max_depth: int = Field(default=16, ge=1, le=MAX_DEPTH)
+    max_backtracks: int = Field(default=16, ge=0)
+    max_reasoning_tokens: int | None = Field(default=None, ge=0)
+    max_section_tokens: int = Field(default=256, ge=1)
+    section_tokens: dict[SectionRole, int] = Field(default_factory=dict)
+    allow_change_of_mind: bool = False
+    constrained: bool = True
+
+    @field_validator("max_steps", mode="before")
+    @classmethod
+    def _zero_steps_is_a_budget(cls, value: Any) -> Any:
+        if value == 0 and not isinstance(value, bool):
+            raise ValueError("max_steps must be at least 1; to answer without any step set max_reasoning_tokens to 0")
+        return value
+
+    @field_validator("section_tokens")
+    @classmethod
+    def _section_limits_are_positive(cls, limits: dict[SectionRole, int]) -> dict[SectionRole, int]:
+        for role, limit in limits.items():
+            if limit < 1:
+                raise ValueError(f"section_tokens.{role} must be at least 1, given {limit}")
+        return limits
+
+    @model_validator(mode="after")
+    def _limits_can_be_kept(self) -> Self:
+        if self.min_steps > self.max_steps:
+            raise ValueError(f"min_steps ({self.min_steps}) must not be above max_steps ({self.max_steps})")
+        budget = self.max_reasoning_tokens
+        if budget is not None and 0 < budget < SHORTEST_STEP:
+            raise ValueError(
+                f"max_reasoning_tokens ({budget}) is below the shortest legal step, {SHORTEST_STEP} tokens; "
+                "raise it, or set it to 0 to answer at once"
+            )
+        return self
+
+    def section_limit(self, role: SectionRole) -> int:
+        """Tokens of text that a section of this role may have."""
+        return self.section_tokens.get(role, self.max_section_tokens)
+
+    @classmethod
+    def for_effort(cls, effort: ReasoningEffort) -> "Policy":
+        """What an OpenAI `reasoning_effort` stands for."""
+        return cls(**_EFFORTS[effort])
+
+
+_EFFORTS: dict[ReasoningEffort, dict[str, Any]] = {
+    "none": {"max_reasoning_tokens": 0},
+    "minimal": {"max_steps": 4, "max_backtracks": 2},
+    "low": {"max_steps": 12, "max_backtracks": 8},
+    "medium": {},
+    "high": {"max_steps": 128, "max_depth": 32, "max_backtracks": 96},
+}
+
+
+class ReasoningOptions(BaseModel):
+    """The `reasoning` object of a request: any limits of `Policy`, each left out or null for the default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_steps: int | None = None
+    max_steps: int | None = None
+    max_depth: int | None = None
+    max_backtracks: int | None = None
+    max_reasoning_tokens: int | None = None
+    max_section_tokens: int | None = None
+    section_tokens: dict[SectionRole, int] | None = None
+    allow_change_of_mind: bool | None = None
+    constrained: bool | None = None
+
+    def resolve(self, effort: ReasoningEffort | None, default: Policy) -> Policy:
+        """The policy of a request: its own limits over those of its effort over the deployment's default.
+
+        Raises:
+            pydantic.ValidationError: the limits are out of range or contradict each other; it names the field.
+        """
+        base = default if effort is None else Policy.for_effort(effort)
+        limits = base.model_dump()
+        given = self.model_dump(exclude_none=True)
+        if "max_steps" in given and "min_steps" not in given:
+            # A request that only lowers the maximum does not ask for a contradiction with the default minimum.
+            limits["min_steps"] = max(1, min(limits["min_steps"], given["max_steps"]))
+        return Policy(**{**limits, **given})
