@@ -1,0 +1,212 @@
+"""Which token may follow which: the single source of truth that grammar, parser and conductor are checked against."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from steiner.reasoning.errors import IllegalTokenError
+from steiner.reasoning.events import EndedBy
+from steiner.reasoning.policy import Policy
+from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.steps import Verdict
+
+Phase = Literal["start", "step", "section", "text", "verdict", "step_end", "decision", "depth", "answer", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a token sequence stands.
+
+    Attributes:
+        phase: what comes next: the start, a step, a section's marker, its text, the end marker behind a verdict, the end
+            of the step, a decision, the spelling of a depth, the answer, nothing.
+        section: index of the section that is open or comes next.
+        num_text: tokens of text in the open section or the answer.
+        depth: depth of the current step; of the next one in phase "step".
+        verdict: of the current step.
+        spelled: ids of the depth spelled so far.
+    """
+
+    phase: Phase
+    section: int = 0
+    num_text: int = 0
+    depth: int = 1
+    num_steps: int = 0
+    num_backtracks: int = 0
+    verdict: Verdict | None = None
+    spelled: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Legal continuations: these ids, and any id that is not special where `text` is set."""
+
+    ids: frozenset[int]
+    text: bool = False
+
+
+class Automaton:
+    """The protocol under a policy.
+
+    Depths are 0 <= d < depth of the step that is left; the first step has depth 1 and the step behind a backtrack to d
+    has depth d + 1. A verdict is never masked: limits act on the decision behind the step.
+    """
+
+    def __init__(self, bound: BoundProtocol, policy: Policy) -> None:
+        self.bound = bound
+        self.policy = policy
+        self.initial = State("start")
+        self._verdicts: dict[int, Verdict] = {}
+        if bound.verified_id is not None and bound.refuted_id is not None:
+            self._verdicts = {bound.verified_id: "verified", bound.refuted_id: "refuted"}
+
+    def allowed(self, state: State) -> Allowed:
+        """What sampling may continue with; never empty except when done."""
+        bound = self.bound
+        match state.phase:
+            case "start":
+                return Allowed(frozenset({bound.reasoning_start_id}))
+            case "step":
+                return Allowed(frozenset({bound.step_start_id}))
+            case "section":
+                return Allowed(frozenset({bound.sections[state.section].start_id}))
+            case "text":
+                room = state.num_text < self.policy.section_limit(bound.sections[state.section].role)
+                return Allowed(frozenset(self._ends_of_text(state)) if state.num_text else frozenset(), room)
+            case "verdict":
+                return Allowed(frozenset({bound.sections[state.section].end_id}))
+            case "step_end":
+                return Allowed(frozenset({bound.step_end_id}))
+            case "decision":
+                return Allowed(frozenset(self._decisions(state)))
+            case "depth":
+                return Allowed(frozenset(self._depth_continuations(state)))
+            case "answer":
+                return Allowed(frozenset({bound.end_of_turn_id}) if state.num_text else frozenset(), True)
+            case "done":
+                return Allowed(frozenset())
+
+    def advance(self, state: State, token_id: int) -> State:
+        """The state behind one more token.
+
+        Raises:
+            IllegalTokenError: `allowed(state)` does not hold the token.
+        """
+        allowed = self.allowed(state)
+        is_text = token_id not in self.bound.special_ids
+        if token_id not in allowed.ids and not (allowed.text and is_text):
+            raise IllegalTokenError(token_id, state.phase)
+        match state.phase:
+            case "start":
+                return replace(state, phase="step")
+            case "step":
+                return self._open_step(state)
+            case "section":
+                return replace(state, phase="text", num_text=0)
+            case "text" if token_id in allowed.ids:
+                return self._leave_text(state, token_id)
+            case "text" | "answer" if token_id not in allowed.ids:
+                return replace(state, num_text=state.num_text + 1)
+            case "verdict":
+                return self._next_section(state)
+            case "step_end":
+                return replace(state, phase="decision")
+            case "decision":
+                return self._decide(state, token_id)
+            case "depth" if token_id == self.bound.step_start_id:
+                return self._open_step(replace(state, depth=self._spelled_depth(state) + 1))
+            case "depth":
+                return replace(state, spelled=(*state.spelled, token_id))
+            case _:
+                return replace(state, phase="done")
+
+    def closing(self, state: State) -> tuple[int, ...]:
+        """The fewest tokens, three at most, that close the reasoning from here; only a conductor may write them."""
+        bound = self.bound
+        match state.phase:
+            case "start":
+                return (bound.reasoning_start_id, bound.reasoning_end_id)
+            case "text" | "verdict":
+                return (bound.sections[state.section].end_id, bound.step_end_id, bound.reasoning_end_id)
+            case "section" | "step_end":
+                return (bound.step_end_id, bound.reasoning_end_id)
+            case "step" | "decision" | "depth":
+                return (bound.reasoning_end_id,)
+            case "answer" | "done":
+                return ()
+
+    def close(self, state: State) -> State:
+        """The state behind `closing(state)`: the answer comes next."""
+        return state if state.phase in ("answer", "done") else replace(state, phase="answer", num_text=0)
+
+    def accepts(self, state: State) -> bool:
+        """Whether the sequence may end here: the answer is written."""
+        return state.phase == "done" or (state.phase == "answer" and state.num_text > 0)
+
+    def limit_reached(self, state: State) -> EndedBy | None:
+        """The limit that leaves the end of reasoning as the only decision; None where there is a choice."""
+        if state.phase != "decision" or self._decisions(state) != {self.bound.reasoning_end_id}:
+            return None
+        if state.num_steps >= self.policy.max_steps:
+            return "max_steps"
+        return "max_backtracks" if state.verdict == "refuted" else "max_depth"
+
+    def legal_depths(self, state: State) -> range:
+        """Depths that a backtrack may name."""
+        return range(state.depth)
+
+    def _ends_of_text(self, state: State) -> set[int]:
+        section = self.bound.sections[state.section]
+        if section.role == "verification" and self._verdicts:
+            return set(self._verdicts)
+        return {section.end_id}
+
+    def _leave_text(self, state: State, token_id: int) -> State:
+        verdict = self._verdicts.get(token_id)
+        if verdict is not None:
+            return replace(state, phase="verdict", verdict=verdict)
+        return self._next_section(state)
+
+    def _next_section(self, state: State) -> State:
+        following = state.section + 1
+        if following == len(self.bound.sections):
+            return replace(state, phase="step_end", num_text=0)
+        return replace(state, phase="section", section=following, num_text=0)
+
+    @staticmethod
+    def _open_step(state: State) -> State:
+        return replace(
+            state, phase="section", section=0, num_text=0, num_steps=state.num_steps + 1, verdict=None, spelled=()
+        )
+
+    def _decisions(self, state: State) -> set[int]:
+        policy, bound = self.policy, self.bound
+        more_steps = state.num_steps < policy.max_steps
+        refuted = state.verdict == "refuted"
+        may_turn = refuted or policy.allow_change_of_mind or not self._verdicts
+        decisions: set[int] = set()
+        if more_steps and may_turn and state.num_backtracks < policy.max_backtracks:
+            decisions.add(bound.backtrack_id)
+        if more_steps and not refuted and state.depth < policy.max_depth:
+            decisions.add(bound.proceed_id)
+        if not decisions or (not refuted and state.num_steps >= policy.min_steps):
+            decisions.add(bound.reasoning_end_id)
+        return decisions
+
+    def _decide(self, state: State, token_id: int) -> State:
+        if token_id == self.bound.reasoning_end_id:
+            return replace(state, phase="answer", num_text=0)
+        if token_id == self.bound.proceed_id:
+            return replace(state, phase="step", depth=state.depth + 1)
+        after = replace(state, num_backtracks=state.num_backtracks + 1, spelled=())
+        return replace(after, phase="depth" if self.bound.protocol.names_depth else "step")
+
+    def _depth_continuations(self, state: State) -> Iterator[int]:
+        num_spelled = len(state.spelled)
+        for depth in self.legal_depths(state):
+            ids = self.bound.depth_ids[depth]
+            if ids[:num_spelled] == state.spelled:
+                yield self.bound.step_start_id if len(ids) == num_spelled else ids[num_spelled]
+
+    def _spelled_depth(self, state: State) -> int:
+        return next(depth for depth in self.legal_depths(state) if self.bound.depth_ids[depth] == state.spelled)
