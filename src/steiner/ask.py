@@ -24,7 +24,7 @@ def ask_and_show(
     client = ReasoningClient(url, api_key=api_key)
     console = Console(highlight=False)
     view = TreeView(console, prompt)
-    generation_id = None
+    generation_id: str | None = None
     status = 1
     try:
         for event in client.stream(prompt, **options):
@@ -34,8 +34,8 @@ def ask_and_show(
             else:
                 view.handle(event)
             match event:
-                case events.ReasoningStarted(id=generation_id):
-                    pass
+                case events.ReasoningStarted():
+                    generation_id = event.id
                 case events.Usage() if not as_json:
                     console.print(usage_line(event), style="dim")
                 case events.Done():

@@ -82,11 +82,12 @@ def held_out_problem(family: Family[Any, Any, Any], size: int, seed: int) -> Any
 def _watch(console: Console, url: str, prompt: str) -> str | None:
     """Show one generation; its answer, or None if it ended without one."""
     view = TreeView(console, prompt)
-    answer = None
+    answer: str | None = None
     for event in ReasoningClient(url).stream(prompt):
         view.handle(event)
         match event:
-            case events.AnswerDone(text=answer):
+            case events.AnswerDone():
+                answer = event.text
                 console.print()
             case events.Usage():
                 console.print(usage_line(event))

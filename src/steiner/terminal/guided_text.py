@@ -22,28 +22,35 @@ class GuidedText:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._wraps = console.is_terminal
+        self._width = max(console.width, MIN_WIDTH) if console.is_terminal else None
         self._hanging = Text()
         self._column = 0
+        #: A space is printed with the word behind it, so that no line ends in one.
+        self._gap = ""
         self._word = ""
         self._word_style = ""
 
-    def line(self, text: Text) -> None:
-        """Write one whole line as it is."""
-        self._console.print(text, soft_wrap=True, highlight=False)
+    def line(self, head: Text, text: str, style: str = "") -> None:
+        """Write one whole line: `text` behind `head`."""
+        self.begin(head, head)
+        self.write(text, style)
+        self.end()
 
     def begin(self, head: Text, hanging: Text) -> None:
-        """Start a line with `head`; what wraps goes on behind `hanging`."""
-        self._print(head)
+        """Start a line with `head`; its text, and what wraps, stands under the end of `hanging`."""
         self._hanging = hanging
-        self._column = head.cell_len
+        self._start(head)
+        self._gap = " " * (hanging.cell_len - head.cell_len)
 
     def write(self, text: str, style: str = "") -> None:
         """Add text in which words may be cut anywhere between two calls."""
         for part in WORDS.findall(text.translate(CONTROL)):
             if part.isspace():
                 self._finish_word()
-                self._break() if part == "\n" else self._space()
+                if part == "\n":
+                    self._break()
+                elif self._column > self._hanging.cell_len:
+                    self._gap = " "
             else:
                 self._word += part
                 self._word_style = style
@@ -54,21 +61,24 @@ class GuidedText:
         self._console.print()
 
     def _finish_word(self) -> None:
-        if self._wraps and self._column + cell_len(self._word) > max(self._console.width, MIN_WIDTH):
+        if not self._word:
+            return
+        begun = self._column > self._hanging.cell_len
+        if begun and self._width and self._column + cell_len(self._gap + self._word) > self._width:
             self._break()
-        self._print(Text(self._word, self._word_style))
-        self._column += cell_len(self._word)
-        self._word = ""
-
-    def _space(self) -> None:
-        if self._column > self._hanging.cell_len:
-            self._print(Text(" "))
-            self._column += 1
+        text = Text(self._gap + self._word, self._word_style)
+        self._print(text)
+        self._column += text.cell_len
+        self._gap = self._word = ""
 
     def _break(self) -> None:
         self._console.print()
-        self._print(self._hanging)
-        self._column = self._hanging.cell_len
+        self._start(self._hanging)
+
+    def _start(self, head: Text) -> None:
+        self._print(head)
+        self._column = head.cell_len
+        self._gap = ""
 
     def _print(self, text: Text) -> None:
         self._console.print(text, end="", soft_wrap=True, highlight=False)

@@ -64,15 +64,12 @@ class TreeView:
         """Show one event."""
         match event:
             case events.ReasoningStarted():
-                self._text.line(Text(self._prompt.strip(), "bold"))
+                self._text.line(Text(), self._prompt.strip(), "bold")
             case events.StepStarted(step=step, depth=depth):
-                self._depth = depth
-                head = (
-                    self._bars(depth - 1)
-                    .append(self._glyphs.branch, "dim")
-                    .append(f"step {step}", "bold cyan")
-                )
-                self._text.line(head)
+                # A protocol that leaves depths unknown gives a flat list.
+                self._depth = depth or 1
+                head = self._bars(self._depth - 1).append(self._glyphs.branch, "dim")
+                self._text.line(head, f"step {step}", "bold cyan")
             case events.SectionStarted(role=role):
                 self._begin(role.replace("_", " "), self._bars(self._depth).append("  "))
             case events.SectionDelta(text=text):
@@ -86,8 +83,7 @@ class TreeView:
                 if interrupted:
                     self._note("interrupted", "yellow")
             case events.Backtracked(to_step=to_step, to_depth=to_depth):
-                goal = "the problem" if to_depth == 0 else f"step {to_step}"
-                self._note(f"{self._glyphs.back} back to {goal}", "yellow")
+                self._note(f"{self._glyphs.back} back to {_place(to_depth, to_step)}", "yellow")
             case events.Intervention(kind=kind, detail=detail):
                 self._note(f"intervention ({kind}): {detail}", "magenta")
             case events.Violation(detail=detail):
@@ -105,7 +101,7 @@ class TreeView:
                 pass
             case events.Cancelled():
                 self._note("cancelled", "yellow")
-            case events.Error(message=message):
+            case events.Failed(message=message):
                 self._note(f"error: {message}", "bold red")
             case _:
                 assert_never(event)
@@ -115,9 +111,10 @@ class TreeView:
 
     def _begin(self, label: str, head: Text, style: str = "dim") -> None:
         self._end()
-        hanging = Text(" " * (head.cell_len + LABEL_WIDTH)) if label == "answer" else head.copy()
+        # The answer is the last branch: no guide line goes on below it.
+        hanging = Text(" " * head.cell_len) if label == "answer" else head.copy()
         hanging.pad_right(LABEL_WIDTH)
-        self._text.begin(head.append(label.ljust(LABEL_WIDTH), style), hanging)
+        self._text.begin(head.append(label, style), hanging)
         self._open = label
 
     def _end(self) -> None:
@@ -137,4 +134,10 @@ class TreeView:
 
     def _note(self, text: str, style: str) -> None:
         self._end()
-        self._text.line(self._bars(self._depth).append("  ").append(text, style))
+        self._text.line(self._bars(self._depth).append("  "), text, style)
+
+
+def _place(depth: int | None, step: int | None) -> str:
+    if depth == 0:
+        return "the problem"
+    return f"step {step}" if step is not None else "an earlier step"
