@@ -66,3 +66,18 @@ class SectionText:
         self._window = []
         self._num_emitted = 0
         return text
+
+
+class TokenizerBackend(Protocol):
+    """The decoding half of a `tokenizers.Tokenizer`."""
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = ...) -> str: ...
+
+
+def section_texts(backend: TokenizerBackend) -> Callable[[], SectionText]:
+    """A maker of decoders over this tokenizer; special tokens keep their spelling."""
+
+    def decode(ids: Sequence[int]) -> str:
+        return backend.decode(ids, skip_special_tokens=False)
+
+    return lambda: SectionText(decode)

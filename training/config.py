@@ -104,6 +104,7 @@ class ReinforcementStage(_Strict):
         step_weight: lambda, the weight of the step-level advantage beside the outcome's.
         length_price: kappa, how much of the outcome the longest right search loses.
         step_cost: price of every step, in units of the step advantage.
+        state_weight: a, the share of the prover's value beside the progress in the value of a state.
         max_new_tokens: rollouts longer than this count as failed.
     """
 
@@ -115,7 +116,7 @@ class ReinforcementStage(_Strict):
     step_weight: float = Field(default=0.3, ge=0)
     length_price: float = Field(default=0.2, ge=0, le=1)
     step_cost: float = Field(default=0.02, ge=0)
-    clip: tuple[PositiveFloat, PositiveFloat] = (0.2, 0.28)
+    state_weight: float = Field(default=0.5, ge=0, le=1)
     max_new_tokens: PositiveInt = 600
     max_gradient_norm: PositiveFloat = 1.0
 

@@ -115,6 +115,10 @@ class Family(Protocol[Problem, State, Move]):
 
     def apply(self, problem: Problem, state: State, move: Move) -> State: ...
 
+    def read_move(self, problem: Problem, state: State, next_step: str) -> Move | None:
+        """The move that a model's next_step section proposes; None where it is not legal or not correctly worked out."""
+        ...
+
     def is_goal(self, problem: Problem, state: State) -> bool: ...
 
     def is_refutable(self, problem: Problem, state: State) -> bool:

@@ -142,6 +142,9 @@ class Countdown:
     def apply(self, problem: CountdownProblem, state: Numbers, move: Combine) -> Numbers:
         return after(state, move)
 
+    def read_move(self, problem: CountdownProblem, state: Numbers, next_step: str) -> Combine | None:
+        return next((move for move in moves_of(state) if self._equation(move) == next_step.strip()), None)
+
     def is_goal(self, problem: CountdownProblem, state: Numbers) -> bool:
         return state == (problem.target,)
 

@@ -108,6 +108,9 @@ class Routes:
     def apply(self, problem: RoutesProblem, state: str, move: str) -> str:
         return move
 
+    def read_move(self, problem: RoutesProblem, state: str, next_step: str) -> str | None:
+        return next_step.strip() if next_step.strip() in self.moves(problem, state) else None
+
     def is_goal(self, problem: RoutesProblem, state: str) -> bool:
         return state == problem.goal
 
