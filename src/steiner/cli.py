@@ -83,6 +83,30 @@ def demo(
     raise typer.Exit(run(family, seed, size, model))
 
 
+Recipe = Annotated[Path, typer.Argument(help="YAML of the run, as in training/recipes/.", show_default=False)]
+
+
+@app.command()
+def data(recipe: Recipe) -> None:
+    """Write a recipe's problems, DAGs and traces, without training on them."""
+    _require("torch", "the extra `train`")
+    from steiner.training import main as training
+
+    training.data(recipe)
+
+
+@app.command()
+def train(
+    recipe: Recipe,
+    from_stage: Annotated[str | None, typer.Option("--from", help="Stage to start over from.")] = None,
+) -> None:
+    """Run every stage of a recipe that is not done yet, down to a checkpoint that `serve` takes."""
+    _require("torch", "the extra `train`")
+    from steiner.training import main as training
+
+    training.train(recipe, from_stage)
+
+
 def main() -> None:
     """Run the command line; known errors are one line on stderr, without a stack trace."""
     from steiner.reasoning.errors import SteinerError
