@@ -16,9 +16,11 @@ FinishReason = Literal["stop", "length"]
 
 
 class _Numbered(BaseModel):
+    """Number 0 means not numbered yet: `Parser.emit` gives the next number of its stream."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sequence_number: int
+    sequence_number: int = 0
 
 
 class ReasoningStarted(_Numbered):

@@ -4,9 +4,12 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from steiner.reasoning.errors import PolicyError
 from steiner.reasoning.protocol import MAX_DEPTH, SectionRole
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
+MAX_MIN_STEPS = 32
+"""Largest minimum: the grammar counts the steps up to it, so each one multiplies its rules."""
 SHORTEST_STEP = 15
 """Tokens of the shortest legal step of protocol `steiner`: its two markers, four sections of three, and the verdict."""
 
@@ -29,7 +32,7 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_steps: int = Field(default=1, ge=1)
+    min_steps: int = Field(default=1, ge=1, le=MAX_MIN_STEPS)
     max_steps: int = Field(default=32, ge=1)
     max_depth: int = Field(default=16, ge=1, le=MAX_DEPTH)
     max_backtracks: int = Field(default=16, ge=0)
@@ -105,6 +108,7 @@ class ReasoningOptions(BaseModel):
 
         Raises:
             pydantic.ValidationError: the limits are out of range or contradict each other; it names the field.
+            PolicyError: without a budget for reasoning, a limit was asked for that could have no effect.
         """
         base = default if effort is None else Policy.for_effort(effort)
         limits = base.model_dump()
@@ -112,4 +116,12 @@ class ReasoningOptions(BaseModel):
         if "max_steps" in given and "min_steps" not in given:
             # A request that only lowers the maximum does not ask for a contradiction with the default minimum.
             limits["min_steps"] = max(1, min(limits["min_steps"], given["max_steps"]))
-        return Policy(**{**limits, **given})
+        policy = Policy(**{**limits, **given})
+        ineffective = sorted(given.keys() - {"max_reasoning_tokens", "constrained"})
+        if policy.max_reasoning_tokens == 0 and ineffective:
+            raise PolicyError(
+                ineffective[0],
+                f"{ineffective[0]} has no effect when nothing may be reasoned (max_reasoning_tokens 0 or effort none); "
+                "leave it out, or give a budget in max_reasoning_tokens",
+            )
+        return policy
