@@ -78,7 +78,7 @@ class Parser:
         self._answer: list[str] = []
         self._answer_decoder = new_decoder()
 
-    def emit(self, kind: type[EventType], **fields: Any) -> EventType:
+    def emit(self, kind: type[EventType], /, **fields: Any) -> EventType:
         """An event of the conductor's own, in the parser's numbering."""
         self._last_number += 1
         return kind(sequence_number=self._last_number, **fields)
@@ -143,7 +143,7 @@ class Parser:
         taken, self._events = self._events, []
         return taken
 
-    def _say(self, kind: type[EventType], **fields: Any) -> None:
+    def _say(self, kind: type[EventType], /, **fields: Any) -> None:
         self._events.append(self.emit(kind, **fields))  # type: ignore[arg-type]
 
     def _violate(self, detail: str, token_id: int | None, text: str = "") -> None:
