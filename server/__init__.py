@@ -1,0 +1,1 @@
+"""Steiner's server: one vLLM engine behind OpenAI's chat route and a typed stream of reasoning steps."""

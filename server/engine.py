@@ -1,0 +1,90 @@
+"""What the server asks of an inference engine: token ids in, token ids out, nothing else.
+
+`vllm_engine.VllmEngine` is the engine; tests script the same protocol with known tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+FinishReason = Literal["stop", "length"]
+
+
+class EngineError(Exception):
+    """The engine failed on a request that looked right."""
+
+
+class EngineDead(EngineError):
+    """The engine will serve nothing any more."""
+
+
+class EngineRefusal(EngineError):
+    """The engine refuses the request's parameters; the message is fit for the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw tokens; the names and meanings are vLLM's `SamplingParams`."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    seed: int | None = None
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """One run of the engine: `max_tokens` at most after `prompt_ids`, legal under `grammar` if there is one."""
+
+    request_id: str
+    prompt_ids: Sequence[int]
+    max_tokens: int
+    sampling: Sampling
+    stop_ids: tuple[int, ...]
+    grammar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUpdate:
+    """Tokens sampled since the last update, in order; any number of them, none included."""
+
+    token_ids: Sequence[int]
+    finish_reason: FinishReason | None = None
+
+
+class TokenEngine(Protocol):
+    """An engine that owns one model."""
+
+    @property
+    def max_model_len(self) -> int:
+        """Tokens of prompt and completion together, at most."""
+        ...
+
+    @property
+    def default_sampling(self) -> Mapping[str, float | int]:
+        """Fields of `Sampling` (and `max_tokens`) that the checkpoint's generation config sets."""
+        ...
+
+    def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
+        """Run a request; closing the generator early aborts it in the engine.
+
+        Raises:
+            EngineRefusal: the parameters cannot be served.
+            EngineDead: the engine is gone.
+            EngineError: it failed otherwise.
+        """
+        ...
+
+    async def check_health(self) -> None:
+        """Raises EngineDead if the engine is gone."""
+        ...
+
+    def shutdown(self) -> None:
+        """Free everything; requests in flight end."""
+        ...

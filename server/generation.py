@@ -1,0 +1,136 @@
+"""One generation: a task of its own that fills a numbered log of events, which any number of readers follow.
+
+Whoever reads, resumes or leaves, the task goes on: only `cancel` or the time limit ends it early. The log
+ends in exactly one of `done`, `error`, `cancelled`, and `usage` stands before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+
+from steiner.reasoning.events import Event
+from steiner.reasoning.trace import Trace
+from steiner.server.conductor import Conductor
+from steiner.server.engine import EngineDead, EngineError, EngineRefusal
+
+logger = logging.getLogger(__name__)
+
+TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
+
+
+class Generation:
+    """Runs a conductor and keeps what it publishes.
+
+    Args:
+        conductor: makes the events; it is run once.
+        timeout_s: longest run before the generation ends in an `error` with code ``timeout``.
+        observe: called with each batch of new events, in order; must not raise.
+        on_engine_dead: called if the engine turns out to be gone.
+    """
+
+    def __init__(
+        self,
+        conductor: Conductor,
+        *,
+        timeout_s: float,
+        observe: Callable[[Sequence[Event]], None],
+        on_engine_dead: Callable[[], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.id = conductor.assignment.id
+        self.model = conductor.assignment.model
+        self.created = int(now())
+        self._conductor = conductor
+        self._timeout_s = timeout_s
+        self._observe = observe
+        self._on_engine_dead = on_engine_dead
+        self._log: list[Event] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._cancel_requested = False
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"generation {self.id}")
+        self._task.add_done_callback(self._settle)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the log has its terminal event."""
+        return bool(self._log) and self._log[-1].type in TERMINAL_TYPES
+
+    @property
+    def last_sequence_number(self) -> int:
+        """Number of the newest event; 0 before the first."""
+        return len(self._log)
+
+    @property
+    def trace(self) -> Trace:
+        """The tree so far."""
+        return self._conductor.trace
+
+    def cancel(self) -> None:
+        """End the generation early; its log then ends in `cancelled`. Without effect once it has finished."""
+        if self._task is not None and not self.finished and not self._cancel_requested:
+            self._cancel_requested = True
+            self._task.cancel()
+
+    async def wait(self) -> None:
+        """Until the terminal event is in the log and the engine is free of the request."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
+        """Every event numbered above `after`, in order, in batches as they come, up to the terminal one."""
+        position = after
+        while True:
+            if position < len(self._log):
+                batch = self._log[position:]
+                position = len(self._log)
+                yield batch
+            elif self.finished:
+                return
+            else:
+                waiter = asyncio.get_running_loop().create_future()
+                self._waiters.append(waiter)
+                await waiter
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s), aclosing(self._conductor.run()) as batches:
+                async for batch in batches:
+                    self._publish(batch)
+        except TimeoutError:
+            limit = f"{self._timeout_s:g} s, the server's limit"
+            self._publish(self._conductor.fail(f"the generation ran longer than {limit}", "timeout"))
+        except EngineRefusal as error:
+            self._publish(self._conductor.fail(str(error), "invalid_request"))
+        except EngineDead:
+            self._publish(self._conductor.fail("the engine has stopped", "engine_dead"))
+            self._on_engine_dead()
+        except EngineError as error:
+            logger.error("generation %s: %s", self.id, error)
+            message = "the engine failed on this request; it can be sent again"
+            self._publish(self._conductor.fail(message, "engine_error"))
+        except Exception:
+            logger.exception("generation %s failed", self.id)
+            self._publish(self._conductor.fail("internal error; the server's log has it", "internal_error"))
+
+    def _settle(self, _: asyncio.Task[None]) -> None:
+        # Here rather than in _run: a task cancelled before its first step never enters its own body.
+        if not self.finished:
+            self._publish(self._conductor.cancel())
+
+    def _publish(self, batch: Sequence[Event]) -> None:
+        if not batch:
+            return
+        self._log.extend(batch)
+        self._observe(batch)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,1 @@
+"""Reasons to cut a generation and force tokens; one a file."""

@@ -1,0 +1,61 @@
+"""Ends reasoning at its limits: the token budget, and the counts that are not in the grammar."""
+
+from __future__ import annotations
+
+from steiner.reasoning.automaton import Automaton
+from steiner.server.interventions.base import Cut, end_of_reasoning
+from steiner.server.progress import Progress
+
+# No token needs more room than itself and the markers of a section and a step that close behind it.
+MOST_ROOM = 3
+
+
+class TokenBudget:
+    """Keeps the tokens between the start and the end of reasoning within `max_reasoning_tokens`.
+
+    A token is accepted only if the reasoning can still be closed within the budget behind it. So the
+    model has its chance to close by itself up to the last token, and the budget is never exceeded.
+    """
+
+    def __init__(self, max_reasoning_tokens: int) -> None:
+        self._budget = max_reasoning_tokens
+
+    def opening(self, progress: Progress) -> Cut | None:
+        """A budget of nothing: start and end are forced before anything is sampled."""
+        return None if self._budget else self._cut(progress)
+
+    def before(self, progress: Progress, token_id: int) -> Cut | None:
+        """Cut where accepting the token would leave no room to close."""
+        if progress.phase != "reasoning" or progress.num_reasoning + MOST_ROOM <= self._budget:
+            return None
+        # The end of reasoning itself lies outside the budget.
+        num_closing = max(progress.num_closing_after(token_id) - 1, 0)
+        is_inside = token_id != progress.bound.reasoning_end_id
+        if progress.num_reasoning + is_inside + num_closing <= self._budget:
+            return None
+        return self._cut(progress)
+
+    def _cut(self, progress: Progress) -> Cut:
+        detail = f"max_reasoning_tokens ({self._budget}) reached"
+        return end_of_reasoning(progress, detail, "max_reasoning_tokens")
+
+
+class CountLimits:
+    """Keeps the limits on steps and backtracks where a grammar that counted them would be too large."""
+
+    def __init__(self, automaton: Automaton) -> None:
+        self._automaton = automaton
+
+    def before(self, progress: Progress, token_id: int) -> Cut | None:
+        """End the reasoning in place of a decision that a limit forbids."""
+        bound = progress.bound
+        if token_id not in (bound.backtrack_id, bound.proceed_id) or progress.phase != "reasoning":
+            return None
+        state = progress.decision_state
+        if token_id in self._automaton.allowed(state).ids:
+            return None
+        # A change of mind that is not left to the model stands beside other choices; it ends the search, too.
+        limit = self._automaton.limit_reached(state) or "max_backtracks"
+        return end_of_reasoning(
+            progress, f"{limit} ({getattr(self._automaton.policy, limit)}) reached", limit
+        )

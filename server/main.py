@@ -1,0 +1,129 @@
+"""Running the server as a process: load in the background, serve, drain on SIGTERM, exit.
+
+Ends: SIGTERM or SIGINT drains and exits 0; a second one does not wait; a model that does not load, or an
+engine that dies, exits 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.config import LOGGING_CONFIG
+
+from steiner.server.app import create_app
+from steiner.server.service import LoadError, Service
+from steiner.server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# What a connection may take to send its last bytes, once every generation has ended.
+CLOSE_CONNECTIONS_S = 5
+
+
+class DrainingServer(uvicorn.Server):
+    """Uvicorn with the signals left to us: its own handlers stop the listener at once and end with the
+    signal instead of 0.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_signal: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_signal = on_signal
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Route SIGTERM and SIGINT to `on_signal` while serving."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+class Process:
+    """The parts of a running server, and the exit code they end with."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._service = Service(settings)
+        self.config = uvicorn.Config(
+            create_app(self._service),
+            host=settings.host,
+            port=settings.port,
+            log_level=settings.log_level,
+            log_config=_log_config(settings.log_level),
+            lifespan="off",
+            timeout_graceful_shutdown=CLOSE_CONNECTIONS_S,
+        )
+        self._server = DrainingServer(self.config, self._on_signal)
+        self._drain: asyncio.Task[None] | None = None
+        self._exit_code = 0
+
+    async def run(self) -> int:
+        """Serve until told to stop; gives the exit code."""
+        tasks = [asyncio.create_task(self._load()), asyncio.create_task(self._watch_engine())]
+        try:
+            await self._server.serve()
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._service.close()
+        return self._exit_code
+
+    async def _load(self) -> None:
+        try:
+            await self._service.load()
+        except LoadError as error:
+            logger.error("%s", error)
+            self._exit_code = 1
+            self._server.should_exit = True
+        else:
+            logger.info("%s is ready", self._settings.model_id)
+
+    async def _watch_engine(self) -> None:
+        await self._service.lifecycle.failed.wait()
+        logger.error("the engine has stopped; exiting so that a supervisor can restart the server")
+        self._exit_code = 1
+        self._server.should_exit = True
+
+    def _on_signal(self) -> None:
+        if self._drain is not None:
+            self._server.should_exit = self._server.force_exit = True
+            return
+        self._service.lifecycle.drain()
+        self._drain = asyncio.create_task(self._finish())
+
+    async def _finish(self) -> None:
+        generations = self._service.generations
+        timeout_s = self._settings.drain_timeout_s
+        logger.info("draining: %d running, %g s at most", generations.num_running, timeout_s)
+        num_cancelled = await generations.drain(timeout_s)
+        if num_cancelled:
+            logger.warning("cancelled %d generations that had not finished", num_cancelled)
+        self._server.should_exit = True
+
+
+def _log_config(level: str) -> dict[str, Any]:
+    config = copy.deepcopy(LOGGING_CONFIG)
+    config["loggers"]["steiner"] = {"handlers": ["default"], "level": level.upper(), "propagate": False}
+    return config
+
+
+def serve(settings: Settings) -> int:
+    """Run the server in this process until it is told to stop; gives the process' exit code.
+
+    The engine starts processes by spawning: a script that calls this needs the usual
+    ``if __name__ == "__main__"`` guard.
+    """
+    process = Process(settings)
+    with asyncio.Runner(loop_factory=process.config.get_loop_factory()) as runner:
+        return runner.run(process.run())

@@ -1,0 +1,126 @@
+"""Where a token sequence stands, as far as interventions ask: one small update a token, no text."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from steiner.reasoning.automaton import State
+from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.steps import Verdict
+
+Phase = Literal["before", "reasoning", "answer"]
+
+
+class Progress:
+    """Counts and open markers of one generation.
+
+    Follows sequences that break the protocol, too. On legal ones it agrees with the automaton: `closing`
+    is `Automaton.closing` of the same tokens, and `decision_state` is its state where a step is decided.
+
+    Attributes:
+        num_reasoning: tokens between the start and the end of reasoning so far.
+        num_forced: forced tokens among those.
+        num_tokens: all tokens.
+        num_steps: steps begun.
+    """
+
+    def __init__(self, bound: BoundProtocol) -> None:
+        self.bound = bound
+        self.phase: Phase = "before"
+        self.num_reasoning = 0
+        self.num_forced = 0
+        self.num_tokens = 0
+        self.num_steps = 0
+        self._num_backtracks = 0
+        self._depth = 1
+        self._spelled: tuple[int, ...] | None = None
+        self._verdict: Verdict | None = None
+        self._end_of_section: int | None = None
+        self._in_step = False
+        self._end_of = {section.start_id: section.end_id for section in bound.sections}
+
+    @property
+    def closing(self) -> tuple[int, ...]:
+        """The fewest tokens that close the reasoning from here; three at most, none in the answer."""
+        bound = self.bound
+        match self.phase:
+            case "before":
+                return (bound.reasoning_start_id, bound.reasoning_end_id)
+            case "reasoning":
+                section = () if self._end_of_section is None else (self._end_of_section,)
+                step = (bound.step_end_id,) if self._in_step else ()
+                return (*section, *step, bound.reasoning_end_id)
+            case "answer":
+                return ()
+
+    def num_closing_after(self, token_id: int) -> int:
+        """Length of `closing` once this token is taken, inside reasoning."""
+        bound = self.bound
+        if token_id == bound.reasoning_end_id:
+            return 0
+        in_section = self._end_of_section is not None
+        if token_id == self._end_of_section:
+            in_section = False
+        elif token_id in self._end_of:
+            in_section = True
+        in_step = (self._in_step or token_id == bound.step_start_id) and token_id != bound.step_end_id
+        return in_section + in_step + 1
+
+    @property
+    def decision_state(self) -> State:
+        """The automaton's state in front of a decision, right behind the end of a step."""
+        return State(
+            "decision",
+            section=len(self.bound.sections) - 1,
+            depth=self._depth,
+            num_steps=self.num_steps,
+            num_backtracks=self._num_backtracks,
+            verdict=self._verdict,
+        )
+
+    def take(self, token_id: int, *, forced: bool = False) -> None:
+        """Account for one more token."""
+        bound = self.bound
+        self.num_tokens += 1
+        if self.phase == "reasoning":
+            if token_id == bound.reasoning_end_id:
+                self.phase = "answer"
+                return
+            self.num_reasoning += 1
+            self.num_forced += forced
+            if token_id in bound.special_ids:
+                self._take_marker(token_id)
+            elif self._spelled is not None:
+                self._spelled = (*self._spelled, token_id)
+        elif self.phase == "before":
+            # A model that is free may answer without reasoning.
+            self.phase = "reasoning" if token_id == bound.reasoning_start_id else "answer"
+
+    def _take_marker(self, token_id: int) -> None:
+        bound = self.bound
+        if token_id == self._end_of_section:
+            self._end_of_section = None
+        elif token_id in self._end_of:
+            self._end_of_section = self._end_of[token_id]
+        elif token_id == bound.step_start_id:
+            self._begin_step()
+        elif token_id == bound.step_end_id:
+            self._in_step = False
+            self._end_of_section = None
+        elif token_id == bound.verified_id:
+            self._verdict = "verified"
+        elif token_id == bound.refuted_id:
+            self._verdict = "refuted"
+        elif token_id == bound.proceed_id:
+            self._depth += 1
+        elif token_id == bound.backtrack_id:
+            self._num_backtracks += 1
+            self._spelled = ()
+
+    def _begin_step(self) -> None:
+        if self._spelled and self._spelled in self.bound.depth_ids:
+            self._depth = self.bound.depth_ids.index(self._spelled) + 1
+        self._spelled = None
+        self._verdict = None
+        self._in_step = True
+        self.num_steps += 1

@@ -1,0 +1,91 @@
+"""From what a request says and a deployment defaults to what the conductor needs. Refusals name the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+
+from steiner.reasoning.policy import Policy, ReasoningOptions
+from steiner.reasoning.trace import Trace
+from steiner.server.engine import Sampling
+from steiner.server.errors import InvalidRequest
+from steiner.server.prompts import Turn
+from steiner.server.refusals import refusal
+from steiner.server.schemas.chat import GenerationRequest, Message
+
+
+def resolve_policy(request: GenerationRequest, default: Policy) -> Policy:
+    """The request's own limits over those of its effort over the deployment's.
+
+    Raises:
+        InvalidRequest: the limits are out of range or contradict each other.
+    """
+    options = request.reasoning or ReasoningOptions()
+    try:
+        return options.resolve(request.reasoning_effort, default)
+    except ValidationError as error:
+        message, param = refusal(error.errors())
+        raise InvalidRequest(
+            message, param=f"reasoning.{param}" if param else "reasoning", code="invalid_value"
+        ) from error
+
+
+def resolve_sampling(request: GenerationRequest, defaults: Mapping[str, float | int]) -> Sampling:
+    """The request's values over the checkpoint's generation config over vLLM's defaults."""
+    given = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "top_k": request.top_k,
+        "min_p": request.min_p,
+        "seed": request.seed,
+        "repetition_penalty": request.repetition_penalty,
+        "presence_penalty": request.presence_penalty,
+        "frequency_penalty": request.frequency_penalty,
+    }
+    chosen = {name: value for name, value in defaults.items() if name in given}
+    chosen |= {name: value for name, value in given.items() if value is not None}
+    return Sampling(**chosen)  # type: ignore[arg-type]
+
+
+def resolve_max_tokens(
+    request: GenerationRequest, num_prompt: int, max_model_len: int, default: float | int | None
+) -> int:
+    """Tokens of reasoning and answer at most.
+
+    Raises:
+        InvalidRequest: they and the prompt do not fit the model's context.
+    """
+    room = max_model_len - num_prompt
+    if room < 1:
+        raise InvalidRequest(
+            f"the prompt has {num_prompt} tokens, the model's context {max_model_len}, which leaves "
+            f"{max(room, 0)} for reasoning and answer; shorten the messages",
+            param="messages",
+            code="context_length_exceeded",
+        )
+    limit = request.length_limit
+    if limit is None:
+        return room if default is None else min(room, int(default))
+    if limit > room:
+        field = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
+        raise InvalidRequest(
+            f"{num_prompt} tokens of prompt and {limit} of {field} exceed the model's context of "
+            f"{max_model_len}; lower {field} to {room} or leave it out, and limit reasoning alone with "
+            "reasoning.max_reasoning_tokens",
+            param=field,
+            code="context_length_exceeded",
+        )
+    return limit
+
+
+def turns_of(messages: Sequence[Message]) -> list[Turn]:
+    """Plain turns. Of an earlier reasoning only what it concluded is kept, as ordinary text."""
+    return [Turn(message.role, _text(message)) for message in messages]
+
+
+def _text(message: Message) -> str:
+    if not message.reasoning_steps:
+        return message.text
+    conclusions = Trace(protocol="", steps=tuple(message.reasoning_steps)).conclusions()
+    return "\n".join([*conclusions, message.text])

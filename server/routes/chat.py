@@ -1,0 +1,50 @@
+"""POST /v1/chat/completions."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from steiner.server.generation import Generation
+from steiner.server.routes.dependencies import ServiceOfApp
+from steiner.server.schemas.chat import ChatRequest
+from steiner.server.sse import EventStream
+from steiner.server.wire.chat import chat_completion, chat_stream
+
+router = APIRouter(tags=["chat"])
+
+
+@router.post("/v1/chat/completions", summary="Chat completion with typed reasoning")
+async def create_chat_completion(body: ChatRequest, request: Request, service: ServiceOfApp) -> Response:
+    """OpenAI's chat completions; the reasoning comes beside the answer, as text and as steps.
+
+    With `stream` the answer is a stream of chunks. Leaving early ends the generation.
+    """
+    generation = await service.start(body, "chat")
+    if body.stream:
+        options = body.stream_options
+        include_usage = bool(options and options.include_usage)
+        return EventStream(
+            chat_stream(generation, include_usage=include_usage),
+            keep_alive_s=service.settings.keep_alive_s,
+            on_close=generation.cancel,
+        )
+    return JSONResponse(await _until_disconnect(generation, request))
+
+
+async def _until_disconnect(generation: Generation, request: Request) -> dict[str, object]:
+    """The whole answer; if the client leaves before, the generation is cancelled, and nobody reads this."""
+
+    async def cancel_on_disconnect() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        generation.cancel()
+
+    watcher = asyncio.create_task(cancel_on_disconnect())
+    try:
+        return await chat_completion(generation)
+    finally:
+        watcher.cancel()
+        generation.cancel()

@@ -1,0 +1,26 @@
+"""Probes: /health says whether the process should live, /ready whether it takes requests."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from steiner.server.routes.dependencies import ServiceOfApp
+
+router = APIRouter(tags=["probes"])
+
+
+@router.get("/health", summary="Liveness")
+async def health(service: ServiceOfApp) -> JSONResponse:
+    """200 while the process can do its work or is on its way there; 503 once the engine is gone."""
+    await service.check_engine()
+    phase = service.lifecycle.phase
+    return JSONResponse({"status": phase}, status_code=503 if phase == "failed" else 200)
+
+
+@router.get("/ready", summary="Readiness")
+async def ready(service: ServiceOfApp) -> JSONResponse:
+    """200 when new generations are taken; 503 while loading, draining or failed."""
+    await service.check_engine()
+    phase = service.lifecycle.phase
+    return JSONResponse({"status": phase}, status_code=200 if phase == "ready" else 503)

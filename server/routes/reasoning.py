@@ -1,0 +1,89 @@
+"""The step stream: POST /v1/reasoning, and reading, resuming and ending a generation by its id."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+
+from steiner.reasoning.trace import Trace
+from steiner.server.errors import InvalidRequest, UnknownResource
+from steiner.server.generation import Generation
+from steiner.server.routes.dependencies import ServiceOfApp
+from steiner.server.schemas.chat import ReasoningRequest
+from steiner.server.service import Service
+from steiner.server.sse import EventStream
+from steiner.server.wire.reasoning import reasoning_stream
+
+router = APIRouter(prefix="/v1/reasoning", tags=["reasoning"])
+
+
+def _find(service: Service, generation_id: str) -> Generation:
+    generation = service.generations.find(generation_id)
+    if generation is None:
+        kept = f"finished ones are kept for {service.settings.retention_s:g} s"
+        raise UnknownResource(
+            f"no generation {generation_id!r}; {kept}", param="id", code="generation_not_found"
+        )
+    return generation
+
+
+def _stream(service: Service, generation: Generation, after: int = 0) -> EventStream:
+    return EventStream(reasoning_stream(generation, after), keep_alive_s=service.settings.keep_alive_s)
+
+
+@router.post("", summary="Reason, as a stream of typed events", response_class=EventStream)
+async def create_reasoning(body: ReasoningRequest, service: ServiceOfApp) -> EventStream:
+    """Server-sent events, each named by its type. The generation goes on when the client leaves."""
+    return _stream(service, await service.start(body, "reasoning"))
+
+
+@router.get("/{generation_id}", summary="The trace so far")
+async def read_trace(generation_id: str, service: ServiceOfApp) -> Trace:
+    """The tree of steps, with the answer when there is one."""
+    return _find(service, generation_id).trace
+
+
+@router.get("/{generation_id}/events", summary="Resume the stream", response_class=EventStream)
+async def resume_events(
+    generation_id: str,
+    service: ServiceOfApp,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The events after `Last-Event-ID`, without loss; 204 when there are no more and never will be."""
+    generation = _find(service, generation_id)
+    after = _sequence_number(last_event_id, generation.last_sequence_number)
+    if generation.finished and after == generation.last_sequence_number:
+        return Response(status_code=204)
+    return _stream(service, generation, after)
+
+
+@router.delete("/{generation_id}", status_code=204, summary="Cancel, or remove a finished one")
+async def delete_generation(generation_id: str, service: ServiceOfApp) -> Response:
+    """A running generation is cancelled and its trace kept; a finished one is removed."""
+    generation = _find(service, generation_id)
+    if generation.finished:
+        service.generations.remove(generation_id)
+    else:
+        generation.cancel()
+        await generation.wait()
+    return Response(status_code=204)
+
+
+def _sequence_number(last_event_id: str | None, newest: int) -> int:
+    if last_event_id is None or not last_event_id.strip():
+        return 0
+    text = last_event_id.strip()
+    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+        raise InvalidRequest(
+            f"Last-Event-ID must be the id of an event, a whole number from 0; given {text[:40]!r}",
+            param="Last-Event-ID",
+            code="invalid_value",
+        )
+    if int(text) > newest:
+        raise InvalidRequest(
+            f"Last-Event-ID {text} is beyond the newest event, {newest}",
+            param="Last-Event-ID",
+            code="invalid_value",
+        )
+    return int(text)

@@ -1,0 +1,171 @@
+"""What stands behind the routes: the loaded model, the running generations, and how a request becomes one."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from steiner.reasoning.decoding import SectionDecoder
+from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.policy import Policy
+from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.protocols.steiner import STEINER
+from steiner.server.conductor import Assignment, Conductor
+from steiner.server.engine import EngineDead, TokenEngine
+from steiner.server.errors import InvalidRequest, UnknownResource
+from steiner.server.generation import Generation
+from steiner.server.generations import Generations
+from steiner.server.lifecycle import Lifecycle
+from steiner.server.metrics import Endpoint, GenerationMeter, Metrics
+from steiner.server.prompts import PromptEncoder, PromptError
+from steiner.server.resolution import resolve_max_tokens, resolve_policy, resolve_sampling, turns_of
+from steiner.server.schemas.chat import GenerationRequest
+from steiner.server.settings import Settings
+from steiner.server.tokenizer import TokenizerError, load_tokenizer, section_texts
+
+Result = TypeVar("Result")
+
+ID_PREFIX: dict[Endpoint, str] = {"chat": "chatcmpl-", "reasoning": "rsn_"}
+
+
+class LoadError(Exception):
+    """The model cannot be served; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """An engine and what is known of its model."""
+
+    engine: TokenEngine
+    bound: BoundProtocol
+    encoder: PromptEncoder
+    new_decoder: Callable[[], SectionDecoder]
+
+
+class Service:
+    """One model behind the routes.
+
+    Args:
+        settings: of the deployment.
+        registry: where metrics live; vLLM's are in the default one.
+    """
+
+    def __init__(self, settings: Settings, registry: CollectorRegistry = REGISTRY) -> None:
+        self.settings = settings
+        self.registry = registry
+        self.metrics = Metrics(registry)
+        self.lifecycle = Lifecycle()
+        self.generations = Generations(retention_s=settings.retention_s, max_retained=settings.max_retained)
+        self.loaded: LoadedModel | None = None
+        self.created = int(time.time())
+        self._default_policy = Policy.for_effort(settings.reasoning_effort)
+
+    async def load(self) -> None:
+        """Load tokenizer and weights; the service is ready afterwards.
+
+        Raises:
+            LoadError: they cannot be loaded.
+        """
+        from steiner.server.vllm_engine import EngineStartError, VllmEngine
+
+        try:
+            tokenizer = await _in_thread(
+                lambda: load_tokenizer(self.settings.model, trust_remote_code=self.settings.trust_remote_code)
+            )
+            bound = STEINER.bind(tokenizer)
+            engine = await _in_thread(lambda: VllmEngine.start(self.settings))
+        except (TokenizerError, SteinerError, EngineStartError) as error:
+            raise LoadError(str(error)) from error
+        encoder = PromptEncoder(tokenizer, bound.special_ids)
+        self.adopt(LoadedModel(engine, bound, encoder, section_texts(tokenizer)))
+
+    def adopt(self, loaded: LoadedModel) -> None:
+        """Serve this model from now on."""
+        self.loaded = loaded
+        self.lifecycle.loaded()
+
+    def close(self) -> None:
+        """Free the engine."""
+        if self.loaded is not None:
+            self.loaded.engine.shutdown()
+
+    async def check_engine(self) -> None:
+        """Notice an engine that died between requests."""
+        if self.loaded is not None and self.lifecycle.phase != "failed":
+            try:
+                await self.loaded.engine.check_health()
+            except EngineDead:
+                self.lifecycle.fail()
+
+    async def start(self, request: GenerationRequest, endpoint: Endpoint) -> Generation:
+        """Begin a generation.
+
+        Raises:
+            ApiError: the request is refused, or the server is not ready.
+        """
+        self.lifecycle.require_ready()
+        loaded = self.loaded
+        assert loaded is not None
+        if request.model not in (None, self.settings.model_id):
+            raise UnknownResource(
+                f"no model {request.model!r}; this server has {self.settings.model_id!r}",
+                param="model",
+                code="model_not_found",
+            )
+        assignment = await self._assignment(request, loaded, ID_PREFIX[endpoint])
+        # Encoding a long prompt takes a while, in which the server may have begun to drain.
+        self.lifecycle.require_ready()
+        conductor = Conductor(loaded.engine, loaded.bound, assignment, loaded.new_decoder)
+        meter = GenerationMeter(self.metrics, endpoint, conductor.progress)
+        generation = Generation(
+            conductor,
+            timeout_s=self.settings.generation_timeout_s,
+            observe=meter.observe,
+            on_engine_dead=self.lifecycle.fail,
+        )
+        self.generations.start(generation, retain=endpoint == "reasoning")
+        return generation
+
+    async def _assignment(
+        self, request: GenerationRequest, loaded: LoadedModel, id_prefix: str
+    ) -> Assignment:
+        policy = resolve_policy(request, self._default_policy)
+        try:
+            prompt_ids = await loaded.encoder.encode(turns_of(request.messages))
+        except PromptError as error:
+            raise InvalidRequest(str(error), param="messages", code="invalid_value") from error
+        defaults = loaded.engine.default_sampling
+        return Assignment(
+            id=id_prefix + uuid.uuid4().hex,
+            model=self.settings.model_id,
+            prompt_ids=tuple(prompt_ids),
+            policy=policy,
+            sampling=resolve_sampling(request, defaults),
+            max_tokens=resolve_max_tokens(
+                request, len(prompt_ids), loaded.engine.max_model_len, defaults.get("max_tokens")
+            ),
+        )
+
+
+async def _in_thread(work: Callable[[], Result]) -> Result:
+    """Run blocking work in a thread that does not keep the process alive: a load cannot be interrupted."""
+    done: concurrent.futures.Future[Result] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - a thread's border: the caller raises it again
+            done.set_exception(error)
+        else:
+            done.set_result(result)
+
+    threading.Thread(target=run, name="steiner-load", daemon=True).start()
+    return await asyncio.wrap_future(done)

@@ -1,0 +1,73 @@
+"""Settings of the server: environment variables ``STEINER_*``, flags of ``steiner serve``, or arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from steiner.reasoning.policy import ReasoningEffort
+
+DEFAULT_MODEL = "models/steiner-tiny"
+
+
+def default_model() -> str:
+    """The shipped weights: under the working directory, else in the checkout this file belongs to."""
+    in_checkout = Path(__file__).resolve().parents[1] / DEFAULT_MODEL
+    if not Path(DEFAULT_MODEL).is_dir() and in_checkout.is_dir():
+        return str(in_checkout)
+    return DEFAULT_MODEL
+
+
+class Settings(BaseSettings):
+    """Everything a deployment can choose. Times are in seconds, sizes in bytes unless the name says more."""
+
+    model_config = SettingsConfigDict(env_prefix="STEINER_", extra="forbid", protected_namespaces=())
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
+
+    model: str = Field(default_factory=default_model, description="Checkpoint folder or Hugging Face name.")
+    served_model_name: str | None = Field(None, description="Model name of the API; default: last path part.")
+    max_model_len: int | None = Field(
+        None, ge=16, description="Longest context in tokens; default: the model's."
+    )
+    trust_remote_code: bool = False
+    dtype: str = Field("auto", description="auto: the checkpoint's on a GPU, float32 on a CPU.")
+    seed: int = 0
+    tensor_parallel_size: int = Field(1, ge=1)
+    pipeline_parallel_size: int = Field(1, ge=1)
+    data_parallel_size: int = Field(1, ge=1)
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    max_num_seqs: int | None = Field(None, ge=1, description="Sequences the engine decodes at once.")
+    quantization: str | None = None
+    enforce_eager: bool | None = Field(None, description="Default: true on a CPU, false on a GPU.")
+    block_size: int | None = Field(None, ge=1, description="KV block in tokens; default on a CPU: 32.")
+    cpu_kv_cache_gib: int = Field(1, ge=1, description="KV cache on a CPU.")
+    engine_args: dict[str, Any] = Field(
+        default_factory=dict, description="Any other vLLM AsyncEngineArgs, as a JSON object."
+    )
+
+    reasoning_effort: ReasoningEffort = Field("medium", description="Used where a request names no effort.")
+
+    max_request_bytes: int = Field(4 << 20, ge=1024)
+    generation_timeout_s: float = Field(600.0, gt=0, description="Longest run of one generation.")
+    keep_alive_s: float = Field(15.0, ge=0, description="Interval of comments on idle streams; 0: none.")
+    drain_timeout_s: float = Field(120.0, ge=0, description="After SIGTERM, how long generations may finish.")
+    retention_s: float = Field(3600.0, ge=0, description="How long a finished generation can be read.")
+    max_retained: int = Field(1000, ge=0, description="Finished generations kept at most.")
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_named(cls, model: str) -> str:
+        if not model.strip():
+            raise ValueError("model is empty; give a checkpoint folder or a Hugging Face model name")
+        return model
+
+    @property
+    def model_id(self) -> str:
+        """The name under which the API serves the model."""
+        return self.served_model_name or Path(self.model.rstrip("/")).name

@@ -1,0 +1,47 @@
+"""The checkpoint's tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from steiner.reasoning.decoding import SectionText
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+class TokenizerError(Exception):
+    """The checkpoint's tokenizer cannot be used; the message says what it lacks."""
+
+
+def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> PreTrainedTokenizerFast:
+    """Load the tokenizer of a checkpoint folder or Hugging Face name.
+
+    Raises:
+        TokenizerError: there is none, it is not a fast one, or it has no chat template.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(
+            model, trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise TokenizerError(f"no tokenizer can be loaded from {model!r}: {error}") from error
+    if not tokenizer.is_fast:
+        raise TokenizerError(f"{model!r} has a slow tokenizer; a tokenizer.json is needed")
+    if not tokenizer.chat_template:
+        raise TokenizerError(f"{model!r} has no chat template; add chat_template.jinja to the checkpoint")
+    return tokenizer
+
+
+def section_texts(tokenizer: PreTrainedTokenizerFast) -> Callable[[], SectionText]:
+    """A maker of decoders over this tokenizer; special tokens keep their spelling."""
+    backend = tokenizer.backend_tokenizer
+
+    def decode(ids: Sequence[int]) -> str:
+        text: str = backend.decode(ids, skip_special_tokens=False)
+        return text
+
+    return lambda: SectionText(decode)

@@ -1,0 +1,159 @@
+"""The engine: vLLM's AsyncLLM, in this process' frontend and its own core process.
+
+The only file that imports vllm, and it does so late: importing it must not cost seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from steiner.server.engine import EngineDead, EngineError, EngineRefusal, TokenRequest, TokenUpdate
+from steiner.server.settings import Settings
+
+if TYPE_CHECKING:
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+SAMPLING_DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
+
+
+class EngineStartError(Exception):
+    """vLLM could not be started with these settings; the message says which and what to change."""
+
+
+def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str]) -> dict[str, Any]:
+    """Keyword arguments of AsyncEngineArgs for these settings.
+
+    Raises:
+        EngineStartError: `settings.engine_args` names an argument that vLLM does not have.
+    """
+    unknown = sorted(set(settings.engine_args) - known)
+    if unknown:
+        raise EngineStartError(
+            f"engine_args has {', '.join(unknown)}, which vLLM's AsyncEngineArgs does not know; "
+            "see https://docs.vllm.ai/en/latest/configuration/engine_args.html for the names"
+        )
+    arguments: dict[str, Any] = {
+        "model": settings.model,
+        "trust_remote_code": settings.trust_remote_code,
+        "dtype": settings.dtype,
+        "seed": settings.seed,
+        "tensor_parallel_size": settings.tensor_parallel_size,
+        "pipeline_parallel_size": settings.pipeline_parallel_size,
+        "data_parallel_size": settings.data_parallel_size,
+        "gpu_memory_utilization": settings.gpu_memory_utilization,
+        "max_model_len": settings.max_model_len,
+        "max_num_seqs": settings.max_num_seqs,
+        "quantization": settings.quantization,
+        "enforce_eager": settings.enforce_eager,
+        "block_size": settings.block_size,
+        "served_model_name": settings.model_id,
+        # Left on auto, the first structured request would choose the backend of all later ones.
+        "structured_outputs_config": {"backend": "xgrammar"},
+        "enable_prefix_caching": True,
+    }
+    if on_cpu:
+        if settings.dtype == "auto":
+            arguments["dtype"] = "float32"
+        if settings.enforce_eager is None:
+            # Compiling needs a C++ compiler on the machine and gains nothing for small models.
+            arguments["enforce_eager"] = True
+        if settings.block_size is None:
+            # A continuation recomputes at most one block: with vLLM's 128 that is four times as much.
+            arguments["block_size"] = 32
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    return arguments | settings.engine_args
+
+
+class VllmEngine:
+    """A `TokenEngine` over AsyncLLM."""
+
+    def __init__(self, llm: AsyncLLM) -> None:
+        self._llm = llm
+        self._default_sampling = {
+            name: value
+            for name, value in llm.model_config.get_diff_sampling_param().items()
+            if name in SAMPLING_DEFAULTS and value is not None
+        }
+
+    @classmethod
+    def start(cls, settings: Settings) -> VllmEngine:
+        """Load the model; blocks for seconds to minutes, so call it from a thread.
+
+        Raises:
+            EngineStartError: vLLM refuses the settings or fails to load the model.
+        """
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kv_cache_gib))
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        try:
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.platforms import current_platform
+            from vllm.v1.engine.async_llm import AsyncLLM
+        except ImportError as error:
+            raise EngineStartError(
+                f"vLLM cannot be imported ({error}); install steiner[cpu] or steiner[gpu]"
+            ) from error
+        known = frozenset(field.name for field in dataclasses.fields(AsyncEngineArgs))
+        arguments = engine_arguments(settings, on_cpu=current_platform.is_cpu(), known=known)
+        try:
+            return cls(AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)))
+        except (OSError, ValueError, RuntimeError, TypeError) as error:
+            raise EngineStartError(f"vLLM could not start with model {settings.model!r}: {error}") from error
+
+    @property
+    def max_model_len(self) -> int:
+        return int(self._llm.model_config.max_model_len)
+
+    @property
+    def default_sampling(self) -> Mapping[str, float | int]:
+        return self._default_sampling
+
+    async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
+        from vllm.exceptions import VLLMClientError
+        from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        grammar = request.grammar
+        try:
+            params = SamplingParams(
+                **dataclasses.asdict(request.sampling),
+                max_tokens=request.max_tokens,
+                stop_token_ids=list(request.stop_ids),
+                structured_outputs=StructuredOutputsParams(grammar=grammar) if grammar else None,
+                detokenize=False,
+                skip_clone=True,
+                output_kind=RequestOutputKind.DELTA,
+            )
+            outputs = self._llm.generate(
+                {"type": "token", "prompt_token_ids": list(request.prompt_ids)}, params, request.request_id
+            )
+            async with aclosing(outputs):
+                async for output in outputs:
+                    completion = output.outputs[0]
+                    match completion.finish_reason:
+                        case None | "stop" | "length" as reason:
+                            yield TokenUpdate(completion.token_ids, reason)
+                        case reason:
+                            raise EngineError(f"the engine ended the request with {reason!r}")
+        except EngineDeadError as error:
+            raise EngineDead("the engine has stopped") from error
+        except VLLMClientError as error:
+            raise EngineRefusal(str(error)) from error
+        except EngineGenerateError as error:
+            raise EngineError("the engine failed on this request") from error
+
+    async def check_health(self) -> None:
+        if self._llm.errored:
+            raise EngineDead("the engine has stopped")
+
+    def shutdown(self) -> None:
+        self._llm.shutdown()
+
+
+async def start_engine(settings: Settings) -> VllmEngine:
+    """`VllmEngine.start` off the event loop, so that liveness answers while weights load."""
+    return await asyncio.to_thread(VllmEngine.start, settings)

@@ -1,0 +1,1 @@
+"""Dialects: one stream of typed events in, one API's bytes out."""

@@ -1,0 +1,108 @@
+"""One real server process a session: vLLM on the shipped weights, or on random ones until there are any."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHIPPED = REPOSITORY / "models" / "steiner-tiny"
+START_S = 180.0
+
+SERVE = """
+import sys
+from steiner.server.main import serve
+from steiner.server.settings import Settings
+
+if __name__ == "__main__":
+    sys.exit(serve(Settings(model=sys.argv[1], port=int(sys.argv[2]), drain_timeout_s=20)))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server process and where it listens."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    model: str
+    log: Path
+
+    def tail(self) -> str:
+        """The end of its log, for the message of a failed assertion."""
+        return self.log.read_text(errors="replace")[-4000:]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def start_server(model: Path, folder: Path) -> RunningServer:
+    """Start a server on a checkpoint and wait until it is ready."""
+    script = folder / "serve_for_tests.py"
+    script.write_text(SERVE)
+    port = _free_port()
+    log = folder / "server.log"
+    environment = os.environ | {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_LOGGING_LEVEL": "WARNING"}
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, script, str(model), str(port)],
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=REPOSITORY,
+        )
+    server = RunningServer(process, f"http://127.0.0.1:{port}", model.name, log)
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{server.url}/ready", timeout=5).status_code == 200:
+                return server
+        except httpx.TransportError:
+            pass
+        time.sleep(0.25)
+    process.kill()
+    raise RuntimeError(f"the server did not get ready:\n{server.tail()}")
+
+
+def stop_server(server: RunningServer) -> int:
+    """SIGTERM; gives the exit code."""
+    server.process.send_signal(signal.SIGTERM)
+    try:
+        return server.process.wait(timeout=60)
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
+
+
+@pytest.fixture(scope="session")
+def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A nano model whose weights are noise, with the protocol's tokens and a chat template."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "nano"
+    subprocess.run([sys.executable, "-m", "steiner.training.random_checkpoint", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """The session's server."""
+    model = SHIPPED if (SHIPPED / "config.json").is_file() else request.getfixturevalue("random_checkpoint")
+    running = start_server(model, tmp_path_factory.mktemp("server"))
+    yield running
+    exit_code = stop_server(running)
+    assert exit_code == 0, f"after SIGTERM the server ended with {exit_code}:\n{running.tail()}"
