@@ -1,5 +1,6 @@
 """Hugging Face checkpoints: written whole or not at all, read back for the next stage, exported for serving."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -21,10 +22,36 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, 
         pad_token_id=tokenizer.pad_token_id,
     )
     model.save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
+    save_tokenizer(tokenizer, partial)
     if folder.exists():
         shutil.rmtree(folder)
     os.replace(partial, folder)
+
+
+TOKENIZER_MODULE = "tokenization_steiner"
+TOKENIZER_CLASS = '''"""For `trust_remote_code=True`; without it the same tokenizer.json is loaded by the library's own class."""
+
+from transformers import PreTrainedTokenizerFast
+
+
+class SteinerTokenizer(PreTrainedTokenizerFast):
+    """The tokenizer.json beside this file, as it is."""
+'''
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write the tokenizer so that `AutoTokenizer` loads it as it is.
+
+    For model type qwen2 transformers 5 ignores the named class and puts its own BPE around the vocabulary, under which
+    our text encodes to nothing (docs/decisions/tokenizer.md). An `auto_map` entry takes the other road.
+    """
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    config["auto_map"] = {"AutoTokenizer": [None, f"{TOKENIZER_MODULE}.SteinerTokenizer"]}
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / f"{TOKENIZER_MODULE}.py").write_text(TOKENIZER_CLASS, encoding="utf-8")
 
 
 def load_checkpoint(folder: Path) -> tuple[Qwen2ForCausalLM, PreTrainedTokenizerFast]:
