@@ -1,8 +1,12 @@
-"""Which token may follow which: the single source of truth that grammar, parser and conductor are checked against."""
+"""Which token may follow which: the single source of truth that grammar, parser and conductor are checked against.
+
+It knows every limit but `max_reasoning_tokens` above 0. When that budget ends, the server appends `closing(state)`;
+those transitions are marked: `advance` takes them with `closing=True` only, so sampling never can.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, assert_never
 
 from steiner.reasoning.errors import IllegalTokenError
 from steiner.reasoning.events import EndedBy
@@ -10,7 +14,9 @@ from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.steps import Verdict
 
-Phase = Literal["start", "step", "section", "text", "verdict", "step_end", "decision", "depth", "answer", "done"]
+Phase = Literal[
+    "start", "step", "section", "text", "verdict", "step_end", "decision", "depth", "answer", "done"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +28,11 @@ class State:
             of the step, a decision, the spelling of a depth, the answer, nothing.
         section: index of the section that is open or comes next.
         num_text: tokens of text in the open section or the answer.
-        depth: depth of the current step; of the next one in phase "step".
+        depth: depth of the current step; of the next one in phase "step". Behind a backtrack that names no depth it is
+            the deepest that is possible.
         verdict: of the current step.
         spelled: ids of the depth spelled so far.
+        closing: the reasoning is being closed early: nothing but the rest of the closing may follow.
     """
 
     phase: Phase
@@ -35,6 +43,7 @@ class State:
     num_backtracks: int = 0
     verdict: Verdict | None = None
     spelled: tuple[int, ...] = ()
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,9 @@ class Automaton:
 
     Depths are 0 <= d < depth of the step that is left; the first step has depth 1 and the step behind a backtrack to d
     has depth d + 1. A verdict is never masked: limits act on the decision behind the step.
+
+    Attributes:
+        initial: in front of the start of reasoning.
     """
 
     def __init__(self, bound: BoundProtocol, policy: Policy) -> None:
@@ -62,17 +74,21 @@ class Automaton:
 
     def allowed(self, state: State) -> Allowed:
         """What sampling may continue with; never empty except when done."""
+        if state.closing:
+            return Allowed(frozenset(self.closing(state)[:1]))
         bound = self.bound
         match state.phase:
             case "start":
                 return Allowed(frozenset({bound.reasoning_start_id}))
             case "step":
-                return Allowed(frozenset({bound.step_start_id}))
+                return Allowed(
+                    frozenset({bound.step_start_id if self._may_reason else bound.reasoning_end_id})
+                )
             case "section":
                 return Allowed(frozenset({bound.sections[state.section].start_id}))
             case "text":
-                room = state.num_text < self.policy.section_limit(bound.sections[state.section].role)
-                return Allowed(frozenset(self._ends_of_text(state)) if state.num_text else frozenset(), room)
+                ends = frozenset(self._ends_of_text(state)) if state.num_text else frozenset[int]()
+                return Allowed(ends, self.text_room(state) > 0)
             case "verdict":
                 return Allowed(frozenset({bound.sections[state.section].end_id}))
             case "step_end":
@@ -82,43 +98,31 @@ class Automaton:
             case "depth":
                 return Allowed(frozenset(self._depth_continuations(state)))
             case "answer":
-                return Allowed(frozenset({bound.end_of_turn_id}) if state.num_text else frozenset(), True)
+                return Allowed(frozenset({bound.end_of_turn_id} if state.num_text else ()), True)
             case "done":
                 return Allowed(frozenset())
+            case _:
+                assert_never(state.phase)
 
-    def advance(self, state: State, token_id: int) -> State:
+    def advance(self, state: State, token_id: int, *, closing: bool = False) -> State:
         """The state behind one more token.
 
+        Args:
+            closing: the token is the first of `closing(state)`, appended by the server and not sampled.
+
         Raises:
-            IllegalTokenError: `allowed(state)` does not hold the token.
+            IllegalTokenError: the token may not come here.
         """
+        if closing or state.closing:
+            if self.closing(state)[:1] != (token_id,):
+                raise IllegalTokenError(token_id, state.phase)
+            return self._advance_closing(state)
         allowed = self.allowed(state)
-        is_text = token_id not in self.bound.special_ids
-        if token_id not in allowed.ids and not (allowed.text and is_text):
-            raise IllegalTokenError(token_id, state.phase)
-        match state.phase:
-            case "start":
-                return replace(state, phase="step")
-            case "step":
-                return self._open_step(state)
-            case "section":
-                return replace(state, phase="text", num_text=0)
-            case "text" if token_id in allowed.ids:
-                return self._leave_text(state, token_id)
-            case "text" | "answer" if token_id not in allowed.ids:
-                return replace(state, num_text=state.num_text + 1)
-            case "verdict":
-                return self._next_section(state)
-            case "step_end":
-                return replace(state, phase="decision")
-            case "decision":
-                return self._decide(state, token_id)
-            case "depth" if token_id == self.bound.step_start_id:
-                return self._open_step(replace(state, depth=self._spelled_depth(state) + 1))
-            case "depth":
-                return replace(state, spelled=(*state.spelled, token_id))
-            case _:
-                return replace(state, phase="done")
+        if token_id in allowed.ids:
+            return self._advance_id(state, token_id)
+        if allowed.text and self.is_text(token_id):
+            return replace(state, num_text=state.num_text + 1)
+        raise IllegalTokenError(token_id, state.phase)
 
     def closing(self, state: State) -> tuple[int, ...]:
         """The fewest tokens, three at most, that close the reasoning from here; only a conductor may write them."""
@@ -134,10 +138,14 @@ class Automaton:
                 return (bound.reasoning_end_id,)
             case "answer" | "done":
                 return ()
+            case _:
+                assert_never(state.phase)
 
     def close(self, state: State) -> State:
         """The state behind `closing(state)`: the answer comes next."""
-        return state if state.phase in ("answer", "done") else replace(state, phase="answer", num_text=0)
+        for token_id in self.closing(state):
+            state = self.advance(state, token_id, closing=True)
+        return state
 
     def accepts(self, state: State) -> bool:
         """Whether the sequence may end here: the answer is written."""
@@ -145,6 +153,8 @@ class Automaton:
 
     def limit_reached(self, state: State) -> EndedBy | None:
         """The limit that leaves the end of reasoning as the only decision; None where there is a choice."""
+        if state.phase == "step" and not self._may_reason:
+            return "max_reasoning_tokens"
         if state.phase != "decision" or self._decisions(state) != {self.bound.reasoning_end_id}:
             return None
         if state.num_steps >= self.policy.max_steps:
@@ -155,17 +165,65 @@ class Automaton:
         """Depths that a backtrack may name."""
         return range(state.depth)
 
+    def is_text(self, token_id: int) -> bool:
+        """Whether the id may stand in a section or an answer: in the vocabulary and not special."""
+        return 0 <= token_id < self.bound.vocab_size and token_id not in self.bound.special_ids
+
+    def text_room(self, state: State) -> int:
+        """Tokens of text that the open section may still take."""
+        return self.policy.section_limit(self.bound.sections[state.section].role) - state.num_text
+
+    @property
+    def _may_reason(self) -> bool:
+        return self.policy.max_reasoning_tokens != 0
+
     def _ends_of_text(self, state: State) -> set[int]:
         section = self.bound.sections[state.section]
         if section.role == "verification" and self._verdicts:
             return set(self._verdicts)
         return {section.end_id}
 
-    def _leave_text(self, state: State, token_id: int) -> State:
-        verdict = self._verdicts.get(token_id)
-        if verdict is not None:
-            return replace(state, phase="verdict", verdict=verdict)
-        return self._next_section(state)
+    def _advance_id(self, state: State, token_id: int) -> State:
+        """The state behind an id of `allowed(state).ids`."""
+        match state.phase:
+            case "start":
+                return replace(state, phase="step")
+            case "step":
+                return self._open_step(state) if self._may_reason else replace(state, phase="answer")
+            case "section":
+                return replace(state, phase="text", num_text=0)
+            case "text" if token_id in self._verdicts:
+                return replace(state, phase="verdict", verdict=self._verdicts[token_id])
+            case "text" | "verdict":
+                return self._next_section(state)
+            case "step_end":
+                return replace(state, phase="decision")
+            case "decision":
+                return self._decide(state, token_id)
+            case "depth" if token_id == self.bound.step_start_id:
+                return self._open_step(replace(state, depth=self.bound.depth_ids.index(state.spelled) + 1))
+            case "depth":
+                return replace(state, spelled=(*state.spelled, token_id))
+            case "answer" | "done":
+                return replace(state, phase="done")
+            case _:
+                assert_never(state.phase)
+
+    def _advance_closing(self, state: State) -> State:
+        """The state behind the first id of `closing(state)`."""
+        match state.phase:
+            case "start":
+                return replace(state, phase="step", closing=True)
+            case "text" | "verdict":
+                return replace(state, phase="step_end", closing=True)
+            case "section" | "step_end":
+                return replace(state, phase="decision", closing=True)
+            case "step" | "decision" | "depth":
+                return replace(state, phase="answer", num_text=0, spelled=(), closing=False)
+            case "answer" | "done":
+                raise IllegalTokenError(-1, state.phase)
+            case _:
+                assert_never(state.phase)
 
     def _next_section(self, state: State) -> State:
         following = state.section + 1
@@ -175,8 +233,8 @@ class Automaton:
 
     @staticmethod
     def _open_step(state: State) -> State:
-        return replace(
-            state, phase="section", section=0, num_text=0, num_steps=state.num_steps + 1, verdict=None, spelled=()
+        return State(
+            "section", depth=state.depth, num_steps=state.num_steps + 1, num_backtracks=state.num_backtracks
         )
 
     def _decisions(self, state: State) -> set[int]:
@@ -207,6 +265,3 @@ class Automaton:
             ids = self.bound.depth_ids[depth]
             if ids[:num_spelled] == state.spelled:
                 yield self.bound.step_start_id if len(ids) == num_spelled else ids[num_spelled]
-
-    def _spelled_depth(self, state: State) -> int:
-        return next(depth for depth in self.legal_depths(state) if self.bound.depth_ids[depth] == state.spelled)
