@@ -1,12 +1,17 @@
 """Hugging Face checkpoints: written whole or not at all, read back for the next stage, exported for serving."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
 import torch
-from transformers import AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import (
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2ForCausalLM,
+)
 
 
 def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
@@ -25,11 +30,11 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, 
     save_tokenizer(tokenizer, partial)
     if folder.exists():
         shutil.rmtree(folder)
-    os.replace(partial, folder)
+    partial.replace(folder)
 
 
 TOKENIZER_MODULE = "tokenization_steiner"
-TOKENIZER_CLASS = '''"""For `trust_remote_code=True`; without it the same tokenizer.json is loaded by the library's own class."""
+TOKENIZER_CLASS = '''"""For `trust_remote_code=True`; without it the library's own class loads the same tokenizer.json."""
 
 from transformers import PreTrainedTokenizerFast
 

@@ -4,12 +4,22 @@ from pathlib import Path
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from steiner.reasoning.errors import SteinerError
 from steiner.training.problems import FAMILIES
 
 
-class RecipeError(ValueError):
+class RecipeError(SteinerError):
     """The recipe cannot be used; the message names the file, the field and the reason."""
 
 
@@ -162,5 +172,7 @@ def load_recipe(path: Path) -> Recipe:
     except yaml.YAMLError as error:
         raise RecipeError(f"{path}: not valid YAML: {error}") from error
     except ValidationError as error:
-        problems = "\n".join(f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors())
+        problems = "\n".join(
+            f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()
+        )
         raise RecipeError(f"{path}:\n{problems}") from error

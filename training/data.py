@@ -5,7 +5,6 @@ a file is byte-identical for a seed however often the work was interrupted.
 """
 
 import json
-import os
 import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -55,7 +54,7 @@ def _write_once(path: Path, records: Callable[[], Iterable[dict[str, Any]]]) -> 
             for record in track(records(), description=f"{path.name:16}", total=None):
                 out.write(json.dumps(record, separators=(",", ":")) + "\n")
         # The final name appears at once and whole, so that a killed stage starts over rather than going on from half.
-        os.replace(partial, path)
+        partial.replace(path)
     with path.open("rb") as lines:
         return sum(1 for _ in lines)
 
@@ -98,7 +97,10 @@ def _dags(problems: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for record in problems:
         if record["split"] == "train":
             family = FAMILIES[record["family"]]
-            yield {"id": record["id"], "nodes": _nodes(build_dag(family, family.from_json(record["problem"])))}
+            yield {
+                "id": record["id"],
+                "nodes": _nodes(build_dag(family, family.from_json(record["problem"]))),
+            }
 
 
 def _nodes(dag: Dag) -> list[dict[str, Any]]:
@@ -143,6 +145,10 @@ def _drills(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
         of_family = [record for record in training if record["family"] == name]
         for number in range(count):
             record = of_family[number % len(of_family)]
-            exercises = family.drills(family.from_json(record["problem"]), _stream(recipe, "drill", name, number))
-            text = "".join(sections_text(s, v) for (v, s), _ in zip(exercises, range(DRILLS_PER_DOCUMENT), strict=False))
+            exercises = family.drills(
+                family.from_json(record["problem"]), _stream(recipe, "drill", name, number)
+            )
+            text = "".join(
+                sections_text(s, v) for (v, s), _ in zip(exercises, range(DRILLS_PER_DOCUMENT), strict=False)
+            )
             yield {"id": f"{name}-drill-{number}", "family": name, "prompt": record["prompt"], "text": text}

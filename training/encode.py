@@ -69,7 +69,8 @@ def encode_chats(
     """Traces as chats for supervised fine-tuning, loss on the assistant's tokens.
 
     A share `cut` of them is closed early, as the server's budget does it: at a random point the automaton's closing
-    tokens follow, which are forced and so not learned, then an answer. In the direct style every trace is cut before its first step.
+    tokens follow, which are forced and so not learned, then an answer. In the direct style every
+    trace is cut before its first step.
     """
 
     def parts(record: dict[str, Any]) -> list[_Part]:
@@ -83,7 +84,9 @@ def encode_chats(
             _Part(record["guess"] + TURN_END, True),
         ]
 
-    automaton = Automaton(STEINER.bind(tokenizer), Policy(max_steps=1_000, max_depth=60, max_backtracks=1_000))
+    automaton = Automaton(
+        STEINER.bind(tokenizer), Policy(max_steps=1_000, max_depth=60, max_backtracks=1_000)
+    )
     rng = random.Random(f"{seed}/cut")
     for pieces in _encode_parts(records, parts, tokenizer):
         prompt, start, reasoning, end, answer, guess = pieces
@@ -107,7 +110,7 @@ def _encode(
 def _encode_parts(
     records: Iterable[dict[str, Any]], parts: _PartsOf, tokenizer: PreTrainedTokenizerFast
 ) -> Iterator[list[Document]]:
-    """Tokenise many records at once; parts meet at special tokens or line feeds, so they encode as their whole would."""
+    """Tokenise many records at once; parts meet at special tokens or line feeds, so each encodes as in the whole."""
     for batch in _batches(records):
         split = [parts(record) for record in batch]
         texts = [part.text for parts_of_one in split for part in parts_of_one]

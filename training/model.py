@@ -63,11 +63,17 @@ def _initialise_embeddings(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokeniz
     rows = model.get_input_embeddings().weight
     rows.normal_(std=EMBEDDING_STD)
     vocabulary = tokenizer.get_vocab()
-    numbers = [(int(piece[1:]), row) for piece, row in vocabulary.items() if piece[1:].isdecimal() and piece[0] == "\u2581"]
+    numbers = [
+        (int(piece[1:]), row)
+        for piece, row in vocabulary.items()
+        if piece[1:].isdecimal() and piece[0] == "\u2581"
+    ]
     values = torch.tensor([float(value) for value, _ in numbers])
     features = fourier_features(values)
     projection = torch.randn(features.shape[1], rows.shape[1]) / math.sqrt(features.shape[1])
-    rows[[row for _, row in numbers]] = EMBEDDING_STD * (features @ projection + 0.5 * torch.randn(len(numbers), rows.shape[1]))
+    rows[[row for _, row in numbers]] = EMBEDDING_STD * (
+        features @ projection + 0.5 * torch.randn(len(numbers), rows.shape[1])
+    )
 
 
 def fourier_features(values: Tensor) -> Tensor:
@@ -82,7 +88,9 @@ def fourier_features(values: Tensor) -> Tensor:
     angles = 2 * math.pi * values[:, None] / torch.tensor(FOURIER_PERIODS, dtype=torch.float32)
     logarithm = torch.log1p(values)[:, None]
     logarithm = (logarithm - logarithm.mean()) / logarithm.std()
-    return torch.cat([math.sqrt(2) * torch.cos(angles), math.sqrt(2) * torch.sin(angles), 2 * logarithm], dim=1)
+    return torch.cat(
+        [math.sqrt(2) * torch.cos(angles), math.sqrt(2) * torch.sin(angles), 2 * logarithm], dim=1
+    )
 
 
 def _wire_induction_heads(model: Qwen2ForCausalLM, shape: ModelShape) -> None:
@@ -116,4 +124,6 @@ def _wire_induction_heads(model: Qwen2ForCausalLM, shape: ModelShape) -> None:
         second.q_proj.weight[rows].mul_(0.1)
         second.k_proj.weight[rows].mul_(0.1)
         second.q_proj.weight[start + slow] = INDUCTION_GAIN * code
-        second.k_proj.weight[start + slow] = INDUCTION_GAIN * written.T / math.sqrt(len(slow) / shape.width) * 0.5
+        second.k_proj.weight[start + slow] = (
+            INDUCTION_GAIN * written.T / math.sqrt(len(slow) / shape.width) * 0.5
+        )

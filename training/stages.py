@@ -2,12 +2,12 @@
 
 import shutil
 from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
+from steiner.reasoning.errors import SteinerError
 from steiner.training.checkpoint import load_checkpoint, save_checkpoint
 from steiner.training.config import Recipe
 from steiner.training.data import DRILLS, TRACES, read_records, write_data
@@ -22,7 +22,7 @@ STAGES = ("data", "cpt", "sft", "rl", "export")
 console = Console(stderr=True)
 
 
-class StageError(RuntimeError):
+class StageError(SteinerError):
     """A stage cannot start; the message says what is missing and which command makes it."""
 
 

@@ -33,7 +33,9 @@ CHAT_TEMPLATE = (
 """ChatML as Qwen2.5 has it, without a default system message."""
 
 _BOUNDARY = "\u2581"
-_PIECES = Regex(rf"{_BOUNDARY}?\p{{N}}+|{_BOUNDARY}?\p{{L}}+|{_BOUNDARY}?[^\p{{N}}\p{{L}}{_BOUNDARY}]|{_BOUNDARY}")
+_PIECES = Regex(
+    rf"{_BOUNDARY}?\p{{N}}+|{_BOUNDARY}?\p{{L}}+|{_BOUNDARY}?[^\p{{N}}\p{{L}}{_BOUNDARY}]|{_BOUNDARY}"
+)
 
 
 def special_tokens() -> list[str]:
@@ -64,7 +66,9 @@ def build_tokenizer(words: Iterable[str], model_max_length: int) -> PreTrainedTo
     # Longer pieces score higher, so that a listed word always beats its spelling.
     scored = [("<unk>", -100.0), *((piece, float(len(piece) - 50)) for piece in pieces)]
     tokenizer = Tokenizer(Unigram(scored, unk_id=0, byte_fallback=True))
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(_BOUNDARY), normalizers.Replace(" ", _BOUNDARY)])
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.Prepend(_BOUNDARY), normalizers.Replace(" ", _BOUNDARY)]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Split(_PIECES, "isolated")
     tokenizer.decoder = decoders.Sequence(
         [
@@ -75,7 +79,9 @@ def build_tokenizer(words: Iterable[str], model_max_length: int) -> PreTrainedTo
             decoders.Strip(" ", 1, 0),
         ]
     )
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special_tokens()])
+    tokenizer.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in special_tokens()]
+    )
     tokenizer.add_tokens([AddedToken("\n", normalized=False)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

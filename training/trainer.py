@@ -40,7 +40,9 @@ class PlannedTrainer(Trainer):
     3. The optimizer is Muon with AdamW.
     """
 
-    def __init__(self, *, stage: Optimisation, plan: BatchPlan, documents: Documents, pad_id: int, **kwargs: Any) -> None:
+    def __init__(
+        self, *, stage: Optimisation, plan: BatchPlan, documents: Documents, pad_id: int, **kwargs: Any
+    ) -> None:
         super().__init__(train_dataset=documents, **kwargs)
         self._stage = stage
         self._plan = plan

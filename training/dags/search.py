@@ -4,13 +4,14 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Any
 
+from steiner.reasoning.errors import SteinerError
 from steiner.training.dags.graph import Dag, Node
 from steiner.training.problems.base import Family, Move, Problem, State
 
 MAX_NODES = 100_000
 
 
-class StateSpaceTooLargeError(ValueError):
+class StateSpaceTooLargeError(SteinerError):
     """The problem has more states than an exact search should hold."""
 
 
@@ -33,7 +34,9 @@ def build_dag(family: Family[Problem, State, Move], problem: Problem) -> Dag:
             result = family.apply(problem, states[here], move)
             if result not in index:
                 if len(states) == MAX_NODES:
-                    raise StateSpaceTooLargeError(f"More than {MAX_NODES} states; generate a smaller problem.")
+                    raise StateSpaceTooLargeError(
+                        f"More than {MAX_NODES} states; generate a smaller problem."
+                    )
                 index[result] = len(states)
                 states.append(result)
                 depths.append(depths[here] + 1)

@@ -23,7 +23,9 @@ def kinds_of(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> li
     ends = {tokenizer.convert_tokens_to_ids(s.end) for s in STEINER.sections}
     special = set(tokenizer.all_special_ids)
     verdicts = set(tokenizer.convert_tokens_to_ids([STEINER.verified, STEINER.refuted]))
-    decisions = set(tokenizer.convert_tokens_to_ids([STEINER.proceed, STEINER.backtrack, STEINER.reasoning_end]))
+    decisions = set(
+        tokenizer.convert_tokens_to_ids([STEINER.proceed, STEINER.backtrack, STEINER.reasoning_end])
+    )
     backtrack, end = tokenizer.convert_tokens_to_ids([STEINER.backtrack, STEINER.reasoning_end])
     kinds: list[str] = []
     inside = "prompt"

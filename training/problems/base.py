@@ -5,12 +5,14 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from steiner.reasoning.errors import SteinerError
+
 Problem = TypeVar("Problem")
 State = TypeVar("State", bound=Hashable)
 Move = TypeVar("Move")
 
 
-class MalformedProblemError(ValueError):
+class MalformedProblemError(SteinerError):
     """The text is not a problem of this family; the message says which part and what would be right."""
 
 
@@ -116,7 +118,7 @@ class Family(Protocol[Problem, State, Move]):
     def apply(self, problem: Problem, state: State, move: Move) -> State: ...
 
     def read_move(self, problem: Problem, state: State, next_step: str) -> Move | None:
-        """The move that a model's next_step section proposes; None where it is not legal or not correctly worked out."""
+        """The move that a next_step section proposes; None where it is not legal or not correctly worked out."""
         ...
 
     def is_goal(self, problem: Problem, state: State) -> bool: ...

@@ -119,11 +119,14 @@ class Countdown:
         match = PROMPT.fullmatch(prompt)
         if match is None:
             raise MalformedProblemError(
-                f"Not a Countdown problem: {prompt[:80]!r}. Write it as 'make 22 from 15 4 11', numbers up to {MAX_VALUE}."
+                f"Not a Countdown problem: {prompt[:80]!r}. "
+                f"Write it as 'make 22 from 15 4 11', numbers up to {MAX_VALUE}."
             )
         numbers = tuple(map(int, match[2].split()))
         if max(*numbers, int(match[1])) > MAX_VALUE:
-            raise MalformedProblemError(f"A number is above {MAX_VALUE}, the largest this model knows: {prompt[:80]!r}.")
+            raise MalformedProblemError(
+                f"A number is above {MAX_VALUE}, the largest this model knows: {prompt[:80]!r}."
+            )
         return CountdownProblem(numbers, int(match[1]))
 
     def check(self, problem: CountdownProblem, answer: str) -> bool:
@@ -253,7 +256,7 @@ class Countdown:
 
 
 class _ExpressionReader:
-    """A recursive-descent reader of `+ - * / ( )` over whole numbers, exact in fractions; nothing is evaluated as code."""
+    """Recursive descent over `+ - * / ( )` and whole numbers, exact in fractions; nothing is evaluated as code."""
 
     def __init__(self, text: str) -> None:
         self._tokens = re.findall(r"\d+|\S", text) if len(text) <= 400 else []

@@ -8,6 +8,7 @@ stays near one in `size`. A state is the place stood at.
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
@@ -82,7 +83,8 @@ class Routes:
         match = PROMPT.fullmatch(prompt)
         if match is None:
             raise MalformedProblemError(
-                f"Not a routes problem: {prompt[:80]!r}. Write it as 'roads Rome > Oslo, Oslo > Bern from Rome to Bern'."
+                f"Not a routes problem: {prompt[:80]!r}. "
+                "Write it as 'roads Rome > Oslo, Oslo > Bern from Rome to Bern'."
             )
         roads = tuple(tuple(road.split(" > ")) for road in match[1].split(", "))
         strangers = {place for road in roads for place in road} | {match[2], match[3]}
@@ -96,7 +98,7 @@ class Routes:
             len(places) >= 2
             and places[0] == problem.start
             and places[-1] == problem.goal
-            and set(zip(places, places[1:], strict=False)) <= set(problem.roads)
+            and set(pairwise(places)) <= set(problem.roads)
         )
 
     def root(self, problem: RoutesProblem) -> str:
@@ -117,7 +119,9 @@ class Routes:
     def is_refutable(self, problem: RoutesProblem, state: str) -> bool:
         return state != problem.goal and not problem.successors(state)
 
-    def order(self, problem: RoutesProblem, state: str, moves: Sequence[str], rng: random.Random) -> list[str]:
+    def order(
+        self, problem: RoutesProblem, state: str, moves: Sequence[str], rng: random.Random
+    ) -> list[str]:
         return rng.sample(list(moves), len(moves))
 
     def understanding(self, problem: RoutesProblem, state: str, tried: Sequence[str]) -> str:
@@ -163,7 +167,9 @@ class Routes:
             move = rng.choice(problem.successors(place))
             yield (
                 "refuted" if self.is_refutable(problem, move) else "verified",
-                SectionTexts(self.understanding(problem, place, ()), move, self._look(problem, move, seen=False), ""),
+                SectionTexts(
+                    self.understanding(problem, place, ()), move, self._look(problem, move, seen=False), ""
+                ),
             )
 
     @staticmethod

@@ -7,7 +7,10 @@ from steiner.training.rl.rollout import Rollout
 
 
 def token_advantages(
-    rollouts: Sequence[Rollout], outcomes: Sequence[float], records: Sequence[SearchRecord], step_weight: float
+    rollouts: Sequence[Rollout],
+    outcomes: Sequence[float],
+    records: Sequence[SearchRecord],
+    step_weight: float,
 ) -> list[list[float]]:
     """Advantages of one group, a list over the completion's tokens for each rollout.
 

@@ -7,7 +7,10 @@ from steiner.training.rl.rollout import Rollout
 
 
 def rollout_figures(
-    rollouts: Sequence[Rollout], outcomes: Sequence[float], records: Sequence[SearchRecord], right: Sequence[bool]
+    rollouts: Sequence[Rollout],
+    outcomes: Sequence[float],
+    records: Sequence[SearchRecord],
+    right: Sequence[bool],
 ) -> dict[str, float]:
     """Means over rollouts; shares are over steps where their name says so."""
     num = len(rollouts)

@@ -61,7 +61,9 @@ class SearchRecord:
 class ProblemGrader:
     """Grades searches of one problem; its DAG is solved once."""
 
-    def __init__(self, family: Family[Any, Any, Any], problem: Any, dag: Dag, stage: ReinforcementStage) -> None:
+    def __init__(
+        self, family: Family[Any, Any, Any], problem: Any, dag: Dag, stage: ReinforcementStage
+    ) -> None:
         self._family = family
         self._problem = problem
         self._dag = dag

@@ -1,12 +1,11 @@
 """Reinforcement learning: groups of searches, step-level advantages, one update for each batch of rollouts.
 
-The algorithm is GRPO without its ratio: every batch of rollouts serves exactly one update, so policy and sampler are the
-same and nothing needs clipping; no reference model (beta 0), a constant normaliser instead of each sequence's length
+The algorithm is GRPO without its ratio: every batch of rollouts serves exactly one update, so policy and sampler are
+the same and nothing needs clipping; no reference model (beta 0), a constant normaliser instead of each sequence's length
 (Dr. GRPO), and an advantage for each token instead of each sequence.
 """
 
 import json
-import os
 import random
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,9 @@ UPDATE_TOKENS = 12_000
 """Padded tokens in one backward pass; an update gathers as many passes as its rollouts need."""
 
 
-def reinforce(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, folder: Path) -> None:
+def reinforce(
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, folder: Path
+) -> None:
     """Improve the model in place, going on from the folder's state file if there is one."""
     stage = recipe.rl
     if stage is None:
@@ -46,13 +47,24 @@ def reinforce(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, recip
         rng = random.Random(f"{recipe.seed}/rl/{step}")
         torch.manual_seed(rng.getrandbits(63))
         chosen = rng.sample(problems, stage.problems_per_step)
-        prompts = [tokenizer.encode(chat_prompt(p["prompt"], tokenizer), add_special_tokens=False) for p in chosen]
+        prompts = [
+            tokenizer.encode(chat_prompt(p["prompt"], tokenizer), add_special_tokens=False) for p in chosen
+        ]
         groups = sample_rollouts(
-            model, tokenizer, bound, prompts, stage.samples_per_problem, stage.temperature, stage.max_new_tokens
+            model,
+            tokenizer,
+            bound,
+            prompts,
+            stage.samples_per_problem,
+            stage.temperature,
+            stage.max_new_tokens,
         )
         rollouts, advantages, outcomes, records, right = _judge(chosen, groups, stage)
         norm = _update(model, optimizer, rollouts, advantages, stage, tokenizer.pad_token_id)
-        _log(folder, {"step": step, "gradient_norm": norm, **rollout_figures(rollouts, outcomes, records, right)})
+        _log(
+            folder,
+            {"step": step, "gradient_norm": norm, **rollout_figures(rollouts, outcomes, records, right)},
+        )
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == stage.steps:
             _save(model, optimizer, folder, step + 1)
 
@@ -127,7 +139,7 @@ def _log(folder: Path, record: dict[str, Any]) -> None:
 def _save(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, folder: Path, step: int) -> None:
     partial = folder / "state.partial"
     torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, partial)
-    os.replace(partial, folder / "state.pt")
+    partial.replace(folder / "state.pt")
 
 
 def _restore(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, folder: Path) -> int:

@@ -21,7 +21,8 @@ def node_values(dag: Dag, prover_share: float) -> list[float]:
         children = [success[end] for _, end in node.successors]
         success[index] = 1.0 if node.is_goal else sum(children) / len(children) if children else 0.0
     return [
-        prover_share * success[index] + (1.0 - prover_share) * progress(node) for index, node in enumerate(dag.nodes)
+        prover_share * success[index] + (1.0 - prover_share) * progress(node)
+        for index, node in enumerate(dag.nodes)
     ]
 
 

@@ -49,7 +49,9 @@ class TaughtTrace:
 class _Search(Generic[Problem, State, Move]):
     """Depth-first search over the DAG with the family's order, remembering what was refuted."""
 
-    def __init__(self, family: Family[Problem, State, Move], problem: Problem, dag: Dag, rng: random.Random) -> None:
+    def __init__(
+        self, family: Family[Problem, State, Move], problem: Problem, dag: Dag, rng: random.Random
+    ) -> None:
         self._family = family
         self._problem = problem
         self._dag = dag
@@ -110,7 +112,9 @@ class _Search(Generic[Problem, State, Move]):
         return len(self._path)
 
     def _give_up(self) -> TraceStep:
-        understanding = self._family.understanding(self._problem, self._state, tuple(self._tried[self._state]))
+        understanding = self._family.understanding(
+            self._problem, self._state, tuple(self._tried[self._state])
+        )
         sections = replace(EXHAUSTED, understanding=understanding)
         return TraceStep(sections, "verified", "end", self._dag.index[self._state])
 

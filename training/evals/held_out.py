@@ -1,0 +1,51 @@
+"""Fresh problems that no training run may have seen."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from steiner.training.problems import FAMILIES
+from steiner.training.problems.base import NOT_FOUND
+from steiner.training.problems.split import is_held_out
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutProblem:
+    """A problem of a family, whose identity is held out from every training run."""
+
+    family: str
+    size: int
+    solvable: bool
+    problem: Any
+
+    @property
+    def prompt(self) -> str:
+        return FAMILIES[self.family].prompt(self.problem)
+
+    def accepts(self, answer: str) -> bool:
+        """The exact checker; where nothing solves the problem, the answer has to say so."""
+        if not self.solvable:
+            return answer.strip() == NOT_FOUND
+        return FAMILIES[self.family].check(self.problem, answer)
+
+
+def held_out_problems(
+    family: str, sizes: Sequence[int], count: int, seed: int, solvable: bool = True
+) -> list[HeldOutProblem]:
+    """`count` different problems, sizes in turn; the same for the same arguments."""
+    return list(islice(_distinct(family, sizes, seed, solvable), count))
+
+
+def _distinct(family: str, sizes: Sequence[int], seed: int, solvable: bool) -> Iterator[HeldOutProblem]:
+    rng = random.Random(f"{seed}/held-out/{family}/{solvable}")
+    told: set[Any] = set()
+    number = 0
+    while True:
+        size = sizes[number % len(sizes)]
+        problem = FAMILIES[family].generate(rng, size, solvable)
+        if problem not in told and is_held_out(FAMILIES[family].canonical(problem)):
+            told.add(problem)
+            number += 1
+            yield HeldOutProblem(family, size, solvable, problem)

@@ -1,0 +1,104 @@
+"""Evaluate a tiny model: held-out accuracy, the constraint on and off, and accuracy over the reasoning budget."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, ask_all, score
+from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
+
+SIZES = {"countdown": (3,), "routes": (3, 4, 5)}
+BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+GREEDY = {"temperature": 0.0, "max_completion_tokens": 1400}
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteOptions:
+    """What to measure.
+
+    Attributes:
+        per_family: solvable problems of each family.
+        style: "search", or "direct" for a model that answers without reasoning.
+        budgets: whether to sweep max_steps as well.
+    """
+
+    per_family: int = 300
+    seed: int = 1
+    concurrency: int = 32
+    style: str = "search"
+    budgets: bool = False
+
+
+def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> dict[str, Any]:
+    """Measure, and write `outcomes.jsonl` and `report.json` into the folder.
+
+    Returns:
+        The report: a score for each family, for all, without the constraint, for problems without a solution, and
+        for each budget.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    problems = [
+        p for f, sizes in SIZES.items() for p in held_out_problems(f, sizes, options.per_family, options.seed)
+    ]
+    base: dict[str, Any] = dict(GREEDY)
+    if options.style == "direct":
+        base["reasoning_effort"] = "none"
+    outcomes = _ask(client, problems, base, options, "held-out")
+    report: dict[str, Any] = {
+        "options": asdict(options),
+        "all": score(outcomes).as_json(),
+        "families": {
+            family: score([o for o in outcomes if o.family == family]).as_json() for family in SIZES
+        },
+        "routes_by_arms": {
+            str(size): score([o for o in outcomes if o.family == "routes" and o.size == size]).as_json()
+            for size in SIZES["routes"]
+        },
+    }
+    if options.style == "search":
+        hopeless = [
+            p
+            for f, sizes in SIZES.items()
+            for p in held_out_problems(f, sizes, 50, options.seed, solvable=False)
+        ]
+        report["no_solution"] = score(_ask(client, hopeless, base, options, "no solution")).as_json()
+        free = base | {"reasoning": {"constrained": False}}
+        report["unconstrained"] = score(_ask(client, problems, free, options, "unconstrained")).as_json()
+    if options.budgets:
+        report["budgets"] = [_at_budget(client, problems, base, options, steps) for steps in BUDGETS]
+    with (folder / "outcomes.jsonl").open("w", encoding="utf-8") as out:
+        out.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return report
+
+
+def _at_budget(
+    client: StreamingClient,
+    problems: Sequence[HeldOutProblem],
+    base: dict[str, Any],
+    options: SuiteOptions,
+    steps: int,
+) -> dict[str, Any]:
+    limited = base | {"reasoning": {"max_steps": steps}}
+    outcomes = _ask(client, problems, limited, options, f"at most {steps} steps")
+    by_family: dict[str, Score] = {f: score([o for o in outcomes if o.family == f]) for f in SIZES}
+    return {"max_steps": steps, **{family: of_family.as_json() for family, of_family in by_family.items()}}
+
+
+def _ask(
+    client: StreamingClient,
+    problems: Sequence[HeldOutProblem],
+    request: dict[str, Any],
+    options: SuiteOptions,
+    title: str,
+) -> list[Outcome]:
+    with Progress() as progress:
+        bar = progress.add_task(f"{title:16}", total=len(problems))
+        return asyncio.run(
+            ask_all(client, problems, request, options.concurrency, lambda _: progress.advance(bar))
+        )
