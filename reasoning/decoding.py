@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 REPLACEMENT = "\ufffd"
-WINDOW = 8
-# Far more ids than any character has bytes: what is held by then is not text.
-LONGEST_HELD = 64
+# A character has at most four bytes; what still ends in a broken one after this many ids is not text.
+LONGEST_HELD = 8
+LONGEST_CONTEXT = 8
 
 
 class SectionDecoder(Protocol):
@@ -24,48 +24,66 @@ class SectionDecoder(Protocol):
 class SectionText:
     """Decodes ids as they come; for valid UTF-8, agrees with decoding all of them at once.
 
-    A character whose bytes are not complete is held back until they are, or until `flush`, where it
-    becomes U+FFFD. Decodes a window of recent ids, so an id costs the same however long the section is.
+    A character whose bytes are not complete is held back until they are, or until `flush`, where it becomes U+FFFD.
+    The text is the same at any chunking, for broken bytes too: where a chunk does not decode cleanly, its ids are taken
+    one by one. Only the last ids are decoded again, so that an id costs the same however long the section is.
     """
 
-    __slots__ = ("_decode", "_num_emitted", "_window")
+    __slots__ = ("_context", "_context_text", "_decode", "_held")
 
     def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
         self._decode = decode
-        self._window: list[int] = []
-        self._num_emitted = 0
+        # Some decoders treat the first id of a text differently, so what was said last stands before what is new.
+        self._context: list[int] = []
+        self._context_text = ""
+        self._held: list[int] = []
 
     def feed(self, ids: Sequence[int]) -> str:
         """Text that these ids complete, possibly none."""
-        window = self._window
-        window.extend(ids)
-        text = self._decode(window)
-        stable = len(text.rstrip(REPLACEMENT))
-        new = text[self._num_emitted : stable]
-        self._num_emitted = max(stable, self._num_emitted)
-        if len(window) > WINDOW:
-            if stable == len(text):
-                self._keep_context()
-            elif len(window) > LONGEST_HELD:
-                return new + self.flush()
-        return new
-
-    def _keep_context(self) -> None:
-        # Some decoders treat the first id of a text differently, so one must stay; half a character
-        # would spoil what follows.
-        for size in range(1, WINDOW):
-            context = self._window[-size:]
-            text = self._decode(context)
-            if text and REPLACEMENT not in text:
-                self._window, self._num_emitted = context, len(text)
-                return
+        if not ids:
+            return ""
+        text = self._decode([*self._context, *self._held, *ids])
+        if REPLACEMENT not in text and text.startswith(self._context_text):
+            new = text[len(self._context_text) :]
+            self._held.extend(ids)
+            self._say_held()
+            return new
+        return "".join(map(self._feed_one, ids))
 
     def flush(self) -> str:
         """What was held back."""
-        text = self._decode(self._window)[self._num_emitted :] if self._window else ""
-        self._window = []
-        self._num_emitted = 0
+        text = self._held_text()
+        self._context, self._context_text, self._held = [], "", []
         return text
+
+    def _feed_one(self, token_id: int) -> str:
+        self._held.append(token_id)
+        text = self._held_text()
+        if text.endswith(REPLACEMENT) and len(self._held) < LONGEST_HELD:
+            return ""
+        self._say_held()
+        return text
+
+    def _held_text(self) -> str:
+        if not self._held:
+            return ""
+        text = self._decode([*self._context, *self._held])
+        if text.startswith(self._context_text):
+            return text[len(self._context_text) :]
+        # Broken bytes may spoil the characters before them; those have been said and stay as they are.
+        return self._decode(self._held)
+
+    def _say_held(self) -> None:
+        """Make the shortest clean end of what has been said the context of what follows."""
+        said = [*self._context, *self._held]
+        self._context, self._context_text, self._held = [], "", []
+        for size in range(1, min(len(said), LONGEST_CONTEXT) + 1):
+            text = self._decode(said[-size:])
+            if REPLACEMENT not in text:
+                self._context, self._context_text = said[-size:], text
+                # An id that says nothing alone may still change what follows, so look for one that does.
+                if text:
+                    return
 
 
 class TokenizerBackend(Protocol):
