@@ -22,6 +22,7 @@ class Progress:
         num_forced: forced tokens among those.
         num_tokens: all tokens.
         num_steps: steps begun.
+        depth: of the current step, on the live path.
     """
 
     def __init__(self, bound: BoundProtocol) -> None:
@@ -32,7 +33,7 @@ class Progress:
         self.num_tokens = 0
         self.num_steps = 0
         self._num_backtracks = 0
-        self._depth = 1
+        self.depth = 1
         self._spelled: tuple[int, ...] | None = None
         self._verdict: Verdict | None = None
         self._end_of_section: int | None = None
@@ -54,10 +55,8 @@ class Progress:
                 return ()
 
     def num_closing_after(self, token_id: int) -> int:
-        """Length of `closing` once this token is taken, inside reasoning."""
+        """Length of `closing` once this token is taken, inside reasoning; the end itself not taken."""
         bound = self.bound
-        if token_id == bound.reasoning_end_id:
-            return 0
         in_section = self._end_of_section is not None
         if token_id == self._end_of_section:
             in_section = False
@@ -72,7 +71,7 @@ class Progress:
         return State(
             "decision",
             section=len(self.bound.sections) - 1,
-            depth=self._depth,
+            depth=self.depth,
             num_steps=self.num_steps,
             num_backtracks=self._num_backtracks,
             verdict=self._verdict,
@@ -112,14 +111,14 @@ class Progress:
         elif token_id == bound.refuted_id:
             self._verdict = "refuted"
         elif token_id == bound.proceed_id:
-            self._depth += 1
+            self.depth += 1
         elif token_id == bound.backtrack_id:
             self._num_backtracks += 1
             self._spelled = ()
 
     def _begin_step(self) -> None:
         if self._spelled and self._spelled in self.bound.depth_ids:
-            self._depth = self.bound.depth_ids.index(self._spelled) + 1
+            self.depth = self.bound.depth_ids.index(self._spelled) + 1
         self._spelled = None
         self._verdict = None
         self._in_step = True

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 
+GENERIC_CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
+
+
 class TokenizerError(Exception):
     """The checkpoint's tokenizer cannot be used; the message says what it lacks."""
 
@@ -21,10 +24,15 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> PreTrained
     Raises:
         TokenizerError: there is none, it is not a fast one, or it has no chat template.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
     try:
-        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(
+        # AutoTokenizer builds Qwen2's own tokenizer for every qwen2 checkpoint (transformers 5), also for
+        # one that says its tokenizer.json is to be taken as it is.
+        generic = get_tokenizer_config(model).get("tokenizer_class") in GENERIC_CLASSES
+        loader = PreTrainedTokenizerFast if generic else AutoTokenizer
+        tokenizer: PreTrainedTokenizerFast = loader.from_pretrained(
             model, trust_remote_code=trust_remote_code
         )
     except (OSError, ValueError) as error:

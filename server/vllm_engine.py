@@ -152,6 +152,8 @@ class VllmEngine:
 
     def shutdown(self) -> None:
         self._llm.shutdown()
+        # Collected now rather than when the interpreter ends, where its finaliser no longer works.
+        del self._llm
 
 
 async def start_engine(settings: Settings) -> VllmEngine:

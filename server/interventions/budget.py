@@ -6,7 +6,7 @@ from steiner.reasoning.automaton import Automaton
 from steiner.server.interventions.base import Cut, end_of_reasoning
 from steiner.server.progress import Progress
 
-# No token needs more room than itself and the markers of a section and a step that close behind it.
+# No token needs more: itself and the ends of a section and a step, or two digits of a depth.
 MOST_ROOM = 3
 
 
@@ -28,16 +28,24 @@ class TokenBudget:
         """Cut where accepting the token would leave no room to close."""
         if progress.phase != "reasoning" or progress.num_reasoning + MOST_ROOM <= self._budget:
             return None
-        # The end of reasoning itself lies outside the budget.
-        num_closing = max(progress.num_closing_after(token_id) - 1, 0)
-        is_inside = token_id != progress.bound.reasoning_end_id
-        if progress.num_reasoning + is_inside + num_closing <= self._budget:
+        if progress.num_reasoning + _room_for(progress, token_id) <= self._budget:
             return None
         return self._cut(progress)
 
     def _cut(self, progress: Progress) -> Cut:
         detail = f"max_reasoning_tokens ({self._budget}) reached"
         return end_of_reasoning(progress, detail, "max_reasoning_tokens")
+
+
+def _room_for(progress: Progress, token_id: int) -> int:
+    """Tokens from this one to the end of reasoning, without the end itself, if it closes right behind."""
+    bound = progress.bound
+    if token_id == bound.reasoning_end_id:
+        return 0
+    if token_id == bound.backtrack_id:
+        # A backtrack that cannot say where to would be none.
+        return 1 + max((len(ids) for ids in bound.depth_ids[: progress.depth]), default=0)
+    return progress.num_closing_after(token_id)
 
 
 class CountLimits:

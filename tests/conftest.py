@@ -1,0 +1,116 @@
+"""The tiny model's tokenizer, and a stage on which engines play what tests write for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from steiner.reasoning.events import Event
+from steiner.reasoning.policy import Policy
+from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.protocols.steiner import STEINER
+from steiner.server.conductor import Assignment, Conductor
+from steiner.server.engine import Sampling
+from steiner.server.prompts import PromptEncoder
+from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.service import LoadedModel, Service
+from steiner.server.settings import Settings
+from steiner.server.tokenizer import section_texts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+Ids = Callable[[str], list[int]]
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """Built, not loaded: no weights are needed."""
+    from steiner.training.tokenizer import build_tokenizer, family_words
+
+    return build_tokenizer(family_words(), 2048)
+
+
+@pytest.fixture(scope="session")
+def bound(tokenizer: PreTrainedTokenizerFast) -> BoundProtocol:
+    """Protocol `steiner` in that tokenizer's ids."""
+    return STEINER.bind(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def ids_of(tokenizer: PreTrainedTokenizerFast) -> Ids:
+    """Ids of a text in which markers are written in short: `<proceed>` for `<|reasoning_proceed|>`."""
+    names = {token.removeprefix("<|reasoning_").removesuffix("|>"): token for token in STEINER.special_tokens}
+
+    def encode(text: str) -> list[int]:
+        for name, token in names.items():
+            text = text.replace(f"<{name}>", token)
+        ids: list[int] = tokenizer.encode(text.replace("<eot>", "<|im_end|>"), add_special_tokens=False)
+        return ids
+
+    return encode
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Scripts in the short spelling of `ids_of`, and everything from a conductor to a service to play them."""
+
+    bound: BoundProtocol
+    tokenizer: PreTrainedTokenizerFast
+    ids_of: Ids
+
+    @staticmethod
+    def step(verdict: str = "verified", number: int = 1) -> str:
+        """One step of 23 tokens; each section has two tokens of text."""
+        texts = {"understanding": "", "next_step": "", "verification": f"<{verdict}>", "summary": ""}
+        sections = "".join(
+            f"<step_{name}_start>left {number}{verdict_token}<step_{name}_end>"
+            for name, verdict_token in texts.items()
+        )
+        return f"<step_start>{sections}<step_end>"
+
+    @property
+    def one_step(self) -> str:
+        return f"<start>{self.step()}<end>22<eot>"
+
+    @property
+    def with_backtrack(self) -> str:
+        steps = f"{self.step()}<proceed>{self.step('refuted', 2)}<backtrack>1{self.step(number=3)}"
+        return f"<start>{steps}<end>make 22<eot>"
+
+    def engine(self, *texts: str, per_update: int = 1, holds: bool = False) -> ScriptedEngine:
+        return ScriptedEngine([Script(self.ids_of(text), per_update, holds) for text in texts])
+
+    def conductor(
+        self, engine: ScriptedEngine, policy: Policy | None = None, max_tokens: int = 2000
+    ) -> Conductor:
+        assignment = Assignment(
+            id="rsn_test",
+            model="tiny",
+            prompt_ids=(1, 2, 3),
+            policy=policy or Policy(),
+            sampling=Sampling(seed=7),
+            max_tokens=max_tokens,
+        )
+        return Conductor(engine, self.bound, assignment, section_texts(self.tokenizer))
+
+    def service(self, engine: ScriptedEngine, **settings: object) -> Service:
+        """A service with metrics of its own that is ready."""
+        service = Service(Settings(served_model_name="tiny", **settings), CollectorRegistry())  # type: ignore[arg-type]
+        encoder = PromptEncoder(self.tokenizer, self.bound.special_ids)
+        service.adopt(LoadedModel(engine, self.bound, encoder, section_texts(self.tokenizer)))
+        return service
+
+    @staticmethod
+    async def events(batches: AsyncIterator[Sequence[Event]]) -> list[Event]:
+        """Every event, in one list."""
+        return [event async for batch in batches for event in batch]
+
+
+@pytest.fixture(scope="session")
+def stage(bound: BoundProtocol, tokenizer: PreTrainedTokenizerFast, ids_of: Ids) -> Stage:
+    return Stage(bound, tokenizer, ids_of)
