@@ -34,7 +34,7 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, 
 
 
 TOKENIZER_MODULE = "tokenization_steiner"
-TOKENIZER_CLASS = '''"""For `trust_remote_code=True`; without it the library's own class loads the same tokenizer.json."""
+TOKENIZER_CLASS = '''"""For `trust_remote_code=True`; without it the library's own class loads tokenizer.json."""
 
 from transformers import PreTrainedTokenizerFast
 

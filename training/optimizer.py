@@ -26,7 +26,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         super().__init__(groups, {"lr": learning_rate})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> None:
         """One update; closures are refused, since neither part needs one."""
         if closure is not None:
             raise TypeError("MuonWithAdamW takes no closure: compute the gradients before step().")

@@ -30,21 +30,17 @@ LOGGED_STEPS = 50
 
 
 class PlannedTrainer(Trainer):
-    """A `Trainer` whose batches and learning rate come from a plan made before the first step.
+    """A `Trainer` whose batches come from a plan made before the first step.
 
-    It differs from its parent in three ways, each for a reason:
+    It differs from its parent in two ways, each for a reason:
 
     1. The data loader follows the plan, so that a resumed run skips exactly what was used.
     2. The loss computes logits only behind the shortest prompt of the batch; with a vocabulary wider than the model the
        output layer is a large part of the cost.
-    3. The optimizer is Muon with AdamW.
     """
 
-    def __init__(
-        self, *, stage: Optimisation, plan: BatchPlan, documents: Documents, pad_id: int, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, plan: BatchPlan, documents: Documents, pad_id: int, **kwargs: Any) -> None:
         super().__init__(train_dataset=documents, **kwargs)
-        self._stage = stage
         self._plan = plan
         self._documents = documents
         self._pad_id = pad_id
@@ -55,20 +51,6 @@ class PlannedTrainer(Trainer):
             batch_sampler=PlannedSampler(self._plan),
             collate_fn=lambda documents: collate(documents, self._pad_id),
         )
-
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        if self.optimizer is None:
-            self.optimizer = MuonWithAdamW(self.model, self._stage.learning_rate, self._stage.weight_decay)
-        return self.optimizer
-
-    def create_scheduler(
-        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
-    ) -> torch.optim.lr_scheduler.LRScheduler:
-        if self.lr_scheduler is None:
-            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-                optimizer or self.optimizer, lambda step: learning_rate_factor(step, self._plan, self._stage)
-            )
-        return self.lr_scheduler
 
     def compute_loss(
         self,
@@ -144,13 +126,17 @@ def train_stage(
         disable_tqdm=not sys.stderr.isatty(),
         include_num_input_tokens_seen="no",
     )
+    optimizer = MuonWithAdamW(model, stage.learning_rate, stage.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate_factor(step, plan, stage)
+    )
     trainer = PlannedTrainer(
-        stage=stage,
         plan=plan,
         documents=Documents(documents),
         pad_id=tokenizer.pad_token_id,
         model=model,
         args=arguments,
+        optimizers=(optimizer, schedule),
         callbacks=[JsonLinesLog(folder / "log.jsonl")],
     )
     trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from steiner.reasoning.errors import SteinerError
 
@@ -145,7 +145,9 @@ class Family(Protocol[Problem, State, Move]):
         """A right answer, for the direct-answer baseline and for traces that were cut short."""
         ...
 
-    def drills(self, problem: Problem, rng: random.Random) -> Iterator[tuple[str, SectionTexts]]:
+    def drills(
+        self, problem: Problem, rng: random.Random
+    ) -> Iterator[tuple[Literal["verified", "refuted"], SectionTexts]]:
         """Endless primitive exercises (look-ups, arithmetic) on the problem, for continual pre-training.
 
         Yields:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
 
@@ -89,7 +89,7 @@ def reachable(numbers: Numbers) -> frozenset[int]:
 
 class Countdown:
     name = "countdown"
-    words = (
+    words: tuple[str, ...] = (
         "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen",
         "+", "-", "*", "/", "=", "(", ")", ":", ";",
     )  # fmt: skip
@@ -210,7 +210,9 @@ class Countdown:
             state = after(state, move)
         return self.answer(problem, path)
 
-    def drills(self, problem: CountdownProblem, rng: random.Random) -> Iterator[tuple[str, SectionTexts]]:
+    def drills(
+        self, problem: CountdownProblem, rng: random.Random
+    ) -> Iterator[tuple[Literal["verified", "refuted"], SectionTexts]]:
         """By turns what two numbers can make for a target, which six in ten do, and one equation."""
         while True:
             high, low = sorted((rng.randint(0, 99), rng.randint(1, 20)), reverse=True)

@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
 
@@ -38,7 +38,7 @@ class RoutesProblem(NamedTuple):
 
 class Routes:
     name = "routes"
-    words = (
+    words: tuple[str, ...] = (
         *PLACES, "roads", ">", ",", "from", "to", "at", "none", "seen", "found", "path", "open", ":",
     )  # fmt: skip
 
@@ -159,7 +159,9 @@ class Routes:
             raise MalformedProblemError(f"No way leads from {problem.start} to {problem.goal}.")
         return " ".join(found)
 
-    def drills(self, problem: RoutesProblem, rng: random.Random) -> Iterator[tuple[str, SectionTexts]]:
+    def drills(
+        self, problem: RoutesProblem, rng: random.Random
+    ) -> Iterator[tuple[Literal["verified", "refuted"], SectionTexts]]:
         """Stand somewhere, look at what lies open, go there, look again."""
         begins = sorted({begin for begin, _ in problem.roads})
         while True:

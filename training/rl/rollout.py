@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.parser import Parser
-from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.protocol import MAX_DEPTH, BoundProtocol
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step
 from steiner.training.rl.grade import WrittenStep
 
@@ -121,7 +121,8 @@ def _written(step: Step) -> WrittenStep:
             decision = "end"
         case Backtrack(to_depth=depth):
             decision = depth
-    return WrittenStep(next_step, step.verdict, decision, step.depth)
+    # An impossible depth matches no state, so that what cannot be placed is graded as a defect.
+    return WrittenStep(next_step, step.verdict, decision, step.depth or MAX_DEPTH + 1)
 
 
 def _pad_left(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
 """Reinforcement learning: groups of searches, step-level advantages, one update for each batch of rollouts.
 
 The algorithm is GRPO without its ratio: every batch of rollouts serves exactly one update, so policy and sampler are
-the same and nothing needs clipping; no reference model (beta 0), a constant normaliser instead of each sequence's length
-(Dr. GRPO), and an advantage for each token instead of each sequence.
+the same and nothing needs clipping; no reference model (beta 0), a constant normaliser instead of each sequence's
+length (Dr. GRPO), and an advantage for each token instead of each sequence.
 """
 
 import json
