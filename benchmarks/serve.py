@@ -9,9 +9,9 @@ Three lanes, measured in turn within each repeat, so that a busy machine hits al
 - vllm: the same server without a grammar, `ignore_eos`.
 
 Every request of every lane generates `--max-tokens` tokens: the policy asks for more steps than they hold (the
-JSON has the mean, to see that they did). So the ratio to vllm+grammar is what our front end costs or saves, and the ratio to vllm also
-holds the price of the grammar. Front-end CPU is the time of the server's first process alone; the engine runs
-in a child.
+JSON has the mean, to see that they did). So the ratio to vllm+grammar is what our front end costs or saves, and
+the ratio to vllm also holds the price of the grammar. Front-end CPU is the time of the server's first process
+alone; the engine runs in a child. Tokens per second swing with whatever else the machine does; CPU time repeats.
 """
 
 import argparse
@@ -51,6 +51,8 @@ class Lane:
 def main() -> int:
     """Measure, print a markdown table, write JSON if asked to."""
     arguments = read_arguments()
+    # Both engines the same cache, and neither the whole memory of the machine.
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     with tempfile.TemporaryDirectory(prefix="steiner-bench-") as scratch:
         model = arguments.model or model_or_random(Path(scratch))
         ports = free_port(), free_port()
