@@ -71,7 +71,7 @@ def ask(
 def demo(
     family: Annotated[str, typer.Option(help="Kind of problem: countdown, routes, ...")] = "countdown",
     seed: Annotated[int, typer.Option(help="Which held-out problem.")] = 1,
-    size: Annotated[int, typer.Option(help="Size of the problem (numbers, arms, people).")] = 3,
+    size: Annotated[int, typer.Option(help="Size of the problem (numbers, arms).")] = 3,
     model: Annotated[
         Path | None, typer.Option(help="Checkpoint folder; default: the shipped weights.")
     ] = None,
@@ -105,6 +105,31 @@ def train(
     from steiner.training import main as training
 
     training.train(recipe, from_stage)
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[
+        Path | None, typer.Argument(help="Checkpoint folder; default: the shipped weights.")
+    ] = None,
+    url: Annotated[str | None, typer.Option(help="A running server, instead of one on MODEL.")] = None,
+    api_key: ApiKey = None,
+    output: Annotated[Path, typer.Option(help="Folder of report.json and outcomes.jsonl.")] = Path(
+        "runs/eval"
+    ),
+    per_family: Annotated[int, typer.Option(help="Solvable problems of each family.")] = 300,
+    seed: Annotated[int, typer.Option(help="Which held-out problems.")] = 1,
+    concurrency: Annotated[int, typer.Option(help="Problems asked at a time.")] = 32,
+    style: Annotated[str, typer.Option(help="search, or direct for a model that only answers.")] = "search",
+    budgets: Annotated[bool, typer.Option(help="Measure accuracy over max_steps as well.")] = False,
+) -> None:
+    """Ask held-out problems, and let exact checkers judge the answers."""
+    from steiner import evaluate as evaluation
+    from steiner.shipped import find_model
+    from steiner.training.evals.suite import SuiteOptions
+
+    options = SuiteOptions(per_family, seed, concurrency, style, budgets)
+    evaluation.evaluate(Path() if url else find_model(model), url, api_key, options, output)
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """`steiner demo`: the whole system in front of one's eyes, on weights and a problem that come with it."""
 
-import random
 import sys
 from pathlib import Path
 from shutil import which
@@ -12,34 +11,35 @@ from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
+from steiner.shipped import find_model
 from steiner.snippets import curl_line, openai_snippet
 from steiner.terminal.tree_view import TreeView
 from steiner.terminal.usage_line import usage_line
-from steiner.training.problems import FAMILIES, Family
-from steiner.training.problems.split import is_held_out
+from steiner.training.evals.held_out import held_out_problems
+from steiner.training.problems import FAMILIES
 
-MODEL = Path("models/steiner-tiny")
 #: The address of `steiner serve` as it stands.
 SERVE_URL = "http://127.0.0.1:8000"
 
 
-class DemoError(SteinerError):
-    """The demo cannot run; the message says what is missing."""
+class UnknownFamilyError(SteinerError):
+    """No problem family has this name; the message lists them."""
 
 
 def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
     """Start a server, ask it a held-out problem, show the tree and the checker's word; 0 if all of it ran.
 
     Raises:
-        DemoError: no such family, or no weights.
+        UnknownFamilyError: no such family.
+        MissingModelError: no weights.
         ServerFailedError: the server did not start.
     """
     if family_name not in FAMILIES:
-        raise DemoError(f"No problem family {family_name!r}; there are {', '.join(sorted(FAMILIES))}.")
+        raise UnknownFamilyError(
+            f"No problem family {family_name!r}; there are {', '.join(sorted(FAMILIES))}."
+        )
     folder = find_model(model)
-    family = FAMILIES[family_name]
-    problem = held_out_problem(family, size, seed)
-    prompt = family.prompt(problem)
+    [problem] = held_out_problems(family_name, [size], count=1, seed=seed)
     console = Console(highlight=False)
     console.print(f"Starting a server on {folder} (some seconds of loading).", style="dim")
     port = free_port()
@@ -47,36 +47,13 @@ def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
         with console.status("loading the model"):
             server.wait_until_ready()
         console.print("A problem that the training never saw:\n", style="dim")
-        answer = _watch(console, server.url, prompt)
+        answer = _watch(console, server.url, problem.prompt)
     if answer is None:
         return 1
-    accepted = family.check(problem, answer)
-    verdict = "[bold green]accepts[/]" if accepted else "[bold red]rejects[/]"
+    verdict = "[bold green]accepts[/]" if problem.accepts(answer) else "[bold red]rejects[/]"
     console.print(f"The exact checker of {family_name} {verdict} the answer.")
-    _say_what_next(console, folder, prompt)
+    _say_what_next(console, folder, problem.prompt)
     return 0
-
-
-def find_model(model: Path | None) -> Path:
-    """The checkpoint folder: the one named, else the shipped one in the working directory or the checkout."""
-    checkout = Path(__file__).resolve().parents[2]
-    candidates = [model] if model else [MODEL, checkout / MODEL]
-    for candidate in candidates:
-        if (candidate / "config.json").is_file():
-            return candidate
-    raise DemoError(
-        f"No model in {' or '.join(map(str, candidates))} (a folder with config.json). "
-        "Run this in a checkout of Steiner, or name one with --model."
-    )
-
-
-def held_out_problem(family: Family[Any, Any, Any], size: int, seed: int) -> Any:
-    """A solvable problem kept from training by its identity; the same for the same seed."""
-    rng = random.Random(seed)
-    while True:
-        problem = family.generate(rng, size)
-        if is_held_out(family.canonical(problem)):
-            return problem
 
 
 def _watch(console: Console, url: str, prompt: str) -> str | None:
