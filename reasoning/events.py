@@ -15,7 +15,7 @@ InterventionKind = Literal["budget", "verifier", "loop", "memory", "answer"]
 FinishReason = Literal["stop", "length"]
 
 
-class _Numbered(BaseModel):
+class Numbered(BaseModel):
     """Number 0 means not numbered yet: `Parser.emit` gives the next number of its stream."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -23,7 +23,7 @@ class _Numbered(BaseModel):
     sequence_number: int = 0
 
 
-class ReasoningStarted(_Numbered):
+class ReasoningStarted(Numbered):
     type: Literal["reasoning.started"] = "reasoning.started"
     id: str
     model: str
@@ -31,28 +31,28 @@ class ReasoningStarted(_Numbered):
     policy: Policy
 
 
-class StepStarted(_Numbered):
+class StepStarted(Numbered):
     type: Literal["step.started"] = "step.started"
     step: int
     depth: int | None
     parent: int | None
 
 
-class SectionStarted(_Numbered):
+class SectionStarted(Numbered):
     type: Literal["section.started"] = "section.started"
     step: int
     role: SectionRole
     name: str
 
 
-class SectionDelta(_Numbered):
+class SectionDelta(Numbered):
     type: Literal["section.delta"] = "section.delta"
     step: int
     role: SectionRole
     text: str
 
 
-class SectionDone(_Numbered):
+class SectionDone(Numbered):
     type: Literal["section.done"] = "section.done"
     step: int
     role: SectionRole
@@ -60,7 +60,7 @@ class SectionDone(_Numbered):
     num_tokens: int
 
 
-class StepVerified(_Numbered):
+class StepVerified(Numbered):
     """Comes with the verdict token, before its section is done."""
 
     type: Literal["step.verified"] = "step.verified"
@@ -69,7 +69,7 @@ class StepVerified(_Numbered):
     forced: bool
 
 
-class StepDone(_Numbered):
+class StepDone(Numbered):
     """Waits for the decision and carries it; an interrupted step has none."""
 
     type: Literal["step.done"] = "step.done"
@@ -80,7 +80,7 @@ class StepDone(_Numbered):
     num_tokens: int
 
 
-class Backtracked(_Numbered):
+class Backtracked(Numbered):
     """Follows the `step.done` that decided it; `to_step` 0 is the problem, None unknown."""
 
     type: Literal["backtracked"] = "backtracked"
@@ -89,7 +89,7 @@ class Backtracked(_Numbered):
     to_step: int | None
 
 
-class Intervention(_Numbered):
+class Intervention(Numbered):
     """The server forced tokens; they are never passed off as the model's own."""
 
     type: Literal["intervention"] = "intervention"
@@ -99,7 +99,7 @@ class Intervention(_Numbered):
     detail: str
 
 
-class Violation(_Numbered):
+class Violation(Numbered):
     """The model broke the protocol; its text is kept."""
 
     type: Literal["violation"] = "violation"
@@ -108,7 +108,7 @@ class Violation(_Numbered):
     text: str
 
 
-class ReasoningDone(_Numbered):
+class ReasoningDone(Numbered):
     type: Literal["reasoning.done"] = "reasoning.done"
     ended_by: EndedBy
     num_steps: int
@@ -116,19 +116,19 @@ class ReasoningDone(_Numbered):
     num_reasoning_tokens: int
 
 
-class AnswerDelta(_Numbered):
+class AnswerDelta(Numbered):
     type: Literal["answer.delta"] = "answer.delta"
     text: str
 
 
-class AnswerDone(_Numbered):
+class AnswerDone(Numbered):
     type: Literal["answer.done"] = "answer.done"
     text: str
     num_tokens: int
     finish_reason: FinishReason
 
 
-class Usage(_Numbered):
+class Usage(Numbered):
     """Tokens of the generation; forced ones are part of the reasoning and of the completion."""
 
     type: Literal["usage"] = "usage"
@@ -139,18 +139,18 @@ class Usage(_Numbered):
     forced_tokens: int
 
 
-class Done(_Numbered):
+class Done(Numbered):
     type: Literal["done"] = "done"
     finish_reason: FinishReason
 
 
-class Failed(_Numbered):
+class Failed(Numbered):
     type: Literal["error"] = "error"
     message: str
     code: str
 
 
-class Cancelled(_Numbered):
+class Cancelled(Numbered):
     type: Literal["cancelled"] = "cancelled"
 
 

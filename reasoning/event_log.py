@@ -1,0 +1,40 @@
+"""Numbers the events of one stream and holds them until they are taken."""
+
+from typing import Any, TypeVar
+
+from steiner.reasoning import events
+from steiner.reasoning.events import Event
+
+EventType = TypeVar("EventType", bound=events.Numbered)
+
+
+class EventLog:
+    """The one counter of a stream.
+
+    Attributes:
+        num_violations: violations said so far.
+    """
+
+    def __init__(self) -> None:
+        self.num_violations = 0
+        self._last_number = 0
+        self._said: list[Event] = []
+
+    def number(self, kind: type[EventType], /, **fields: Any) -> EventType:
+        """An event with the next number, for the caller to send."""
+        self._last_number += 1
+        return kind(sequence_number=self._last_number, **fields)
+
+    def say(self, kind: type[EventType], /, **fields: Any) -> None:
+        """Number an event and hold it."""
+        self._said.append(self.number(kind, **fields))  # type: ignore[arg-type]
+
+    def violate(self, detail: str, token_id: int | None, text: str = "") -> None:
+        """Say that the protocol was broken."""
+        self.num_violations += 1
+        self.say(events.Violation, detail=detail, token_id=token_id, text=text)
+
+    def take(self) -> list[Event]:
+        """What was said since the last time."""
+        taken, self._said = self._said, []
+        return taken
