@@ -13,7 +13,7 @@ Every message says what was given, what the limit is, and what to do. Nothing of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -40,7 +40,11 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """JSON body of the answer."""
-        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+        # What a caller wrote may be half a character, which no JSON text can carry.
+        message, param = (
+            text and text.encode(errors="backslashreplace").decode() for text in (self.message, self.param)
+        )
+        return {"error": {"message": message, "type": self.type, "param": param, "code": self.code}}
 
 
 class InvalidRequest(ApiError):
@@ -75,11 +79,14 @@ class EngineUnavailable(NotReady):
     """The engine is gone; only a restart brings it back."""
 
 
-def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -> None:
+def install_error_handlers(
+    app: FastAPI, count_refusal: Callable[[str], None], known_fields: Collection[str]
+) -> None:
     """Answer every error of the app in OpenAI's shape.
 
     Args:
         app: whose handlers are set.
+        known_fields: of request bodies, to suggest for a misspelled one.
         count_refusal: called with the reason, one of a fixed few words, for each error answered.
     """
 
@@ -93,7 +100,7 @@ def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -
 
     async def on_validation_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        message, param = refusal(error.errors())
+        message, param = refusal(error.errors(), known_fields)
         return answer(InvalidRequest(message, param=param, code="invalid_value"))
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -21,7 +21,7 @@ def refusal(errors: Sequence[Mapping[str, Any]], known_fields: Iterable[str] = (
 
     Args:
         errors: as `ValidationError.errors()` gives them; `loc` may start with FastAPI's "body".
-        known_fields: names to suggest for a misspelled top-level field.
+        known_fields: names to suggest for a misspelled one.
     """
     error = errors[0]
     param = _param(error)
@@ -35,8 +35,8 @@ def _param(error: Mapping[str, Any]) -> str | None:
     named = error.get("ctx", {}).get("param")
     if isinstance(named, str):
         return named
-    # Parts in parentheses are branches of a union, which a client does not know.
-    loc = [str(part) for part in error["loc"] if not str(part).startswith("(")]
+    # Parts in brackets are branches of a union, or say "the key itself": nothing that a client knows.
+    loc = [str(part) for part in error["loc"] if not str(part).startswith(("(", "["))]
     if loc and loc[0] in ("body", "query", "path", "header"):
         loc = loc[1:]
     return ".".join(loc) or None

@@ -80,12 +80,26 @@ def resolve_max_tokens(
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
-    """Plain turns. Of an earlier reasoning only what it concluded is kept, as ordinary text."""
-    return [Turn(message.role, _text(message)) for message in messages]
+    """Plain turns. Of an earlier reasoning only what it concluded is kept, as ordinary text.
+
+    Raises:
+        InvalidRequest: a text is no Unicode.
+    """
+    return [Turn(message.role, _text(message, index)) for index, message in enumerate(messages)]
 
 
-def _text(message: Message) -> str:
-    if not message.reasoning_steps:
-        return message.text
-    conclusions = Trace(protocol="", steps=tuple(message.reasoning_steps)).conclusions()
-    return "\n".join([*conclusions, message.text])
+def _text(message: Message, index: int) -> str:
+    text = message.text
+    if message.reasoning_steps:
+        conclusions = Trace(protocol="", steps=tuple(message.reasoning_steps)).conclusions()
+        text = "\n".join([*conclusions, text])
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"messages.{index} has half a character at position {error.start} of its text, which is no "
+            "valid unicode; send both halves or neither",
+            param=f"messages.{index}.content",
+            code="invalid_value",
+        ) from error
+    return text

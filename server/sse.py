@@ -28,6 +28,8 @@ class EventStream(EventSourceResponse):
         on_close: called once when the response is over.
     """
 
+    media_type = "text/event-stream"
+
     def __init__(
         self, body: AsyncIterator[bytes], *, keep_alive_s: float, on_close: Callable[[], None] | None = None
     ) -> None:

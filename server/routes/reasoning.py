@@ -32,7 +32,7 @@ def _stream(service: Service, generation: Generation, after: int = 0) -> EventSt
     return EventStream(reasoning_stream(generation, after), keep_alive_s=service.settings.keep_alive_s)
 
 
-@router.post("", summary="Reason, as a stream of typed events", response_class=EventStream)
+@router.post("", summary="Reason, as a stream of typed events", status_code=200, response_class=EventStream)
 async def create_reasoning(body: ReasoningRequest, service: ServiceOfApp) -> EventStream:
     """Server-sent events, each named by its type. The generation goes on when the client leaves."""
     return _stream(service, await service.start(body, "reasoning"))
@@ -44,7 +44,9 @@ async def read_trace(generation_id: str, service: ServiceOfApp) -> Trace:
     return _find(service, generation_id).trace
 
 
-@router.get("/{generation_id}/events", summary="Resume the stream", response_class=EventStream)
+@router.get(
+    "/{generation_id}/events", summary="Resume the stream", status_code=200, response_class=EventStream
+)
 async def resume_events(
     generation_id: str,
     service: ServiceOfApp,

@@ -213,3 +213,11 @@ class ReasoningRequest(GenerationRequest):
     """Body of POST /v1/reasoning; always a stream."""
 
     stream: Literal[True] | None = None
+
+
+FIELD_NAMES = frozenset(
+    name
+    for model in (ChatRequest, ReasoningRequest, Message, TextPart, StreamOptions, ReasoningOptions)
+    for name in model.model_fields
+)
+"""Every field that a body may have somewhere."""

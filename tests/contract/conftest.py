@@ -33,9 +33,9 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
         time.sleep(0.002)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serve(stage: Any) -> Iterator[Callable[..., Served]]:
-    """Start servers; they stop when the test ends."""
+    """Start servers; they stop with the module's last test."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def start(engine: ScriptedEngine, **settings: object) -> Served:
@@ -56,6 +56,6 @@ def serve(stage: Any) -> Iterator[Callable[..., Served]]:
         assert not thread.is_alive()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def eventually() -> Callable[..., None]:
     return wait_until

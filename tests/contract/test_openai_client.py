@@ -27,7 +27,9 @@ def test_a_completion_carries_answer_reasoning_steps_and_usage(stage: Any, serve
     details = completion.usage.completion_tokens_details
     assert details is not None
     assert details.reasoning_tokens == completion.usage.completion_tokens - 2 - 2 - 1
-    assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+    assert (
+        completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+    )
     assert served.engine.requests[0].prompt_ids == stage.tokenizer.apply_chat_template(
         ASK["messages"], add_generation_prompt=True, return_dict=False
     )

@@ -73,7 +73,9 @@ async def test_the_budget_is_a_hard_bound_and_used_up(stage: Any, budget: int, p
     assert engine.aborted == [first.request_id]
     assert list(second.prompt_ids)[3:][-1] == stage.bound.reasoning_end_id
     assert second.max_tokens == first.max_tokens - (len(second.prompt_ids) - 3)
-    assert second.grammar == compile_grammar(stage.bound, Policy(max_reasoning_tokens=budget), State("answer"))
+    assert second.grammar == compile_grammar(
+        stage.bound, Policy(max_reasoning_tokens=budget), State("answer")
+    )
     assert second.sampling.seed == 8
     for step in trace.steps:
         assert step.interrupted == (len(step.sections) < 4 or step.verdict is None)

@@ -45,7 +45,9 @@ TOKENIZERS = {
     "markers swallow whitespace": byte_tokenizer(CHATML, strip=True),
 }
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
-WITH_MARKERS = st.lists(st.one_of(TEXTS, st.sampled_from([*MARKERS, "<|", "|>", "\n", " "])), max_size=6).map("".join)
+WITH_MARKERS = st.lists(st.one_of(TEXTS, st.sampled_from([*MARKERS, "<|", "|>", "\n", " "])), max_size=6).map(
+    "".join
+)
 
 
 def encoder(tokenizer: PreTrainedTokenizerFast) -> PromptEncoder:
