@@ -1,9 +1,9 @@
 """`steiner demo`: the whole system in front of one's eyes, on weights and a problem that come with it."""
 
+import shlex
 import sys
 from pathlib import Path
 from shutil import which
-from typing import Any
 
 from rich.console import Console
 
@@ -15,7 +15,7 @@ from steiner.shipped import find_model
 from steiner.snippets import curl_line, openai_snippet
 from steiner.terminal.tree_view import TreeView
 from steiner.terminal.usage_line import usage_line
-from steiner.training.evals.held_out import held_out_problems
+from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 from steiner.training.problems import FAMILIES
 
 #: The address of `steiner serve` as it stands.
@@ -41,7 +41,7 @@ def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
     folder = find_model(model)
     [problem] = held_out_problems(family_name, [size], count=1, seed=seed)
     console = Console(highlight=False)
-    console.print(f"Starting a server on {folder} (some seconds of loading).", style="dim")
+    console.print(f"Starting a server on {folder} (half a minute on a slow machine).", style="dim")
     port = free_port()
     with LocalServer(serve_command(folder, port), port) as server:
         with console.status("loading the model"):
@@ -52,7 +52,7 @@ def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
         return 1
     verdict = "[bold green]accepts[/]" if problem.accepts(answer) else "[bold red]rejects[/]"
     console.print(f"The exact checker of {family_name} {verdict} the answer.")
-    _say_what_next(console, folder, problem.prompt)
+    _say_what_next(console, model, folder.name, problem, seed)
     return 0
 
 
@@ -73,14 +73,19 @@ def _watch(console: Console, url: str, prompt: str) -> str | None:
     return answer
 
 
-def _say_what_next(console: Console, folder: Path, prompt: str) -> None:
+def _say_what_next(
+    console: Console, model: Path | None, served: str, problem: HeldOutProblem, seed: int
+) -> None:
     command = "steiner" if which("steiner") else str(Path(sys.executable).parent / "steiner")
-    blocks: dict[str, Any] = {
-        "Another problem:": f"{command} demo --seed 2",
-        "The server for good:": f"{command} serve",
-        "Ask it, and watch the tree:": f'{command} ask "{prompt}"',
-        "The same steps as server-sent events:": curl_line(SERVE_URL, folder.name, prompt),
-        "Or with the openai client:": openai_snippet(sys.executable, SERVE_URL, folder.name, prompt),
+    named = f" {shlex.quote(str(model))}" if model else ""
+    chosen = f" --model{named}" if model else ""
+    again = f"{command} demo --family {problem.family} --size {problem.size} --seed {seed + 1}{chosen}"
+    blocks = {
+        "Another problem:": again,
+        "The server for good:": f"{command} serve{named}",
+        "Ask it, and watch the tree:": f"{command} ask {shlex.quote(problem.prompt)}",
+        "The same steps as server-sent events:": curl_line(SERVE_URL, served, problem.prompt),
+        "Or with the openai client:": openai_snippet(sys.executable, SERVE_URL, served, problem.prompt),
     }
     for title, block in blocks.items():
         console.print(f"\n{title}", style="bold")

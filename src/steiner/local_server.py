@@ -42,7 +42,7 @@ def serve_command(model: Path, port: int) -> list[str]:
 class LocalServer:
     """A command that serves HTTP on a port of this machine.
 
-    The log goes to a file that is removed after a good end and kept after a failure.
+    The log goes to a file that is kept after a failure only.
     """
 
     def __init__(self, command: Sequence[str], port: int, *, ready_path: str = "/ready") -> None:
@@ -79,7 +79,7 @@ class LocalServer:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         log.close()
-        if error is None:
+        if not isinstance(error, Exception):
             self.log_path.unlink(missing_ok=True)
 
     @property
