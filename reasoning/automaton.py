@@ -24,8 +24,8 @@ class State:
     """Where a token sequence stands.
 
     Attributes:
-        phase: what comes next: the start, a step, a section's marker, its text, the end marker behind a verdict, the end
-            of the step, a decision, the spelling of a depth, the answer, nothing.
+        phase: what comes next: the start, a step, a section's marker, its text, the end marker behind a verdict, the
+            end of the step, a decision, the spelling of a depth, the answer, nothing.
         section: index of the section that is open or comes next.
         num_text: tokens of text in the open section or the answer.
         depth: depth of the current step; of the next one in phase "step". Behind a backtrack that names no depth it is

@@ -18,6 +18,9 @@ class TokenizerLike(Interface):
     @property
     def all_special_ids(self) -> list[int]: ...
 
+    @property
+    def added_tokens_decoder(self) -> dict[int, Any]: ...
+
     def get_vocab(self) -> dict[str, int]: ...
 
     def encode(self, text: str, *, add_special_tokens: bool = ...) -> Any: ...
@@ -85,6 +88,8 @@ class Protocol:
         if missing:
             raise MissingTokenError(self.name, missing)
         markers = {vocabulary[token] for token in (*self.special_tokens, self.end_of_turn)}
+        # Qwen's tokenizers know special tokens beyond those that have a role.
+        special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         return BoundProtocol(
             protocol=self,
             reasoning_start_id=vocabulary[self.reasoning_start],
@@ -100,7 +105,7 @@ class Protocol:
             verified_id=None if self.verified is None else vocabulary[self.verified],
             refuted_id=None if self.refuted is None else vocabulary[self.refuted],
             end_of_turn_id=vocabulary[self.end_of_turn],
-            special_ids=frozenset(tokenizer.all_special_ids) | markers,
+            special_ids=frozenset(tokenizer.all_special_ids) | special | markers,
             depth_ids=_depth_ids(tokenizer) if self.names_depth else (),
             vocab_size=len(tokenizer),
         )
