@@ -1,10 +1,10 @@
 """Everything that `steiner.reasoning` raises on purpose.
 
-    SteinerError
-    +-- ProtocolError
-    |   +-- MissingTokenError      the tokenizer lacks a marker of the protocol
-    |   +-- IllegalTokenError      the automaton does not allow the token here
-    +-- PolicyError                limits that no trace can keep
+SteinerError
++-- ProtocolError
+|   +-- MissingTokenError      the tokenizer lacks a marker of the protocol
+|   +-- IllegalTokenError      the automaton does not allow the token here
++-- PolicyError                limits that no trace can keep
 """
 
 
@@ -31,7 +31,9 @@ class IllegalTokenError(ProtocolError):
     """The automaton was fed a token that the protocol or the policy forbids at this place."""
 
     def __init__(self, token_id: int, phase: str) -> None:
-        super().__init__(f"Token {token_id} is not legal in phase {phase!r}; `Automaton.allowed` lists what is.")
+        super().__init__(
+            f"Token {token_id} is not legal in phase {phase!r}; `Automaton.allowed` lists what is."
+        )
         self.token_id = token_id
 
 

@@ -46,7 +46,9 @@ class Policy(BaseModel):
     @classmethod
     def _zero_steps_is_a_budget(cls, value: Any) -> Any:
         if value == 0 and not isinstance(value, bool):
-            raise ValueError("max_steps must be at least 1; to answer without any step set max_reasoning_tokens to 0")
+            raise ValueError(
+                "max_steps must be at least 1; to answer without any step set max_reasoning_tokens to 0"
+            )
         return value
 
     @field_validator("section_tokens")

@@ -84,7 +84,9 @@ class Protocol:
             MissingTokenError: the tokenizer's vocabulary lacks markers.
         """
         vocabulary = tokenizer.get_vocab()
-        missing = tuple(token for token in (*self.special_tokens, self.end_of_turn) if token not in vocabulary)
+        missing = tuple(
+            token for token in (*self.special_tokens, self.end_of_turn) if token not in vocabulary
+        )
         if missing:
             raise MissingTokenError(self.name, missing)
         markers = {vocabulary[token] for token in (*self.special_tokens, self.end_of_turn)}

@@ -21,7 +21,9 @@ class StepReader:
         num_backtracks: backtracks so far.
     """
 
-    def __init__(self, bound: BoundProtocol, new_decoder: Callable[[], SectionDecoder], log: EventLog) -> None:
+    def __init__(
+        self, bound: BoundProtocol, new_decoder: Callable[[], SectionDecoder], log: EventLog
+    ) -> None:
         self.now_s = 0.0
         self.forced = False
         self.num_tokens = 0
@@ -153,7 +155,12 @@ class StepReader:
     def _verify(self, token_id: int) -> None:
         draft = self._draft
         section = None if draft is None else draft.section
-        if draft is None or section is None or section.bound.role != "verification" or draft.verdict is not None:
+        if (
+            draft is None
+            or section is None
+            or section.bound.role != "verification"
+            or draft.verdict is not None
+        ):
             self._log.violate("a verdict outside of an undecided verification", token_id)
             return
         self._say_text(section, section.decoder.flush())

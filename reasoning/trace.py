@@ -39,15 +39,29 @@ class Trace(BaseModel):
         return tuple(step for step in self.steps if step.parent == step_id)
 
     def live_path(self) -> tuple[Step, ...]:
-        """From the problem to where the search stands: steps that no later backtrack left."""
-        path: list[Step] = []
-        for step in self.steps:
-            if step.depth is None:
+        """From the problem to where the search stands: steps that no later backtrack left, and no refuted last one.
+
+        Empty where the protocol leaves it unknown.
+        """
+        by_id = {step.id: step for step in self.steps}
+        if not self.steps:
+            return ()
+        last = self.steps[-1]
+        up = self._path_to(last, by_id)
+        if isinstance(last.decision, Backtrack):
+            to_depth = last.decision.to_depth
+            return () if to_depth is None else up[:to_depth]
+        return up[:-1] if last.verdict == "refuted" else up
+
+    @staticmethod
+    def _path_to(step: Step, by_id: dict[int, Step]) -> tuple[Step, ...]:
+        path = [step]
+        while parent := path[-1].parent:
+            # A trace that a client sends back may name parents that cannot be.
+            if parent not in by_id or parent >= path[-1].id:
                 return ()
-            path = [*path[: step.depth - 1], step]
-            if isinstance(step.decision, Backtrack) and step.decision.to_depth is not None:
-                path = path[: step.decision.to_depth]
-        return tuple(path)
+            path.append(by_id[parent])
+        return () if parent is None else tuple(reversed(path))
 
     def conclusions(self) -> tuple[str, ...]:
         """Summaries of the live path: what a later turn needs to know."""
