@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
+from steiner.reasoning.errors import PolicyError
 from steiner.reasoning.policy import Policy, ReasoningOptions
 from steiner.reasoning.trace import Trace
 from steiner.server.engine import Sampling
@@ -19,7 +20,7 @@ def resolve_policy(request: GenerationRequest, default: Policy) -> Policy:
     """The request's own limits over those of its effort over the deployment's.
 
     Raises:
-        InvalidRequest: the limits are out of range or contradict each other.
+        InvalidRequest: the limits are out of range, contradict each other or could have no effect.
     """
     options = request.reasoning or ReasoningOptions()
     try:
@@ -29,6 +30,8 @@ def resolve_policy(request: GenerationRequest, default: Policy) -> Policy:
         raise InvalidRequest(
             message, param=f"reasoning.{param}" if param else "reasoning", code="invalid_value"
         ) from error
+    except PolicyError as error:
+        raise InvalidRequest(str(error), param=f"reasoning.{error.field}", code="invalid_value") from error
 
 
 def resolve_sampling(request: GenerationRequest, defaults: Mapping[str, float | int]) -> Sampling:

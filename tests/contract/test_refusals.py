@@ -39,6 +39,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
         ("-1",),
     ),
     "limits that contradict": ({"reasoning": {"min_steps": 9, "max_steps": 2}}, "reasoning", ("9", "2")),
+    "a limit on nothing": (
+        {"reasoning_effort": "none", "reasoning": {"max_steps": 3}},
+        "reasoning.max_steps",
+        ("no effect", "max_reasoning_tokens"),
+    ),
     "section of nothing": (
         {"reasoning": {"section_tokens": {"summary": 0}}},
         "reasoning.section_tokens",

@@ -1,4 +1,4 @@
-"""One real server process a session: vLLM on the shipped weights, or on random ones until there are any."""
+"""Real server processes, one at a time: vLLM on random weights, and on the shipped ones where there are any."""
 
 from __future__ import annotations
 
@@ -96,13 +96,17 @@ def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+MODELS = ["random weights", *(["steiner-tiny"] if (SHIPPED / "config.json").is_file() else [])]
+
+
+@pytest.fixture(scope="session", params=MODELS)
 def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, random_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningServer]:
-    """The session's server."""
-    model = SHIPPED if (SHIPPED / "config.json").is_file() else request.getfixturevalue("random_checkpoint")
+    """A server on each model in turn; never two at once."""
+    model = SHIPPED if request.param == "steiner-tiny" else random_checkpoint
     running = start_server(model, tmp_path_factory.mktemp("server"))
     yield running
     exit_code = stop_server(running)
     assert exit_code == 0, f"after SIGTERM the server ended with {exit_code}:\n{running.tail()}"
+    assert "Traceback" not in running.tail()

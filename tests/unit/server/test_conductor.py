@@ -77,8 +77,10 @@ async def test_the_budget_is_a_hard_bound_and_used_up(stage: Any, budget: int, p
         stage.bound, Policy(max_reasoning_tokens=budget), State("answer")
     )
     assert second.sampling.seed == 8
-    for step in trace.steps:
-        assert step.interrupted == (len(step.sections) < 4 or step.verdict is None)
+    *whole_steps, last = trace.steps
+    assert not any(step.interrupted for step in whole_steps)
+    # A step is interrupted if a section of it is missing or was ended by force.
+    assert last.interrupted == (len(last.sections) < 4 or usage.forced_tokens == 3)
 
 
 async def test_forced_tokens_are_those_of_the_automaton(stage: Any) -> None:
@@ -138,13 +140,15 @@ async def test_the_limit_that_ends_the_reasoning_is_named(stage: Any, policy: Po
     assert conductor.trace.answer == "22"
 
 
-@pytest.mark.parametrize(("limit", "num_steps"), [("max_steps", 2), ("max_backtracks", 2)])
+@pytest.mark.parametrize(("limit", "num_steps"), [("max_steps", 40), ("max_backtracks", 2)])
 async def test_counts_beyond_the_grammar_are_kept_by_a_cut(stage: Any, limit: str, num_steps: int) -> None:
     wide = {"max_depth": 64, "max_steps": 600, "max_backtracks": 600}
-    policy = Policy(**(wide | {limit: {"max_steps": 2, "max_backtracks": 0}[limit]}))
+    policy = Policy(**(wide | {limit: {"max_steps": 40, "max_backtracks": 0}[limit]}))
     counted = counts_in_grammar(policy)
     assert not (counted.steps and counted.backtracks), "the policy was meant to be beyond the grammar"
-    engine = stage.engine(stage.with_backtrack, "22<eot>")
+    onwards = "<start>" + "<proceed>".join(stage.step() for _ in range(41)) + "<end>22<eot>"
+    text = {"max_steps": onwards, "max_backtracks": stage.with_backtrack}[limit]
+    engine = stage.engine(text, "22<eot>")
     conductor = stage.conductor(engine, policy)
     await stage.events(conductor.run())
     trace = conductor.trace

@@ -20,7 +20,8 @@ BRACKETS = (
     "{%- if messages[0]['role'] == 'system' -%}{%- set system = messages[0]['content'] | trim -%}"
     "{%- set rest = messages[1:] -%}{%- else -%}{%- set system = '' -%}{%- set rest = messages -%}{%- endif -%}"
     "{%- for m in rest -%}{%- if m['role'] == 'system' -%}{{ raise_exception('one system message, first') }}"
-    "{%- endif -%}{{- '<|im_start|>[' + m['role'] + ']' + (system if loop.first else '') + ' ' + m['content'] | trim -}}"
+    "{%- endif -%}{{- '<|im_start|>[' + m['role'] + ']' + (system if loop.first else '') + ' ' -}}"
+    "{{- m['content'] | trim -}}"
     "{{- '<|im_end|>' -}}{%- endfor -%}"
 )
 MARKERS = [*STEINER.special_tokens, "<|im_start|>", "<|im_end|>", "<|endoftext|>"]
@@ -61,7 +62,7 @@ def by_template(tokenizer: PreTrainedTokenizerFast, turns: list[Turn], **options
 
 def conversation(texts: list[str]) -> list[Turn]:
     roles = ["system", *(["user", "assistant"] * 4)]
-    return [Turn(role, text) for role, text in zip(roles, texts)]  # type: ignore[arg-type]
+    return [Turn(role, text) for role, text in zip(roles, texts, strict=False)]  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=TOKENIZERS, scope="module")
