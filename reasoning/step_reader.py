@@ -101,7 +101,7 @@ class StepReader:
         self._settle()
         if self._draft is not None:
             self._finish_section()
-            self._draft.interrupted = self._draft.interrupted or not self._draft.is_ended
+            self._draft.interrupted = True
             self._finish_step(None)
 
     def _settle(self) -> None:
@@ -129,6 +129,8 @@ class StepReader:
     def _start_step(self, token_id: int) -> None:
         if self._draft is not None:
             self._log.violate("a step started before the last one was decided", token_id)
+            if self._draft.is_ended:
+                self._finish_step(None)
             self.interrupt()
             # Whether it goes on from the last step or beside it, the model has not said.
             self._path.return_to(None)

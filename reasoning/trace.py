@@ -64,5 +64,6 @@ class Trace(BaseModel):
         return () if parent is None else tuple(reversed(path))
 
     def conclusions(self) -> tuple[str, ...]:
-        """Summaries of the live path: what a later turn needs to know."""
-        return tuple(text for step in self.live_path() if (text := step.text_of("summary")))
+        """Summaries of the live path: what a later turn needs to know. A summary that was cut short is none."""
+        whole = (step for step in self.live_path() if not step.interrupted)
+        return tuple(text for step in whole if (text := step.text_of("summary")))
