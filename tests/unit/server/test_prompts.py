@@ -45,7 +45,9 @@ TOKENIZERS = {
     "markers are ordinary added tokens": byte_tokenizer(CHATML, special=False),
     "markers swallow whitespace": byte_tokenizer(CHATML, strip=True),
 }
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=40).filter(
+    lambda text: not any(marker in text for marker in MARKERS)
+)
 WITH_MARKERS = st.lists(st.one_of(TEXTS, st.sampled_from([*MARKERS, "<|", "|>", "\n", " "])), max_size=6).map(
     "".join
 )
