@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from steiner.event_stream import EventStreamDecoder, Message
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.events import EVENT_ADAPTER, Event
+from steiner.reasoning.trace import Trace
 
 MAX_RECONNECTS = 5
 FIRST_PAUSE_S = 0.2
@@ -151,6 +152,12 @@ class ReasoningClient:
     def cancel(self, generation_id: str) -> None:
         """Stop a running generation; its trace is kept on the server."""
         asyncio.run(self._call("DELETE", f"/v1/reasoning/{generation_id}"))
+
+    def trace(self, generation_id: str) -> Trace:
+        """The tree of a generation as far as it has grown."""
+        return Trace.model_validate_json(
+            asyncio.run(self._call("GET", f"/v1/reasoning/{generation_id}")).content
+        )
 
     def models(self) -> list[str]:
         """Names of the models that the server serves."""

@@ -11,8 +11,11 @@ from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.text_tree import draw_tree
+from steiner.reasoning.trace import Trace
 from steiner.shipped import find_model
 from steiner.snippets import curl_line, openai_snippet
+from steiner.terminal.guided_text import without_controls
 from steiner.terminal.tree_view import TreeView
 from steiner.terminal.usage_line import usage_line
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
@@ -47,30 +50,35 @@ def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
         with console.status("loading the model"):
             server.wait_until_ready()
         console.print("A problem that the training never saw:\n", style="dim")
-        answer = _watch(console, server.url, problem.prompt)
+        answer = _watch(console, ReasoningClient(server.url), problem.prompt)
     if answer is None:
         return 1
     verdict = "[bold green]accepts[/]" if problem.accepts(answer) else "[bold red]rejects[/]"
-    console.print(f"The exact checker of {family_name} {verdict} the answer.")
+    console.print(f"\nThe exact checker of {family_name} {verdict} the answer.")
     _say_what_next(console, model, folder.name, problem, seed)
     return 0
 
 
-def _watch(console: Console, url: str, prompt: str) -> str | None:
-    """Show one generation; its answer, or None if it ended without one."""
+def _watch(console: Console, client: ReasoningClient, prompt: str) -> str | None:
+    """Show one generation, and the whole search in short if it had to turn back; its answer, if it came to one."""
     view = TreeView(console, prompt)
-    answer: str | None = None
-    for event in ReasoningClient(url).stream(prompt):
+    trace: Trace | None = None
+    generation_id = ""
+    for event in client.stream(prompt):
         view.handle(event)
         match event:
-            case events.AnswerDone():
-                answer = event.text
-                console.print()
+            case events.ReasoningStarted():
+                generation_id = event.id
             case events.Usage():
-                console.print(usage_line(event))
+                console.print(f"\n{usage_line(event)}")
+            case events.Done():
+                trace = client.trace(generation_id)
             case _:
                 pass
-    return answer
+    if trace is not None and trace.num_backtracks:
+        console.print("\nThe search at a glance (+ verified, x refuted):", style="bold")
+        console.print(without_controls(draw_tree(trace)), soft_wrap=True, markup=False)
+    return None if trace is None else trace.answer
 
 
 def _say_what_next(

@@ -14,6 +14,11 @@ CONTROL = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHAR
 CONTROL |= {ord("\t"): " ", ord("\n"): "\n"}
 
 
+def without_controls(text: str) -> str:
+    """The text with its control characters made visible; line feeds stay."""
+    return text.translate(CONTROL)
+
+
 class GuidedText:
     """One line at a time: `begin`, any number of `write`, `end`.
 
@@ -44,7 +49,7 @@ class GuidedText:
 
     def write(self, text: str, style: str = "") -> None:
         """Add text in which words may be cut anywhere between two calls."""
-        for part in WORDS.findall(text.translate(CONTROL)):
+        for part in WORDS.findall(without_controls(text)):
             if part.isspace():
                 self._finish_word()
                 if part == "\n":

@@ -203,7 +203,20 @@ def test_closing_the_iterator_closes_the_connection() -> None:
         (lambda client: client.models(), "GET", "/v1/models"),
     ],
 )
-def test_other_calls(call: Callable[[ReasoningClient], object], method: str, path: str) -> None:
+def test_asks_for_the_one_thing(call: Callable[[ReasoningClient], object], method: str, path: str) -> None:
     transport = Transport(httpx.Response(200, json={"data": [{"id": "m"}]}))
     assert call(ReasoningClient(URL, transport=transport)) in (["m"], None)
     assert [(request.method, request.url.path) for request in transport.requests] == [(method, path)]
+
+
+def test_a_trace_is_read_into_its_type() -> None:
+    body = {
+        "id": "rsn_1",
+        "protocol": "steiner",
+        "answer": "42",
+        "steps": [{"id": 1, "depth": 1, "parent": 0}],
+    }
+    transport = Transport(httpx.Response(200, json=body))
+    trace = ReasoningClient(URL, transport=transport).trace("rsn_1")
+    assert (trace.answer, trace.steps[0].depth) == ("42", 1)
+    assert transport.requests[0].url.path == "/v1/reasoning/rsn_1"
