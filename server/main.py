@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import logging
 import signal
 from collections.abc import Callable, Iterator
@@ -87,6 +88,10 @@ class Process:
             self._exit_code = 1
             self._server.should_exit = True
         else:
+            # The modules of an engine are a large heap that never changes: every full collection would
+            # walk it, which costs a stream a fifth of its time.
+            gc.collect()
+            gc.freeze()
             logger.info("%s is ready", self._settings.model_id)
 
     async def _watch_engine(self) -> None:

@@ -7,10 +7,10 @@ import asyncio
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from steiner.server.chunk_stream import ChunkStream
 from steiner.server.generation import Generation
 from steiner.server.routes.dependencies import ServiceOfApp
 from steiner.server.schemas.chat import ChatRequest
-from steiner.server.sse import EventStream
 from steiner.server.wire.chat import chat_completion, chat_stream
 
 router = APIRouter(tags=["chat"])
@@ -26,7 +26,7 @@ async def create_chat_completion(body: ChatRequest, request: Request, service: S
     if body.stream:
         options = body.stream_options
         include_usage = bool(options and options.include_usage)
-        return EventStream(
+        return ChunkStream(
             chat_stream(generation, include_usage=include_usage),
             keep_alive_s=service.settings.keep_alive_s,
             on_close=generation.cancel,

@@ -1,0 +1,72 @@
+"""The stream of chat chunks: the hot path, so a response of its own.
+
+Per piece it does one `send`. sse-starlette, which carries the step stream, opens a cancel scope around
+every send and runs four tasks a response; here a disconnect ends the generation, and the end of the
+generation ends the stream, so nothing needs to be cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+KEEP_ALIVE = b": keep-alive\n\n"
+
+
+class ChunkStream(Response):
+    """A stream of ready-made server-sent events that ends by itself once `on_close` was called.
+
+    Args:
+        body: pieces of the stream, each one or more whole events.
+        keep_alive_s: interval of comments on an idle stream; 0 for none.
+        on_close: called when the client leaves, and at the end.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, body: AsyncIterator[bytes], *, keep_alive_s: float, on_close: Callable[[], None]
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = b""
+        # No length: the transport sends in chunks until the stream ends.
+        self.init_headers({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._pieces = body
+        self._keep_alive_s = keep_alive_s
+        self._on_close = on_close
+        self._is_idle = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the stream."""
+        tasks = [asyncio.create_task(self._watch(receive))]
+        if self._keep_alive_s:
+            tasks.append(asyncio.create_task(self._keep_alive(send)))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for piece in self._pieces:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                self._is_idle = False
+            for task in tasks:
+                task.cancel()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._on_close()
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._on_close()
+
+    async def _keep_alive(self, send: Send) -> None:
+        while True:
+            await asyncio.sleep(self._keep_alive_s)
+            if self._is_idle:
+                await send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+            self._is_idle = True
