@@ -8,12 +8,12 @@ a wrong pair is seen one move ahead.
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations
 from typing import Any, Literal, NamedTuple
 
 from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
+from steiner.training.problems.expression import read_expression
 
 OPERATORS = ("+", "-", "*", "/")
 MAX_VALUE = 199
@@ -130,7 +130,7 @@ class Countdown:
         return CountdownProblem(numbers, int(match[1]))
 
     def check(self, problem: CountdownProblem, answer: str) -> bool:
-        parsed = _ExpressionReader(answer).read()
+        parsed = read_expression(answer)
         if parsed is None:
             return False
         value, used = parsed
@@ -255,50 +255,3 @@ class Countdown:
         if step.verified:
             return "goal" if len(step.result) == 1 else f"left {' '.join(map(str, step.result))}"
         return f"open {' '.join(map(str, step.return_to[0]))}"
-
-
-class _ExpressionReader:
-    """Recursive descent over `+ - * / ( )` and whole numbers, exact in fractions; nothing is evaluated as code."""
-
-    def __init__(self, text: str) -> None:
-        self._tokens = re.findall(r"\d+|\S", text) if len(text) <= 400 else []
-        self._position = 0
-        self._used: list[int] = []
-
-    def read(self) -> tuple[Fraction, list[int]] | None:
-        """Value and the numbers used, or None where the text is no expression."""
-        try:
-            value = self._sum()
-        except (ValueError, ZeroDivisionError, RecursionError):
-            return None
-        return (value, self._used) if self._position == len(self._tokens) else None
-
-    def _peek(self) -> str:
-        return self._tokens[self._position] if self._position < len(self._tokens) else ""
-
-    def _take(self) -> str:
-        token = self._peek()
-        self._position += 1
-        return token
-
-    def _sum(self) -> Fraction:
-        value = self._product()
-        while self._peek() in ("+", "-"):
-            value = value + self._product() if self._take() == "+" else value - self._product()
-        return value
-
-    def _product(self) -> Fraction:
-        value = self._atom()
-        while self._peek() in ("*", "/"):
-            value = value * self._atom() if self._take() == "*" else value / self._atom()
-        return value
-
-    def _atom(self) -> Fraction:
-        token = self._take()
-        if token == "(":
-            value = self._sum()
-            if self._take() != ")":
-                raise ValueError("unclosed parenthesis")
-            return value
-        self._used.append(int(token))
-        return Fraction(self._used[-1])

@@ -6,7 +6,7 @@ For every family: optimal search > honest depth-first search > lucky guess on av
 import random
 from collections.abc import Callable
 from statistics import mean
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -44,13 +44,16 @@ class Searcher:
     ) -> tuple[list[WrittenStep], str, bool]:
         """Never turn back; an honest one gives up at the first dead end that it sees."""
         family, problem = self.family, self.problem
-        state, steps, path = family.root(problem), [], []
+        state = family.root(problem)
+        steps: list[WrittenStep] = []
+        path: list[tuple[Any, Any]] = []
         while moves := choose(state):
             move = self.rng.choice(moves)
             result = family.apply(problem, state, move)
             refuted = honest and family.is_refutable(problem, result)
-            decision = "end" if refuted or not family.moves(problem, result) else "proceed"
-            verdict = "refuted" if refuted else "verified"
+            ends = refuted or not family.moves(problem, result)
+            decision: Literal["proceed", "end"] = "end" if ends else "proceed"
+            verdict: Literal["verified", "refuted"] = "refuted" if refuted else "verified"
             steps.append(WrittenStep(self.next_step(state, move), verdict, decision, len(steps) + 1))
             path.append((state, move))
             state = result
