@@ -156,6 +156,10 @@ class Recipe(_Strict):
     def _families_are_known(cls, data: dict[str, FamilyData]) -> dict[str, FamilyData]:
         if unknown := sorted(set(data) - set(FAMILIES)):
             raise ValueError(f"unknown families {unknown}; known are {sorted(FAMILIES)}")
+        for name, family in data.items():
+            possible = FAMILIES[name].sizes
+            if wrong := sorted({share.size for share in family.sizes} - set(possible)):
+                raise ValueError(f"{name}.sizes: {wrong} not in {possible[0]} to {possible[-1]}")
         return data
 
 
@@ -169,7 +173,7 @@ def load_recipe(path: Path) -> Recipe:
         return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RecipeError(f"{path}: {error.strerror}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid YAML: {error}") from error
     except ValidationError as error:
         problems = "\n".join(

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.progress import track
 
+from steiner.reasoning.errors import SteinerError
 from steiner.training.config import FamilyData, Recipe
 from steiner.training.dags.graph import Dag
 from steiner.training.dags.search import build_dag
@@ -22,6 +23,12 @@ from steiner.training.traces.walk import sample_trace
 
 PROBLEMS, DAGS, TRACES, DRILLS = "problems.jsonl", "dags.jsonl", "traces.jsonl", "drills.jsonl"
 DRILLS_PER_DOCUMENT = 6
+MAX_REPEATS = 10_000
+"""Problems drawn in a row that were all there before, until a family counts as exhausted."""
+
+
+class DataError(SteinerError):
+    """The recipe asks for data that cannot be made; the message names the field to change."""
 
 
 def write_data(recipe: Recipe) -> dict[str, int]:
@@ -29,6 +36,9 @@ def write_data(recipe: Recipe) -> dict[str, int]:
 
     Returns:
         Records by file name.
+
+    Raises:
+        DataError: a family has fewer different problems than asked for, or none to train on.
     """
     folder = recipe.output / "data"
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +77,7 @@ def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
     for name, data in recipe.data.items():
         family = FAMILIES[name]
         told: set[str] = set()
-        index = 0
+        index = repeats = 0
         while len(told) < data.problems:
             rng = _stream(recipe, "problem", name, index)
             index += 1
@@ -76,7 +86,14 @@ def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
             fields = family.to_json(problem)
             identity = f"{family.canonical(problem)} {fields.get('target', '')}"
             if identity in told:
+                repeats += 1
+                if repeats == MAX_REPEATS:
+                    raise DataError(
+                        f"data.{name}: no more than {len(told)} different problems of these sizes were found, "
+                        f"problems asks for {data.problems}; lower it or add sizes."
+                    )
                 continue
+            repeats = 0
             told.add(identity)
             yield {
                 "id": f"{name}-{len(told) - 1}",
@@ -143,6 +160,10 @@ def _drills(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
     for name, count in wanted.items():
         family = FAMILIES[name]
         of_family = [record for record in training if record["family"] == name]
+        if count and not of_family:
+            raise DataError(
+                f"data.{name}: every problem is held out, nothing is left to train on; raise problems."
+            )
         for number in range(count):
             record = of_family[number % len(of_family)]
             exercises = family.drills(

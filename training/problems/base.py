@@ -82,6 +82,8 @@ class Family(Protocol[Problem, State, Move]):
     name: str
     words: tuple[str, ...]
     """Every word its texts use, for the tokenizer."""
+    sizes: range
+    """Sizes that `generate` can draw."""
 
     def generate(self, rng: random.Random, size: int, solvable: bool = True) -> Problem:
         """Draw a problem of the size, solvable or surely not."""
@@ -142,7 +144,11 @@ class Family(Protocol[Problem, State, Move]):
         ...
 
     def direct_answer(self, problem: Problem, rng: random.Random) -> str:
-        """A right answer, for the direct-answer baseline and for traces that were cut short."""
+        """A right answer, for the direct-answer baseline and for traces that were cut short.
+
+        Raises:
+            MalformedProblemError: nothing solves the problem.
+        """
         ...
 
     def drills(

@@ -19,7 +19,8 @@ OPERATORS = ("+", "-", "*", "/")
 MAX_VALUE = 199
 NUMBER_RANGE = (1, 20)
 TARGET_RANGE = (10, 99)
-PROMPT = re.compile(r"make (\d{1,3}) from ((?:\d{1,3} ){1,5}\d{1,3})\s*")
+# ASCII: other scripts have digits too, which int() reads and the tokenizer spells in bytes.
+PROMPT = re.compile(r"make (\d{1,3}) from ((?:\d{1,3} ){1,5}\d{1,3})\s*", re.ASCII)
 
 
 class CountdownProblem(NamedTuple):
@@ -89,6 +90,7 @@ def reachable(numbers: Numbers) -> frozenset[int]:
 
 class Countdown:
     name = "countdown"
+    sizes = range(2, 7)
     words: tuple[str, ...] = (
         "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen",
         "+", "-", "*", "/", "=", "(", ")", ":", ";",
@@ -202,6 +204,8 @@ class Countdown:
 
     def direct_answer(self, problem: CountdownProblem, rng: random.Random) -> str:
         state = self.root(problem)
+        if problem.target not in reachable(state):
+            raise MalformedProblemError(f"Nothing solves {self.prompt(problem)!r}.")
         path = []
         while len(state) > 1:
             alive = [move for move in moves_of(state) if problem.target in reachable(after(state, move))]

@@ -19,7 +19,7 @@ class _Reader:
     """Recursive descent over `+ - * / ( )` and whole numbers, exact in fractions; nothing is evaluated as code."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = re.findall(r"\d+|\S", text) if len(text) <= MAX_CHARACTERS else []
+        self._tokens = re.findall(r"[0-9]+|\S", text) if len(text) <= MAX_CHARACTERS else []
         self._position = 0
         self._used: list[int] = []
 
@@ -58,5 +58,7 @@ class _Reader:
             if self._take() != ")":
                 raise ValueError("unclosed parenthesis")
             return value
+        if not token.isascii():
+            raise ValueError("a digit of another script")
         self._used.append(int(token))
         return Fraction(self._used[-1])

@@ -38,6 +38,8 @@ class RoutesProblem(NamedTuple):
 
 class Routes:
     name = "routes"
+    # Every arm may need its longest length and a fork.
+    sizes = range(1, (len(PLACES) - 1) // (ARM_LENGTHS[1] + 1) + 1)
     words: tuple[str, ...] = (
         *PLACES, "roads", ">", ",", "from", "to", "at", "none", "seen", "found", "path", "open", ":",
     )  # fmt: skip
@@ -86,6 +88,8 @@ class Routes:
                 f"Not a routes problem: {prompt[:80]!r}. "
                 "Write it as 'roads Rome > Oslo, Oslo > Bern from Rome to Bern'."
             )
+        if match[2] == match[3]:
+            raise MalformedProblemError(f"Start and goal are the same place, {match[2]}; name two.")
         roads = tuple(tuple(road.split(" > ")) for road in match[1].split(", "))
         strangers = {place for road in roads for place in road} | {match[2], match[3]}
         if unknown := sorted(strangers - set(PLACES)):
@@ -146,11 +150,14 @@ class Routes:
         return " ".join([problem.start, *(move for _, move in path)])
 
     def direct_answer(self, problem: RoutesProblem, rng: random.Random) -> str:
+        entered: set[str] = set()
+
         def search(place: str) -> list[str] | None:
+            entered.add(place)
             if place == problem.goal:
                 return [place]
             for successor in problem.successors(place):
-                if rest := search(successor):
+                if successor not in entered and (rest := search(successor)):
                     return [place, *rest]
             return None
 

@@ -1,0 +1,116 @@
+"""Countdown: arithmetic by hand, and a checker that is exact."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steiner.training.problems import MalformedProblemError
+from steiner.training.problems.countdown import MAX_VALUE, Combine, Countdown, CountdownProblem, result_of
+
+FAMILY = Countdown()
+PROBLEM = FAMILY.parse("make 22 from 15 4 11")
+
+
+@pytest.mark.parametrize(
+    "answer", ["( 15 - 4 ) + 11", "15 - 4 + 11", "11+(15-4)", "(11)+((15)-(4))", "15 + 11 - 4", "15-(4-11)"]
+)
+def test_any_right_expression_is_accepted(answer: str) -> None:
+    assert FAMILY.check(PROBLEM, answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "22",
+        "11 + 11",
+        "15 + 11",
+        "15 + 11 - 4 + 4 - 4",
+        "15 + 11 - 4 = 22",
+        "15 + 11 - 4 * 1",
+        "15 + 11 - 5",
+        "15 + 11 + -4",
+        "+15 + 11 - 4",
+        "(15 + 11 - 4",
+        "15 + 11 - 4)",
+        "15 + 11 - 4 )(",
+        "15 + 11 - ()4",
+        "15 11 4",
+        "1 5 + 11 - 4",
+        "15.0 + 11 - 4",
+        "15 + 1_1 - 4",
+        "15 + 11 - 4 # 22",
+        "make 22",
+        "\u0661\u0665 + 11 - 4",
+        "\uff11\uff15 + 11 - 4",
+        "15 + 11 - \u2463",
+        "15 \u2212 4 + 11",
+        "15 + 11 - 4" + " " * 400,
+    ],
+)
+def test_anything_else_is_refused(answer: str) -> None:
+    assert not FAMILY.check(PROBLEM, answer)
+
+
+def test_an_equal_number_may_be_used_as_often_as_it_is_given() -> None:
+    twice = FAMILY.parse("make 10 from 5 5")
+    assert FAMILY.check(twice, "5 + 5")
+    assert not FAMILY.check(FAMILY.parse("make 10 from 5 2"), "5 + 5")
+
+
+def test_division_is_exact() -> None:
+    assert FAMILY.check(FAMILY.parse("make 3 from 7 7 3"), "7 / 7 * 3")
+    assert FAMILY.check(FAMILY.parse("make 7 from 1 3 21"), "21 * ( 1 / 3 )")
+    assert not FAMILY.check(FAMILY.parse("make 2 from 7 3"), "7 / 3")
+    assert not FAMILY.check(FAMILY.parse("make 10 from 10 3 3"), "10 / ( 3 - 3 )")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "named"),
+    [
+        ("make 22 from 15", "make 22 from 15"),
+        ("make 22 from 1 2 3 4 5 6 7", "make 22 from 1 2"),
+        ("make -2 from 1 3", "make -2"),
+        ("make 22 from 15 4 11 please", "please"),
+        ("Make 22 from 15 4 11", "Make 22"),
+        ("make 22 from 15  4", "make 22"),
+        ("make 200 from 15 4", "199"),
+        ("make 22 from 15 200", "199"),
+        ("make 2222 from 15 4", "make 2222"),
+        ("make \u0662\u0662 from 15 4 11", "make"),
+    ],
+)
+def test_a_malformed_problem_is_named(prompt: str, named: str) -> None:
+    with pytest.raises(MalformedProblemError) as caught:
+        FAMILY.parse(prompt)
+    assert named in str(caught.value)
+
+
+@given(st.lists(st.integers(0, MAX_VALUE), min_size=2, max_size=4), st.integers(0, MAX_VALUE), st.randoms())
+def test_the_order_of_the_numbers_changes_nothing_but_the_prompt(
+    numbers: list[int], target: int, rng: random.Random
+) -> None:
+    problem = CountdownProblem(tuple(numbers), target)
+    other = CountdownProblem(tuple(rng.sample(numbers, len(numbers))), target)
+    assert FAMILY.canonical(problem) == FAMILY.canonical(other)
+    assert FAMILY.root(problem) == FAMILY.root(other)
+    assert FAMILY.canonical(problem) == FAMILY.canonical(problem._replace(target=target + 1))
+
+
+@given(st.lists(st.integers(0, MAX_VALUE), min_size=2, max_size=4))
+def test_every_intermediate_result_is_a_number_the_tokenizer_knows(numbers: list[int]) -> None:
+    problem = CountdownProblem(tuple(numbers), 10)
+    for move in FAMILY.moves(problem, FAMILY.root(problem)):
+        assert 0 <= result_of(move) <= MAX_VALUE
+        assert move.left >= move.right
+        if move.operator == "/":
+            assert move.left == result_of(move) * move.right
+
+
+def test_a_step_says_which_pair_is_exhausted() -> None:
+    problem = CountdownProblem((7, 7, 2), 50)
+    tried = [Combine(7, "+", 2), Combine(7, "-", 2), Combine(7, "*", 2), Combine(7, "+", 7)]
+    assert (
+        FAMILY.understanding(problem, (7, 7, 2), tried) == "make 50 with 7 7 2 tried ; 7 2 + - * end ; 7 7 +"
+    )
