@@ -1,0 +1,80 @@
+"""The curves that people would rather look at: accuracy over the reasoning budget, and the losses of a run."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b"}
+STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
+
+
+def plot_budgets(report: dict[str, Any], baseline: dict[str, Any] | None, path: Path) -> None:
+    """Accuracy over the mean reasoning tokens really used, one point a limit on steps; SVG.
+
+    Args:
+        report: of a search model, with `budgets`.
+        baseline: of the direct-answer model, drawn as a level line.
+    """
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    for family, colour in COLOURS.items():
+        points = [(at[family], at["max_steps"]) for at in report["budgets"]]
+        tokens = [score["mean_reasoning_tokens"] for score, _ in points]
+        shares = [100 * score["accuracy"] for score, _ in points]
+        errors = [100 * score["accuracy_error"] for score, _ in points]
+        axes.errorbar(tokens, shares, yerr=errors, marker="o", capsize=2, color=colour, label=family)
+        for token, share, (_, steps) in zip(tokens, shares, points, strict=True):
+            axes.annotate(str(steps), (token, share), textcoords="offset points", xytext=(4, -11), fontsize=7)
+        if baseline is not None:
+            level = 100 * baseline["families"][family]["accuracy"]
+            axes.axhline(level, color=colour, linestyle=":", label=f"{family}, direct answers")
+    axes.set(xscale="log", xlabel="mean reasoning tokens (the number at a point is the limit on steps)")
+    axes.set(ylabel="held-out problems solved, %", ylim=(0, 102))
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize=8)
+    _save(figure, path)
+
+
+def plot_training(run: Path, path: Path) -> None:
+    """Loss of the supervised stages over their steps, accuracy and reward of the last; SVG.
+
+    Args:
+        run: the output folder of a recipe.
+    """
+    stages = [stage for stage in ("cpt", "sft", "rl") if (run / stage / "log.jsonl").exists()]
+    figure, row = plt.subplots(1, len(stages), figsize=(3.6 * len(stages), 3.2), squeeze=False)
+    for axes, stage in zip(row[0], stages, strict=True):
+        records = [json.loads(line) for line in (run / stage / "log.jsonl").read_text().splitlines()]
+        if stage == "rl":
+            steps = [record["step"] for record in records]
+            for name in ("accuracy", "reward"):
+                axes.plot(steps, [record[name] for record in records], label=name)
+            axes.set(title="reinforcement learning", xlabel="updates")
+            axes.legend(fontsize=8)
+        else:
+            losses = [(record["step"], record["loss"]) for record in records if "loss" in record]
+            axes.plot(*zip(*sorted(dict(losses).items()), strict=True))
+            axes.set(title=STAGES[stage], xlabel="updates", ylabel="loss, nats a token", yscale="log")
+        axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.tight_layout()
+    # Without a date the same figures give the same file.
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 5:
+        sys.exit("Usage: python -m steiner.training.evals.plots RUN REPORT BASELINE_REPORT OUTPUT_FOLDER")
+    run, report, baseline, output = map(Path, sys.argv[1:])
+    plot_budgets(json.loads(report.read_text()), json.loads(baseline.read_text()), output / "budget.svg")
+    plot_training(run, output / "training.svg")
