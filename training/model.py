@@ -62,12 +62,12 @@ def build_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int
 def _initialise_embeddings(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
     rows = model.get_input_embeddings().weight
     rows.normal_(std=EMBEDDING_STD)
-    vocabulary = tokenizer.get_vocab()
-    numbers = [
+    # Sorted: the vocabulary comes in another order each time, and each number draws its own noise.
+    numbers = sorted(
         (int(piece[1:]), row)
-        for piece, row in vocabulary.items()
+        for piece, row in tokenizer.get_vocab().items()
         if piece[1:].isdecimal() and piece[0] == "\u2581"
-    ]
+    )
     values = torch.tensor([float(value) for value, _ in numbers])
     features = fourier_features(values)
     projection = torch.randn(features.shape[1], rows.shape[1]) / math.sqrt(features.shape[1])
