@@ -18,7 +18,6 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
 
 from steiner.training.batches import IGNORED, BatchPlan, Documents, PlannedSampler, collate, plan_batches
 from steiner.training.config import Optimisation
@@ -139,4 +138,10 @@ def train_stage(
         optimizers=(optimizer, schedule),
         callbacks=[JsonLinesLog(folder / "log.jsonl")],
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(folder)))
+    trainer.train(resume_from_checkpoint=_newest_whole_checkpoint(folder))
+
+
+def _newest_whole_checkpoint(folder: Path) -> str | None:
+    # The trainer writes its state last: a folder without it was being written when the process was killed.
+    whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None

@@ -125,9 +125,10 @@ def test_an_interrupted_write_leaves_the_same_bytes_in_the_end(
                 raise Killed
             yield record
 
-    with monkeypatch.context() as patched, pytest.raises(Killed):
+    with monkeypatch.context() as patched:
         patched.setattr(data, stage, until_killed)
-        write_data(killed)
+        with pytest.raises(Killed):
+            write_data(killed)
     name = f"{stage.removeprefix('_')}.jsonl"
     assert not (killed.output / "data" / name).exists()
     assert (killed.output / "data" / name).with_suffix(".partial").exists()
