@@ -7,8 +7,13 @@ Depth is always counted, since it decides which backtracks are legal, and so are
 backtracks are counted while the rules stay near MAX_RULES: beyond that the compilation of xgrammar grows faster than
 they do, while the mask per token stays the same. What is not counted is left to the conductor, which ends the
 reasoning where the automaton refuses a token.
+
+Every grammar carries a mark of its own. xgrammar's compiler shares masks between grammars by a hash of each rule that
+knows a token by its place in the grammar, not by its id (0.2.8: `root ::= Token(1)` and then `root ::= Token(3)` mask
+alike), so two requests with different limits could get each other's masks.
 """
 
+import hashlib
 import re
 import threading
 from collections.abc import Iterator
@@ -23,6 +28,8 @@ MAX_RULES = 500
 UNCOUNTED = 1_000_000
 SHORTEST_PART = 3
 """Symbols from which on a stretch is worth a rule of its own."""
+MARK = "mark"
+"""Name of the rule that makes a grammar unlike any other; every other rule leads to it through a rule of text."""
 _RULE_NAME = re.compile(r"\b(?:answer|part|step|text)\w*")
 
 
@@ -98,6 +105,11 @@ def _is_small(policy: Policy, counted: Counted) -> bool:
     return True
 
 
+def _mark(rules: str) -> str:
+    """A rule that no text fits, so that it allows nothing; its literal sets the hashes of the rules above it apart."""
+    return f'{MARK} ::= {MARK} "{hashlib.sha256(rules.encode()).hexdigest()[:16]}"'
+
+
 class _Grammar:
     """Rules of one policy, written when a root first needs them and kept for the next root."""
 
@@ -118,7 +130,8 @@ class _Grammar:
             while self._unwritten:
                 name, state = self._unwritten.pop()
                 self._rules[name] = f"{name} ::= {self._walk(state, is_inside=True)}"
-            return "\n".join((root, *self._needed_by(root), ""))
+            rules = "\n".join((root, *self._needed_by(root)))
+        return f"{rules}\n{_mark(rules)}\n"
 
     def _needed_by(self, root: str) -> Iterator[str]:
         named, waiting = {"root"}, [root]
@@ -178,7 +191,7 @@ class _Grammar:
         name, limit = (
             (kind, "") if max_tokens is None else (f"{kind}_{max_tokens}", f"[max_tokens={max_tokens}]")
         )
-        self._rules[name] = f"{name}{limit} ::= {self._any_text} {name} | {self._any_text}"
+        self._rules[name] = f"{name}{limit} ::= {self._any_text} {name} | {self._any_text} | {MARK}"
         return name
 
     def _step_rule(self, state: State) -> str:

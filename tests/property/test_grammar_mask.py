@@ -1,0 +1,202 @@
+"""xgrammar's mask of the compiled grammar is the automaton's, token by token, and the stop token ends it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xgrammar
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steiner.reasoning.automaton import Automaton, State
+from steiner.reasoning.grammar import compile_grammar, counts_in_grammar, enforced_policy
+from steiner.reasoning.policy import Policy
+
+POLICIES = [
+    Policy(),
+    Policy(max_steps=3, max_depth=2, max_backtracks=1, max_section_tokens=2),
+    Policy(min_steps=4, max_steps=6, max_depth=3, max_backtracks=2, max_section_tokens=3),
+    Policy(max_steps=5, max_backtracks=0, max_section_tokens=1),
+    Policy(max_steps=8, max_backtracks=3, allow_change_of_mind=True, max_section_tokens=2),
+    Policy(max_steps=30, max_depth=14, max_backtracks=4, max_section_tokens=1),
+    Policy(min_steps=6, max_steps=1000, max_depth=12, max_backtracks=1000, max_section_tokens=2),
+    Policy(max_steps=4, max_section_tokens=5, section_tokens={"summary": 1, "verification": 2}),
+    Policy(max_reasoning_tokens=0),
+    Policy(max_steps=1, max_depth=1, max_backtracks=0),
+]
+seeds = st.integers(0, 2**32 - 1)
+
+
+class Mask:
+    """A matcher, with its mask as the set of rows that may be sampled."""
+
+    def __init__(self, compiled: Any, num_rows: int, stop_id: int) -> None:
+        self.matcher = xgrammar.GrammarMatcher(compiled, override_stop_tokens=[stop_id])
+        self._bits = xgrammar.allocate_token_bitmask(1, num_rows)
+        self._num_rows = num_rows
+
+    def rows(self) -> set[int]:
+        self.matcher.fill_next_token_bitmask(self._bits)
+        as_bytes = self._bits[0].contiguous().view(torch.uint8).numpy()
+        flags = np.unpackbits(as_bytes, bitorder="little")[: self._num_rows]
+        return set(np.flatnonzero(flags).tolist())
+
+
+Masks = Callable[[Any, str, int], Mask]
+
+
+@pytest.fixture(scope="session")
+def mask_of() -> Masks:
+    """A fresh mask of a grammar; rows beyond the tokenizer stand for the padding of a model's vocabulary."""
+
+    @lru_cache(maxsize=8)
+    def compiler(spoken: Any, num_rows: int) -> Any:
+        info = xgrammar.TokenizerInfo.from_huggingface(
+            spoken.tokenizer, vocab_size=num_rows, stop_token_ids=[spoken.bound.end_of_turn_id]
+        )
+        return xgrammar.GrammarCompiler(info, max_threads=1)
+
+    def make(spoken: Any, grammar: str, num_rows: int) -> Mask:
+        compiled = compiler(spoken, num_rows).compile_grammar(grammar)
+        return Mask(compiled, num_rows, spoken.bound.end_of_turn_id)
+
+    return make
+
+
+def assert_same(mask: Mask, automaton: Automaton, states: list[State], token_ids: list[int]) -> None:
+    bound = automaton.bound
+    text_rows = set(range(bound.vocab_size)) - bound.special_ids
+    for state, token_id in zip(states, token_ids, strict=True):
+        allowed = automaton.allowed(state)
+        expected = allowed.ids | text_rows if allowed.text else allowed.ids
+        assert mask.rows() == expected, state
+        assert mask.matcher.accept_token(token_id), state
+        assert mask.matcher.is_terminated() == (token_id == bound.end_of_turn_id)
+
+
+@settings(max_examples=12)
+@given(seed=seeds)
+@pytest.mark.parametrize("policy", POLICIES, ids=range(len(POLICIES)))
+def test_the_mask_is_the_automatons(
+    policy: Policy, seed: int, spoken: Any, walker: Any, mask_of: Masks
+) -> None:
+    automaton = Automaton(spoken.bound, enforced_policy(policy))
+    walk = walker(automaton, seed).walk()
+    mask = mask_of(spoken, compile_grammar(spoken.bound, policy), spoken.bound.vocab_size + 7)
+    assert_same(mask, automaton, walk.states, walk.token_ids)
+
+
+@settings(max_examples=8)
+@given(seed=seeds)
+@pytest.mark.parametrize("policy", POLICIES, ids=range(len(POLICIES)))
+def test_a_resumed_grammar_goes_on_where_the_walk_stood(
+    policy: Policy, seed: int, spoken: Any, walker: Any, mask_of: Masks
+) -> None:
+    automaton = Automaton(spoken.bound, enforced_policy(policy))
+    walk = walker(automaton, seed).walk()
+    # From any place but behind the answer's end, where nothing is left to continue.
+    for position in random.Random(seed).choices(range(len(walk.token_ids)), k=4):
+        grammar = compile_grammar(spoken.bound, policy, walk.states[position])
+        mask = mask_of(spoken, grammar, spoken.bound.vocab_size)
+        assert_same(mask, automaton, walk.states[position:], walk.token_ids[position:])
+
+
+@settings(max_examples=8)
+@given(seed=seeds)
+@pytest.mark.parametrize("policy", POLICIES[1:4], ids=range(1, 4))
+def test_a_resumed_closing_leads_to_the_answer(
+    policy: Policy, seed: int, words: Any, walker: Any, mask_of: Masks
+) -> None:
+    automaton = Automaton(words.bound, enforced_policy(policy))
+    way = walker(automaton, seed)
+    states = way.walk().states
+    for state in random.Random(seed).choices(states, k=3):
+        for token_id in automaton.closing(state)[:1]:
+            begun = automaton.advance(state, token_id, closing=True)
+            rest = way.walk(begun)
+            mask = mask_of(words, compile_grammar(words.bound, policy, begun), words.bound.vocab_size)
+            assert_same(mask, automaton, rest.states, rest.token_ids)
+
+
+def test_a_long_search_goes_as_deep_as_two_digits(digits: Any, walker: Any, mask_of: Masks) -> None:
+    policy = Policy(max_steps=300, max_depth=64, max_backtracks=300, max_section_tokens=1)
+    automaton = Automaton(digits.bound, enforced_policy(policy))
+    way = walker(automaton, 5)
+    state, states, token_ids = automaton.initial, [], []
+    for token_id in deep_search(automaton, way.text_ids[0], num_steps=40):
+        states.append(state)
+        token_ids.append(token_id)
+        state = automaton.advance(state, token_id)
+    assert max(len(state.spelled) for state in states) == 2
+    mask = mask_of(digits, compile_grammar(digits.bound, policy), digits.bound.vocab_size)
+    assert_same(mask, automaton, states, token_ids)
+
+
+def deep_search(automaton: Automaton, text_id: int, num_steps: int) -> Iterator[int]:
+    """Proceed all the way down, go back to depth 12, proceed once, end, answer."""
+    bound = automaton.bound
+
+    def step(verdict_id: int) -> Iterator[int]:
+        yield bound.step_start_id
+        for section in bound.sections:
+            yield from (section.start_id, text_id)
+            if section.role == "verification":
+                yield verdict_id
+            yield section.end_id
+        yield bound.step_end_id
+
+    assert bound.verified_id is not None
+    assert bound.refuted_id is not None
+    yield bound.reasoning_start_id
+    for _ in range(num_steps - 1):
+        yield from (*step(bound.verified_id), bound.proceed_id)
+    yield from (*step(bound.refuted_id), bound.backtrack_id, *bound.depth_ids[12])
+    yield from (*step(bound.verified_id), bound.reasoning_end_id, text_id, bound.end_of_turn_id)
+
+
+@pytest.mark.parametrize("policy", [Policy(), Policy.for_effort("low")], ids=["medium", "low"])
+def test_the_mask_at_the_size_of_qwens_vocabulary(
+    policy: Policy, many_digits: Any, walker: Any, mask_of: Masks
+) -> None:
+    automaton = Automaton(many_digits.bound, enforced_policy(policy))
+    walk = walker(automaton, 3).walk()
+    mask = mask_of(many_digits, compile_grammar(many_digits.bound, policy), 151_680)
+    # Fifteen rows stand behind the vocabulary; none of them may ever be sampled.
+    assert_same(mask, automaton, walk.states[:120], walk.token_ids[:120])
+
+
+def test_grammars_of_one_compiler_do_not_share_masks(digits: Any, mask_of: Masks) -> None:
+    """Same shape, other ids: xgrammar's cache by rule takes one for the other unless something tells them apart."""
+    bound = digits.bound
+    at_once, stepwise = Policy(max_reasoning_tokens=0), Policy()
+    last = State("step_end", section=3, num_steps=32, verdict="verified")
+    for policy, start, expected in [
+        (at_once, None, bound.reasoning_start_id),
+        (stepwise, last, bound.step_end_id),
+    ]:
+        grammar = compile_grammar(bound, policy, start)
+        assert mask_of(digits, grammar, bound.vocab_size).rows() == {expected}
+
+
+@pytest.mark.parametrize(
+    ("policy", "counted"),
+    [
+        (Policy.for_effort("minimal"), (True, True)),
+        (Policy.for_effort("low"), (True, True)),
+        (Policy(max_steps=12, max_depth=8, max_backtracks=4), (True, True)),
+        (Policy(), (True, False)),
+        (Policy(max_steps=1000, max_depth=16, max_backtracks=4), (False, True)),
+        (Policy.for_effort("high"), (False, False)),
+    ],
+)
+def test_counts_stay_near_the_number_of_rules_that_compiles_fast(
+    policy: Policy, counted: tuple[bool, bool], words: Any
+) -> None:
+    assert (counts_in_grammar(policy).steps, counts_in_grammar(policy).backtracks) == counted
+    assert compile_grammar(words.bound, policy).count("::=") <= 520
