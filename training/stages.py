@@ -107,5 +107,8 @@ def _rl(recipe: Recipe) -> None:
 def _export(recipe: Recipe) -> None:
     model, tokenizer = load_checkpoint(stage_model(recipe, "rl"))
     folder = stage_model(recipe, "export")
-    save_checkpoint(model, tokenizer, folder)
-    write_manifest(recipe, folder)
+    # Named only when the manifest is in it: an export that is there counts as done.
+    staged = folder.with_name("export.staged")
+    save_checkpoint(model, tokenizer, staged)
+    write_manifest(recipe, staged)
+    staged.replace(folder)
