@@ -102,7 +102,7 @@ class Parser:
     def close(self, finish_reason: FinishReason, now_s: float = 0.0) -> list[Event]:
         """Events that end what is still open; the parser is then done."""
         self._reader.now_s, self._reader.forced = now_s, False
-        self._reader.interrupt()
+        self._reader.cut()
         self._report_behind()
         self._finish(finish_reason)
         return self._log.take()

@@ -85,6 +85,8 @@ class StepReader:
 
     def end(self) -> None:
         """The end of reasoning: the decision behind the last step, or the interruption of an open one."""
+        if self.forced:
+            self._drop_begun_depth()
         self._settle()
         draft = self._draft
         if draft is None:
@@ -96,6 +98,11 @@ class StepReader:
             self._log.violate("the end of reasoning inside of a step", self._bound.reasoning_end_id)
         self.interrupt()
 
+    def cut(self) -> None:
+        """The stream stops at any place: as `interrupt`, and a depth that is being spelled is nobody's fault."""
+        self._drop_begun_depth()
+        self.interrupt()
+
     def interrupt(self) -> None:
         """No more comes: end what is open, and leave it undecided."""
         self._settle()
@@ -103,6 +110,16 @@ class StepReader:
             self._finish_section()
             self._draft.interrupted = True
             self._finish_step(None)
+
+    def _drop_begun_depth(self) -> None:
+        """Leave a backtrack undecided whose depth may have more digits; "1" might have become "12"."""
+        begun = self._spelled
+        if begun is None:
+            return
+        num_steps = self._path.num_steps
+        legal = self._bound.depth_ids if num_steps is None else self._bound.depth_ids[:num_steps]
+        if any(ids[: len(begun)] == tuple(begun) for ids in legal):
+            self._spelled = None
 
     def _settle(self) -> None:
         """Say what a marker or the end makes certain: text that belongs nowhere, the depth of a backtrack."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -39,8 +40,9 @@ class Spoken:
     tokenizer: PreTrainedTokenizerFast
     bound: BoundProtocol
 
-    def __repr__(self) -> str:
-        return f"<{len(self.tokenizer)} tokens>"
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What hypothesis prints: not the whole vocabulary."""
+        printer.text(f"<{len(self.tokenizer)} tokens>")
 
 
 @pytest.fixture(scope="session")
