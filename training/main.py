@@ -12,9 +12,10 @@ def train(recipe_path: Path, from_stage: str | None = None) -> Path:
         RecipeError: the recipe cannot be used.
         StageError: `from_stage` is unknown.
     """
+    recipe = load_recipe(recipe_path)
     from steiner.training.stages import run_pipeline
 
-    return run_pipeline(load_recipe(recipe_path), from_stage)
+    return run_pipeline(recipe, from_stage)
 
 
 def data(recipe_path: Path) -> dict[str, int]:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from steiner.training.problems.base import Difficulty, Family, MalformedProblemError
+from steiner.training.problems.base import Family, MalformedProblemError
 from steiner.training.problems.countdown import Countdown
 from steiner.training.problems.routes import Routes
 
 FAMILIES: dict[str, Family[Any, Any, Any]] = {family.name: family for family in (Countdown(), Routes())}
 
-__all__ = ["FAMILIES", "Difficulty", "Family", "MalformedProblemError"]
+__all__ = ["FAMILIES", "Family", "MalformedProblemError"]

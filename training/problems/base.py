@@ -17,19 +17,6 @@ class MalformedProblemError(SteinerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Difficulty:
-    """One size of problem and its share of the generated ones.
-
-    Attributes:
-        size: what the family counts (numbers in Countdown, arms in routes).
-        weight: relative share, any positive number.
-    """
-
-    size: int
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class SectionTexts:
     """The words of one step; the verdict and the decision are tokens and stand elsewhere."""
 

@@ -1,5 +1,7 @@
 """The initialisation does what its docstring says, and leaves a plain causal Qwen2."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
@@ -8,6 +10,12 @@ from steiner.training.config import ModelShape
 from steiner.training.model import FOURIER_PERIODS, build_model, fourier_features
 
 SHAPE = ModelShape(width=128, layers=4, heads=4, ffn_width=352, max_positions=2048)
+
+
+@pytest.fixture(autouse=True)
+def no_gradients() -> Iterator[None]:
+    with torch.no_grad():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +30,6 @@ def token_ids(tokenizer: PreTrainedTokenizerFast) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("head", "offset"), [(0, 1), (1, 2)])
-@torch.no_grad()
 def test_position_heads_look_one_and_two_back(
     model: Qwen2ForCausalLM, token_ids: torch.Tensor, head: int, offset: int
 ) -> None:
@@ -37,7 +44,6 @@ def test_position_heads_look_one_and_two_back(
     assert mass[:, others].mean() < 0.1
 
 
-@torch.no_grad()
 def test_the_induction_heads_look_behind_the_last_time(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast
 ) -> None:
@@ -53,7 +59,6 @@ def test_the_induction_heads_look_behind_the_last_time(
         assert behind.mean() > 3 * attention[2:].diagonal(offset=-(60 - offset), dim1=1, dim2=2).mean()
 
 
-@torch.no_grad()
 def test_nothing_looks_ahead(model: Qwen2ForCausalLM, token_ids: torch.Tensor) -> None:
     changed = token_ids.clone()
     changed[:, 200:] = (changed[:, 200:] + 1) % model.config.vocab_size
@@ -81,7 +86,6 @@ def test_a_seed_gives_the_same_weights(tokenizer: PreTrainedTokenizerFast) -> No
     assert not torch.equal(first["model.embed_tokens.weight"], other["model.embed_tokens.weight"])
 
 
-@torch.no_grad()
 def test_it_starts_near_a_uniform_guess(model: Qwen2ForCausalLM, token_ids: torch.Tensor) -> None:
     logits = model(token_ids[:, :-1]).logits
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), token_ids[:, 1:].flatten())
