@@ -42,11 +42,14 @@ class SectionText:
         """Text that these ids complete, possibly none."""
         if not ids:
             return ""
-        text = self._decode([*self._context, *self._held, *ids])
+        said = [*self._context, *self._held, *ids]
+        text = self._decode(said)
         if REPLACEMENT not in text and text.startswith(self._context_text):
             new = text[len(self._context_text) :]
-            self._held.extend(ids)
-            self._say_held()
+            if len(said) <= LONGEST_CONTEXT:
+                self._context, self._context_text, self._held = said, text, []
+            else:
+                self._say(said)
             return new
         return "".join(map(self._feed_one, ids))
 
@@ -61,7 +64,7 @@ class SectionText:
         text = self._held_text()
         if text.endswith(REPLACEMENT) and len(self._held) < LONGEST_HELD:
             return ""
-        self._say_held()
+        self._say([*self._context, *self._held])
         return text
 
     def _held_text(self) -> str:
@@ -73,9 +76,8 @@ class SectionText:
         # Broken bytes may spoil the characters before them; those have been said and stay as they are.
         return self._decode(self._held)
 
-    def _say_held(self) -> None:
+    def _say(self, said: list[int]) -> None:
         """Make the shortest clean end of what has been said the context of what follows."""
-        said = [*self._context, *self._held]
         self._context, self._context_text, self._held = [], "", []
         for size in range(1, min(len(said), LONGEST_CONTEXT) + 1):
             text = self._decode(said[-size:])

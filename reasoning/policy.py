@@ -37,7 +37,7 @@ class Policy(BaseModel):
     max_depth: int = Field(default=16, ge=1, le=MAX_DEPTH)
     max_backtracks: int = Field(default=16, ge=0)
     max_reasoning_tokens: int | None = Field(default=None, ge=0)
-    max_section_tokens: int = Field(default=256, ge=1)
+    max_section_tokens: int = Field(default=1024, ge=1)
     section_tokens: dict[SectionRole, int] = Field(default_factory=dict)
     allow_change_of_mind: bool = False
     constrained: bool = True

@@ -17,7 +17,7 @@ from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
-from steiner.reasoning.protocols.steiner import STEINER
+from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.server.conductor import Assignment, Conductor
 from steiner.server.engine import EngineDead, TokenEngine
 from steiner.server.errors import InvalidRequest, UnknownResource
@@ -80,7 +80,9 @@ class Service:
             tokenizer = await _in_thread(
                 lambda: load_tokenizer(self.settings.model, trust_remote_code=self.settings.trust_remote_code)
             )
-            bound = STEINER.bind(tokenizer)
+            named = self.settings.protocol
+            protocol = PROTOCOLS[named] if named else detect_protocol(tokenizer)
+            bound = protocol.bind(tokenizer)
             engine = await _in_thread(lambda: VllmEngine.start(self.settings))
         except (TokenizerError, SteinerError, EngineStartError) as error:
             raise LoadError(str(error)) from error
