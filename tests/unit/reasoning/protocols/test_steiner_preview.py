@@ -59,7 +59,11 @@ def test_a_tokenizer_of_neither_is_refused_with_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [Policy(max_section_tokens=4, max_steps=6), Policy(min_steps=3, max_backtracks=1)]
+    "policy",
+    [
+        Policy(max_section_tokens=4, max_steps=6),
+        Policy(min_steps=3, max_steps=8, max_depth=4, max_backtracks=1, max_section_tokens=6),
+    ],
 )
 def test_the_grammar_allows_what_the_automaton_allows(
     tokenizer: PreTrainedTokenizerFast, policy: Policy
