@@ -1,31 +1,38 @@
 """`steiner ask`: one question to a running server, shown as it is answered."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from steiner.client import ReasoningClient
 from steiner.reasoning import events
+from steiner.terminal.picture import save_svg
 from steiner.terminal.tree_view import TreeView
 from steiner.terminal.usage_line import usage_line
 
 
 def ask_and_show(
-    url: str, api_key: str | None, prompt: str, options: dict[str, Any], *, as_json: bool
+    url: str, api_key: str | None, prompt: str, options: dict[str, Any], *, as_json: bool, svg: Path | None
 ) -> int:
     """Stream one answer to standard output; 0 if the generation ended by itself, else 1.
+
+    Args:
+        svg: where to save what was shown as a picture, if anywhere.
 
     Ctrl-C cancels the generation on the server before the command ends.
 
     Raises:
         ClientError: the server cannot be reached, or refused.
+        OSError: the picture cannot be written.
     """
     client = ReasoningClient(url, api_key=api_key)
     console = Console(highlight=False)
     view = TreeView(console, prompt)
     generation_id: str | None = None
     status = 1
+    shown: list[events.Event] = []
     try:
         for event in client.stream(prompt, **options):
             if as_json:
@@ -33,6 +40,8 @@ def ask_and_show(
                 sys.stdout.flush()
             else:
                 view.handle(event)
+            if svg is not None:
+                shown.append(event)
             match event:
                 case events.ReasoningStarted():
                     generation_id = event.id
@@ -46,4 +55,6 @@ def ask_and_show(
         if generation_id is not None:
             client.cancel(generation_id)
         raise
+    if svg is not None:
+        save_svg(shown, prompt, svg)
     return status

@@ -51,6 +51,7 @@ def ask(
     max_reasoning_tokens: Annotated[int | None, typer.Option(help="Most tokens of reasoning.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 to 2; 0 is greedy.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line, as JSON.")] = False,
+    svg: Annotated[Path | None, typer.Option(help="Save what was shown as a picture.")] = None,
 ) -> None:
     """Ask a running server and watch the reasoning grow as a tree."""
     from steiner.ask import ask_and_show
@@ -64,7 +65,7 @@ def ask(
         "temperature": temperature,
     }
     text = sys.stdin.read() if prompt == "-" else prompt
-    raise typer.Exit(ask_and_show(url, api_key, text, options, as_json=as_json))
+    raise typer.Exit(ask_and_show(url, api_key, text, options, as_json=as_json, svg=svg))
 
 
 @app.command()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -86,6 +87,15 @@ def test_ask_reads_the_question_from_standard_input(server: tuple[str, type[Scri
     url, handler = server
     assert steiner("ask", "-", "--url", url, stdin="from a pipe").returncode == 0
     assert handler.bodies[0]["messages"] == [{"role": "user", "content": "from a pipe"}]
+
+
+def test_ask_saves_what_it_showed_as_a_picture(server: tuple[str, type[Script]], tmp_path: Path) -> None:
+    picture = tmp_path / "tree.svg"
+    assert steiner("ask", "what?", "--url", server[0], "--svg", str(picture)).returncode == 0
+    drawn = picture.read_text(encoding="utf-8")
+    assert drawn.startswith("<svg")
+    assert "verified" in drawn
+    assert "answer" in drawn
 
 
 def test_ask_can_print_events_as_json_lines(server: tuple[str, type[Script]]) -> None:
