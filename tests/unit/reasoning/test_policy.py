@@ -1,0 +1,111 @@
+"""Which limits are refused, in which words, and how a request's limits meet the deployment's."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from steiner.reasoning.errors import PolicyError
+from steiner.reasoning.policy import SHORTEST_STEP, Policy, ReasoningOptions
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"max_steps": 0}, ["max_steps", "max_reasoning_tokens to 0"]),
+        ({"max_steps": -3}, ["max_steps"]),
+        ({"min_steps": 0}, ["min_steps"]),
+        ({"min_steps": 33}, ["min_steps", "32"]),
+        ({"min_steps": 5, "max_steps": 4}, ["min_steps (5)", "max_steps (4)"]),
+        ({"max_depth": 0}, ["max_depth"]),
+        ({"max_depth": 65}, ["max_depth", "64"]),
+        ({"max_backtracks": -1}, ["max_backtracks"]),
+        ({"max_section_tokens": 0}, ["max_section_tokens"]),
+        ({"section_tokens": {"summary": 0}}, ["section_tokens.summary", "given 0"]),
+        ({"section_tokens": {"thought": 4}}, ["section_tokens", "thought"]),
+        ({"max_reasoning_tokens": SHORTEST_STEP - 1}, ["max_reasoning_tokens (14)", "15"]),
+        ({"max_reasoning_tokens": -1}, ["max_reasoning_tokens"]),
+        ({"max_stesp": 3}, ["max_stesp"]),
+        ({"max_steps": "many"}, ["max_steps"]),
+    ],
+)
+def test_a_refusal_names_the_field_and_the_limit(limits: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Policy(**limits)
+    for word in words:
+        assert word in str(refusal.value)
+
+
+def test_the_smallest_budgets() -> None:
+    assert Policy(max_reasoning_tokens=0).max_reasoning_tokens == 0
+    assert Policy(max_reasoning_tokens=SHORTEST_STEP).max_reasoning_tokens == SHORTEST_STEP
+
+
+def test_the_shortest_step_is_the_automatons(automaton: Any, spelling: Any) -> None:
+    """One token of text in each section; the walk is legal, so no shorter step is."""
+    step = "".join(
+        f"<step_{name}_start>left{verdict}<step_{name}_end>"
+        for name, verdict in [
+            ("understanding", ""),
+            ("next_step", ""),
+            ("verification", "<verified>"),
+            ("summary", ""),
+        ]
+    )
+    text = f"<step_start>{step}<step_end>"
+    assert len(spelling.ids_of(text)) == SHORTEST_STEP
+    assert spelling.state(automaton(), f"<start>{text}").phase == "decision"
+
+
+def test_a_role_may_have_a_limit_of_its_own() -> None:
+    policy = Policy(max_section_tokens=9, section_tokens={"summary": 3})
+    assert (policy.section_limit("summary"), policy.section_limit("next_step")) == (3, 9)
+
+
+def test_efforts_are_ordered() -> None:
+    efforts = [Policy.for_effort(effort) for effort in ("minimal", "low", "medium", "high")]
+    for limit in ("max_steps", "max_backtracks"):
+        values = [getattr(policy, limit) for policy in efforts]
+        assert values == sorted(set(values))
+    assert Policy.for_effort("none").max_reasoning_tokens == 0
+    assert Policy.for_effort("medium") == Policy()
+
+
+def test_a_request_overrides_the_effort_and_the_effort_the_default() -> None:
+    default = Policy(max_steps=7, max_depth=3)
+    assert ReasoningOptions().resolve(None, default) == default
+    assert ReasoningOptions(max_depth=2).resolve(None, default) == Policy(max_steps=7, max_depth=2)
+    low = ReasoningOptions(max_depth=2).resolve("low", default)
+    assert low == Policy.for_effort("low").model_copy(update={"max_depth": 2})
+
+
+def test_null_is_the_default() -> None:
+    options = ReasoningOptions.model_validate({"max_steps": None, "max_reasoning_tokens": None})
+    assert options.resolve(None, Policy(max_steps=7)) == Policy(max_steps=7)
+
+
+def test_a_lower_maximum_lowers_the_default_minimum() -> None:
+    assert ReasoningOptions(max_steps=2).resolve(None, Policy(min_steps=4)).min_steps == 2
+
+
+def test_a_minimum_that_was_asked_for_is_not_lowered() -> None:
+    with pytest.raises(ValidationError, match="min_steps"):
+        ReasoningOptions(min_steps=4, max_steps=2).resolve(None, Policy())
+
+
+def test_a_limit_without_effect_is_refused() -> None:
+    with pytest.raises(PolicyError, match="max_depth has no effect") as refusal:
+        ReasoningOptions(max_depth=2).resolve("none", Policy())
+    assert refusal.value.field == "max_depth"
+    with pytest.raises(PolicyError, match="min_steps has no effect"):
+        ReasoningOptions(min_steps=2, max_reasoning_tokens=0).resolve(None, Policy())
+
+
+def test_a_budget_gives_effort_none_something_to_do() -> None:
+    policy = ReasoningOptions(max_reasoning_tokens=100, max_depth=2).resolve("none", Policy())
+    assert (policy.max_reasoning_tokens, policy.max_depth) == (100, 2)
+
+
+def test_unknown_options_are_refused_by_name() -> None:
+    with pytest.raises(ValidationError, match="max_stesp"):
+        ReasoningOptions.model_validate({"max_stesp": 3})
