@@ -184,7 +184,8 @@ class Conductor:
                 ended_by = self._automaton.limit_reached(progress.decision_state) or "model"
             progress.take(token_id)
         self._token_ids.extend(token_ids)
-        if cut is None and update.finish_reason == "stop" and token_ids[-1] != self._bound.end_of_turn_id:
+        stopped = cut is None and update.finish_reason == "stop" and token_ids
+        if stopped and token_ids[-1] != self._bound.end_of_turn_id:
             # Another of the checkpoint's stop tokens: it ends the turn, and is no text of it.
             token_ids = token_ids[:-1]
         return self._parser.feed(token_ids, now_s=self._now_s, ended_by=ended_by), cut
