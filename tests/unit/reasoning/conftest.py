@@ -27,7 +27,7 @@ def verification(verdict: str) -> str:
 
 @dataclass(frozen=True)
 class Spelling:
-    """Steps as text; `step` has 19 tokens or so, and every part of it is there by name."""
+    """Steps as text, and their parts by name."""
 
     ids_of: Ids
 

@@ -1,0 +1,150 @@
+"""What the grammar says from each kind of start, and what it counts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import xgrammar
+
+from steiner.reasoning.automaton import Automaton
+from steiner.reasoning.grammar import Counted, compile_grammar, counts_in_grammar, enforced_policy
+from steiner.reasoning.policy import Policy
+
+Compile = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def compiler(tokenizer: Any, bound: Any) -> Any:
+    info = xgrammar.TokenizerInfo.from_huggingface(
+        tokenizer, vocab_size=bound.vocab_size, stop_token_ids=[bound.end_of_turn_id]
+    )
+    return xgrammar.GrammarCompiler(info, max_threads=1)
+
+
+@pytest.fixture
+def accepts(compiler: Any, bound: Any, spelling: Any) -> Callable[[str, str], bool]:
+    """Whether a grammar takes a text to the last token."""
+
+    def check(grammar: str, text: str) -> bool:
+        matcher = xgrammar.GrammarMatcher(
+            compiler.compile_grammar(grammar), override_stop_tokens=[bound.end_of_turn_id]
+        )
+        return all(matcher.accept_token(token_id) for token_id in spelling.ids_of(text))
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("", "<start>{step}<end>22<eot>"),
+        ("<start>", "{step}<end>22<eot>"),
+        ("<start><step_start>", "{in_step}<end>22<eot>"),
+        (
+            "<start><step_start>{understanding}{next_step}<step_verification_start>left",
+            " 1<verified><step_verification_end>{summary}<step_end><end>22<eot>",
+        ),
+        (
+            "<start><step_start>{understanding}{next_step}<step_verification_start>left 1",
+            "<verified><step_verification_end>{summary}<step_end><end>22<eot>",
+        ),
+        (
+            "<start><step_start>{understanding}{next_step}<step_verification_start>left<verified>",
+            "<step_verification_end>{summary}<step_end><end>22<eot>",
+        ),
+        ("<start>{step}", "<proceed>{step}<end>22<eot>"),
+        ("<start>{refuted}<backtrack>", "0{step}<end>22<eot>"),
+        ("<start>{refuted}<backtrack>0", "{step}<end>22<eot>"),
+        ("<start>{step}<end>", "22<eot>"),
+        ("<start>{step}<end>22", "4<eot>"),
+        ("<start>{step}<end>22", "<eot>"),
+    ],
+)
+def test_a_continuation_from_any_phase(text: str, rest: str, spelling: Any, bound: Any, accepts: Any) -> None:
+    step = spelling.step()
+    parts = {
+        "step": step,
+        "in_step": step.removeprefix("<step_start>"),
+        "refuted": spelling.step("refuted"),
+        "understanding": spelling.understanding,
+        "next_step": spelling.next_step,
+        "summary": spelling.summary,
+    }
+    policy = Policy(max_section_tokens=2)
+    state = spelling.state(Automaton(bound, policy), text.format(**parts))
+    grammar = compile_grammar(bound, policy, state)
+    assert accepts(grammar, rest.format(**parts))
+    assert not accepts(grammar, "<|im_start|>")
+
+
+def test_a_full_section_goes_on_with_its_end(spelling: Any, bound: Any, accepts: Any) -> None:
+    policy = Policy(max_section_tokens=2)
+    opened = "<start><step_start><step_understanding_start>left 15"
+    grammar = compile_grammar(bound, policy, spelling.state(Automaton(bound, policy), opened))
+    assert accepts(grammar, "<step_understanding_end><step_next_step_start>")
+    assert not accepts(grammar, "left")
+
+
+def test_an_answer_may_end_only_when_it_has_begun(spelling: Any, bound: Any, accepts: Any) -> None:
+    policy = Policy(max_reasoning_tokens=0)
+    rules = Automaton(bound, policy)
+    at_once = compile_grammar(bound, policy, spelling.state(rules, "<start><end>"))
+    assert not accepts(at_once, "<eot>")
+    begun = compile_grammar(bound, policy, spelling.state(rules, "<start><end>22"))
+    assert accepts(begun, "<eot>")
+
+
+def test_nothing_follows_a_turn_that_is_done(spelling: Any, bound: Any, accepts: Any) -> None:
+    policy = Policy(max_reasoning_tokens=0)
+    done = spelling.state(Automaton(bound, policy), "<start><end>22<eot>")
+    grammar = compile_grammar(bound, policy, done)
+    assert accepts(grammar, "<eot>")
+    assert not accepts(grammar, "22")
+
+
+@pytest.mark.parametrize(
+    ("limits", "counted"),
+    [
+        ({}, Counted(steps=True, backtracks=False)),
+        ({"max_steps": 12, "max_backtracks": 8}, Counted(steps=True, backtracks=True)),
+        ({"max_steps": 1000, "max_backtracks": 4}, Counted(steps=False, backtracks=True)),
+        ({"max_steps": 1000, "max_backtracks": 1000}, Counted(steps=False, backtracks=False)),
+        # States that no trace can reach do not count: two steps have no more than one backtrack.
+        ({"max_steps": 2, "max_backtracks": 10**6, "max_depth": 64}, Counted(steps=True, backtracks=True)),
+    ],
+)
+def test_what_is_counted(limits: dict[str, int], counted: Counted, bound: Any) -> None:
+    policy = Policy(**limits)
+    assert counts_in_grammar(policy) == counted
+    enforced = enforced_policy(policy)
+    assert (enforced.max_steps == policy.max_steps) == counted.steps
+    assert (enforced.max_backtracks == policy.max_backtracks) == counted.backtracks
+    assert compile_grammar(bound, policy).count("::=") < 540
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_the_minimum_of_steps_is_kept_without_counting_all(
+    counted: bool, bound: Any, spelling: Any, accepts: Any
+) -> None:
+    policy = Policy(min_steps=3, **({} if counted else {"max_steps": 1000, "max_backtracks": 1000}))
+    assert counts_in_grammar(policy).steps == counted
+    grammar = compile_grammar(bound, policy)
+    assert not accepts(grammar, spelling.path("<proceed>", "<end>"))
+    assert not accepts(grammar, spelling.path("<backtrack>0", "<end>"))
+    assert accepts(grammar, spelling.path("<backtrack>0", "<proceed>", "<end>"))
+
+
+def test_the_same_request_gets_the_same_text(bound: Any) -> None:
+    assert compile_grammar(bound, Policy(max_steps=3)) is compile_grammar(bound, Policy(max_steps=3))
+    assert compile_grammar(bound, Policy(max_steps=3)) != compile_grammar(bound, Policy(max_steps=4))
+
+
+def test_every_rule_leads_to_the_mark(bound: Any, spelling: Any) -> None:
+    """Or xgrammar might take a rule for the one of another grammar that has the same shape."""
+    for policy in (Policy(), Policy.for_effort("high"), Policy(max_reasoning_tokens=0)):
+        rules = dict(line.split(" ::= ") for line in compile_grammar(bound, policy).splitlines())
+        rules = {name.split("[")[0]: body for name, body in rules.items()}
+        leading = {"mark"}
+        while more := {name for name, body in rules.items() if leading & set(body.split())} - leading:
+            leading |= more
+        assert leading == set(rules)
