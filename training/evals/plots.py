@@ -8,6 +8,8 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("Agg")
+# Element ids are drawn at random otherwise, and the same figures would not give the same file.
+matplotlib.rcParams["svg.hashsalt"] = "steiner"
 from matplotlib import pyplot as plt
 
 COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b"}
@@ -67,7 +69,6 @@ def plot_training(run: Path, path: Path) -> None:
 def _save(figure: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
-    # Without a date the same figures give the same file.
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
