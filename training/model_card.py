@@ -64,7 +64,7 @@ def _figures(report: dict[str, Any], baseline: dict[str, Any] | None) -> str:
         "## Held-out figures",
         "",
         f"Greedy, through `steiner serve`, by `steiner eval --per-family {options['per_family']} "
-        f"--seed {options['seed']} --budgets`; problems whose canonical form is in no training file; "
+        f"--seed {options['seed']}`; problems whose canonical form is in no training file; "
         "behind each accuracy half of its 95 % interval.",
         "",
         "| problems | number | accuracy | backtracked | steps | reasoning tokens | completion tokens |",

@@ -122,14 +122,16 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Which held-out problems.")] = 1,
     concurrency: Annotated[int, typer.Option(help="Problems asked at a time.")] = 32,
     style: Annotated[str, typer.Option(help="search, or direct for a model that only answers.")] = "search",
-    budgets: Annotated[bool, typer.Option(help="Measure accuracy over max_steps as well.")] = False,
+    per_budget: Annotated[
+        int, typer.Option(help="Problems of each family for accuracy over max_steps; 0: none.")
+    ] = 0,
 ) -> None:
     """Ask held-out problems, and let exact checkers judge the answers."""
     from steiner import evaluate as evaluation
     from steiner.shipped import find_model
     from steiner.training.evals.suite import SuiteOptions
 
-    options = SuiteOptions(per_family, seed, concurrency, style, budgets)
+    options = SuiteOptions(per_family, seed, concurrency, style, per_budget)
     evaluation.evaluate(Path() if url else find_model(model), url, api_key, options, output)
 
 

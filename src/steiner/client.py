@@ -31,6 +31,8 @@ MAX_RECONNECTS = 5
 FIRST_PAUSE_S = 0.2
 #: Longer than the server's pings are apart, so that silence means a dead connection.
 READ_TIMEOUT_S = 60.0
+#: A server whose processor is taken by its own engine accepts late, but it accepts.
+CONNECT_TIMEOUT_S = 30.0
 TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
 
 Messages = Sequence[Mapping[str, str]]
@@ -187,7 +189,7 @@ class ReasoningClient:
             await response.aclose()
 
     def _open(self) -> httpx.AsyncClient:
-        timeout = httpx.Timeout(10.0, read=READ_TIMEOUT_S)
+        timeout = httpx.Timeout(CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
         return httpx.AsyncClient(
             base_url=self.url, headers=self._headers, timeout=timeout, transport=self._transport
         )

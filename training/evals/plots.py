@@ -5,14 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-# Element ids are drawn at random otherwise, and the same figures would not give the same file.
-matplotlib.rcParams["svg.hashsalt"] = "steiner"
 from matplotlib import pyplot as plt
+from matplotlib import rcParams
 
 COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b"}
+# Element ids are drawn at random otherwise, and the same figures would not give the same file.
+rcParams["svg.hashsalt"] = "steiner"
 STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
 
 

@@ -24,14 +24,14 @@ class SuiteOptions:
     Attributes:
         per_family: solvable problems of each family.
         style: "search", or "direct" for a model that answers without reasoning.
-        budgets: whether to sweep max_steps as well.
+        per_budget: problems of each family asked at each limit on steps; 0 leaves the sweep out.
     """
 
     per_family: int = 300
     seed: int = 1
     concurrency: int = 32
     style: str = "search"
-    budgets: bool = False
+    per_budget: int = 0
 
 
 def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> dict[str, Any]:
@@ -69,8 +69,13 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
         report["no_solution"] = score(_ask(client, hopeless, base, options, "no solution")).as_json()
         free = base | {"reasoning": {"constrained": False}}
         report["unconstrained"] = score(_ask(client, problems, free, options, "unconstrained")).as_json()
-    if options.budgets:
-        report["budgets"] = [_at_budget(client, problems, base, options, steps) for steps in BUDGETS]
+    if options.per_budget:
+        fewer = [
+            p
+            for f, sizes in SIZES.items()
+            for p in held_out_problems(f, sizes, options.per_budget, options.seed)
+        ]
+        report["budgets"] = [_at_budget(client, fewer, base, options, steps) for steps in BUDGETS]
     with (folder / "outcomes.jsonl").open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
