@@ -2,24 +2,22 @@
 
 Names from the author's report (https://medium.com/@peakji/a-small-step-towards-reproducing-openai-o1-b9a756a00855).
 The reflection is where that model checks itself, so it plays the role of the verification; the title says what the
-step is about to do. A backtrack's parent is unknown and reported so.
+step is about to do. A backtrack's parent is unknown and reported so. The frame of a step is the same as in `steiner`.
 """
 
-from steiner.reasoning.protocol import Protocol, SectionMarkers, SectionRole
+from dataclasses import replace
+
+from steiner.reasoning.protocol import SectionMarkers, SectionRole
+from steiner.reasoning.protocols.steiner import STEINER
 
 
 def _section(name: str, role: SectionRole) -> SectionMarkers:
     return SectionMarkers(name, role, f"<|reasoning_step_{name}_start|>", f"<|reasoning_step_{name}_end|>")
 
 
-STEINER_PREVIEW = Protocol(
+STEINER_PREVIEW = replace(
+    STEINER,
     name="steiner-preview",
-    reasoning_start="<|reasoning_start|>",
-    reasoning_end="<|reasoning_end|>",
-    proceed="<|reasoning_proceed|>",
-    backtrack="<|reasoning_backtrack|>",
-    step_start="<|reasoning_step_start|>",
-    step_end="<|reasoning_step_end|>",
     sections=(
         _section("name", "next_step"),
         _section("thought", "understanding"),
@@ -29,5 +27,4 @@ STEINER_PREVIEW = Protocol(
     verified=None,
     refuted=None,
     names_depth=False,
-    end_of_turn="<|im_end|>",
 )
