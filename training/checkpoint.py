@@ -22,7 +22,9 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, 
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     model.generation_config = GenerationConfig(
-        do_sample=False,
+        # Close to greedy, and still the reader's to change: vLLM takes this temperature where a request names none.
+        do_sample=True,
+        temperature=0.1,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )

@@ -89,7 +89,7 @@ def test_generation_ends_with_the_turn(folder: Path, tokenizer: PreTrainedTokeni
     config = GenerationConfig.from_pretrained(folder)
     assert config.eos_token_id == tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert config.pad_token_id == tokenizer.convert_tokens_to_ids("<|endoftext|>")
-    assert config.do_sample is False
+    assert (config.do_sample, config.temperature) == (True, 0.1)
 
 
 def test_what_was_half_written_is_replaced(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> None:
