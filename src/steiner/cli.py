@@ -71,7 +71,7 @@ def ask(
 @app.command()
 def demo(
     family: Annotated[str, typer.Option(help="Kind of problem: countdown, routes, ...")] = "countdown",
-    seed: Annotated[int, typer.Option(help="Which held-out problem.")] = 1,
+    seed: Annotated[int, typer.Option(help="Which held-out problem.")] = 6,
     size: Annotated[int, typer.Option(help="Size of the problem (numbers, arms).")] = 3,
     model: Annotated[
         Path | None, typer.Option(help="Checkpoint folder; default: the shipped weights.")

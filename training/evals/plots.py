@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from matplotlib import rcParams
 
 COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b"}
+TOKEN_TICKS = (25, 50, 100, 200, 400)
 # Element ids are drawn at random otherwise, and the same figures would not give the same file.
 rcParams["svg.hashsalt"] = "steiner"
 STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
@@ -35,6 +36,8 @@ def plot_budgets(report: dict[str, Any], baseline: dict[str, Any] | None, path: 
             axes.axhline(level, color=colour, linestyle=":", label=f"{family}, direct answers")
     axes.set(xscale="log", xlabel="mean reasoning tokens (the number at a point is the limit on steps)")
     axes.set(ylabel="held-out problems solved, %", ylim=(0, 102))
+    axes.set_xticks(TOKEN_TICKS, labels=map(str, TOKEN_TICKS))
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=8)
     _save(figure, path)
