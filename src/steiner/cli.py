@@ -122,6 +122,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Which held-out problems.")] = 1,
     concurrency: Annotated[int, typer.Option(help="Problems asked at a time.")] = 32,
     style: Annotated[str, typer.Option(help="search, or direct for a model that only answers.")] = "search",
+    temperature: Annotated[float, typer.Option(help="Of sampling; 0 is greedy.")] = 0.0,
     per_budget: Annotated[
         int, typer.Option(help="Problems of each family for accuracy over max_steps; 0: none.")
     ] = 0,
@@ -131,7 +132,7 @@ def evaluate(
     from steiner.shipped import find_model
     from steiner.training.evals.suite import SuiteOptions
 
-    options = SuiteOptions(per_family, seed, concurrency, style, per_budget)
+    options = SuiteOptions(per_family, seed, concurrency, style, per_budget, temperature)
     evaluation.evaluate(Path() if url else find_model(model), url, api_key, options, output)
 
 

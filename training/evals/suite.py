@@ -14,7 +14,7 @@ from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 
 SIZES = {"countdown": (3,), "routes": (3, 4, 5)}
 BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
-GREEDY = {"temperature": 0.0, "max_completion_tokens": 1400}
+MAX_COMPLETION_TOKENS = 1400
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class SuiteOptions:
     Attributes:
         per_family: solvable problems of each family.
         style: "search", or "direct" for a model that answers without reasoning.
+        temperature: of sampling; 0 is greedy.
         per_budget: problems of each family asked at each limit on steps; 0 leaves the sweep out.
     """
 
@@ -32,6 +33,7 @@ class SuiteOptions:
     concurrency: int = 32
     style: str = "search"
     per_budget: int = 0
+    temperature: float = 0.0
 
 
 def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> dict[str, Any]:
@@ -45,7 +47,10 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
     problems = [
         p for f, sizes in SIZES.items() for p in held_out_problems(f, sizes, options.per_family, options.seed)
     ]
-    base: dict[str, Any] = dict(GREEDY)
+    base: dict[str, Any] = {
+        "temperature": options.temperature,
+        "max_completion_tokens": MAX_COMPLETION_TOKENS,
+    }
     if options.style == "direct":
         base["reasoning_effort"] = "none"
     outcomes = _ask(client, problems, base, options, "held-out")
