@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from steiner.reasoning.decoding import SectionDecoder
+from steiner.reasoning.decoding import SectionDecoder, section_texts
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
@@ -29,7 +29,7 @@ from steiner.server.prompts import PromptEncoder, PromptError
 from steiner.server.resolution import resolve_max_tokens, resolve_policy, resolve_sampling, turns_of
 from steiner.server.schemas.chat import GenerationRequest
 from steiner.server.settings import Settings
-from steiner.server.tokenizer import TokenizerError, load_tokenizer, section_texts
+from steiner.server.tokenizer import TokenizerError, load_tokenizer
 
 Result = TypeVar("Result")
 
@@ -87,7 +87,7 @@ class Service:
         except (TokenizerError, SteinerError, EngineStartError) as error:
             raise LoadError(str(error)) from error
         encoder = PromptEncoder(tokenizer, bound.special_ids)
-        self.adopt(LoadedModel(engine, bound, encoder, section_texts(tokenizer)))
+        self.adopt(LoadedModel(engine, bound, encoder, section_texts(tokenizer.backend_tokenizer)))
 
     def adopt(self, loaded: LoadedModel) -> None:
         """Serve this model from now on."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
-
-from steiner.reasoning.decoding import SectionText
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -42,14 +39,3 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> PreTrained
     if not tokenizer.chat_template:
         raise TokenizerError(f"{model!r} has no chat template; add chat_template.jinja to the checkpoint")
     return tokenizer
-
-
-def section_texts(tokenizer: PreTrainedTokenizerFast) -> Callable[[], SectionText]:
-    """A maker of decoders over this tokenizer; special tokens keep their spelling."""
-    backend = tokenizer.backend_tokenizer
-
-    def decode(ids: Sequence[int]) -> str:
-        text: str = backend.decode(ids, skip_special_tokens=False)
-        return text
-
-    return lambda: SectionText(decode)

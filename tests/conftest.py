@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
+from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.events import Event
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
@@ -19,7 +20,6 @@ from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
-from steiner.server.tokenizer import section_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -96,13 +96,15 @@ class Stage:
             sampling=Sampling(seed=7),
             max_tokens=max_tokens,
         )
-        return Conductor(engine, self.bound, assignment, section_texts(self.tokenizer))
+        return Conductor(engine, self.bound, assignment, section_texts(self.tokenizer.backend_tokenizer))
 
     def service(self, engine: ScriptedEngine, **settings: object) -> Service:
         """A service with metrics of its own that is ready."""
         service = Service(Settings(served_model_name="tiny", **settings), CollectorRegistry())  # type: ignore[arg-type]
         encoder = PromptEncoder(self.tokenizer, self.bound.special_ids)
-        service.adopt(LoadedModel(engine, self.bound, encoder, section_texts(self.tokenizer)))
+        service.adopt(
+            LoadedModel(engine, self.bound, encoder, section_texts(self.tokenizer.backend_tokenizer))
+        )
         return service
 
     @staticmethod

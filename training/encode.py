@@ -50,7 +50,7 @@ def encode_plain(records: Iterable[dict[str, Any]], tokenizer: PreTrainedTokeniz
             body = f"{STEINER.reasoning_start}{rendered.reasoning}{STEINER.reasoning_end}{rendered.answer}"
         return [_Part(f"{record['prompt']}\n", False), _Part(f"{body}{END_OF_TEXT}", True)]
 
-    yield from _encode(records, parts, tokenizer)
+    yield from map(_join, _encode_parts(records, parts, tokenizer))
 
 
 def chat_prompt(prompt: str, tokenizer: PreTrainedTokenizerFast) -> str:
@@ -91,20 +91,13 @@ def encode_chats(
     for pieces in _encode_parts(records, parts, tokenizer):
         prompt, start, reasoning, end, answer, guess = pieces
         if style == "direct":
-            kept = [prompt, start, _forced(end), guess]
+            kept = [prompt, start, _forced(end.token_ids), guess]
         elif rng.random() < cut:
             kept_ids, closing = _cut(automaton, start.token_ids, reasoning.token_ids, rng)
-            kept = [prompt, start, Document(kept_ids, [True] * len(kept_ids)), _forced_ids(closing), guess]
+            kept = [prompt, start, Document(kept_ids, [True] * len(kept_ids)), _forced(closing), guess]
         else:
             kept = [prompt, start, reasoning, end, answer]
         yield _join(kept)
-
-
-def _encode(
-    records: Iterable[dict[str, Any]], parts: _PartsOf, tokenizer: PreTrainedTokenizerFast
-) -> Iterator[Document]:
-    for pieces in _encode_parts(records, parts, tokenizer):
-        yield _join(pieces)
 
 
 def _encode_parts(
@@ -129,11 +122,7 @@ def _join(pieces: Sequence[Document]) -> Document:
     return Document([i for p in pieces for i in p.token_ids], [flag for p in pieces for flag in p.learned])
 
 
-def _forced(document: Document) -> Document:
-    return _forced_ids(document.token_ids)
-
-
-def _forced_ids(token_ids: Sequence[int]) -> Document:
+def _forced(token_ids: Sequence[int]) -> Document:
     return Document(list(token_ids), [False] * len(token_ids))
 
 
