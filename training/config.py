@@ -45,10 +45,16 @@ class ModelShape(_Strict):
 
 
 class SizeShare(_Strict):
-    """One difficulty and its share of a family's problems."""
+    """One difficulty and its share of a family's problems.
+
+    Attributes:
+        folded: share of the traces that are taught as they look with `memory`: abandoned branches folded away. Searches
+            too long for one training sequence are taught so only.
+    """
 
     size: PositiveInt
     weight: PositiveFloat = 1.0
+    folded: float = Field(default=0.0, ge=0, le=1)
 
 
 class FamilyData(_Strict):
@@ -99,9 +105,11 @@ class FinetuningStage(Optimisation):
 
     Attributes:
         cut: share of traces that are closed early, at a random point, and answered all the same.
+        stretches: of a folded trace how many stretches between two backtracks are taken, the last one always.
     """
 
     cut: float = Field(default=0.15, ge=0, le=1)
+    stretches: PositiveInt = 6
 
 
 class ReinforcementStage(_Strict):
@@ -116,6 +124,7 @@ class ReinforcementStage(_Strict):
         step_cost: price of every step, in units of the step advantage.
         state_weight: a, the share of the prover's value beside the progress in the value of a state.
         max_new_tokens: rollouts longer than this count as failed.
+        max_nodes: problems whose DAG has more nodes are left out: their searches would not fit in a rollout.
     """
 
     steps: int = Field(ge=0)
@@ -128,6 +137,7 @@ class ReinforcementStage(_Strict):
     step_cost: float = Field(default=0.02, ge=0)
     state_weight: float = Field(default=0.5, ge=0, le=1)
     max_new_tokens: PositiveInt = 600
+    max_nodes: PositiveInt = 100
     max_gradient_norm: PositiveFloat = 1.0
 
 

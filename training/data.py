@@ -82,7 +82,8 @@ def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
             rng = _stream(recipe, "problem", name, index)
             index += 1
             solvable = rng.random() >= data.unsolvable
-            problem = family.generate(rng, _draw_size(data, rng), solvable)
+            size = _draw_size(data, rng)
+            problem = family.generate(rng, size, solvable)
             fields = family.to_json(problem)
             identity = f"{family.canonical(problem)} {fields.get('target', '')}"
             if identity in told:
@@ -98,6 +99,7 @@ def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
             yield {
                 "id": f"{name}-{len(told) - 1}",
                 "family": name,
+                "size": size,
                 "split": "held_out" if is_held_out(family.canonical(problem)) else "train",
                 "solvable": solvable,
                 "prompt": family.prompt(problem),
@@ -140,9 +142,12 @@ def _traces(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
         family = FAMILIES[record["family"]]
         problem = family.from_json(record["problem"])
         dag = build_dag(family, problem)
-        for number in range(recipe.data[record["family"]].traces_per_problem):
+        described = recipe.data[record["family"]]
+        share = next(share.folded for share in described.sizes if share.size == record["size"])
+        for number in range(described.traces_per_problem):
             rng = _stream(recipe, "trace", record["id"], number)
-            trace = sample_trace(family, problem, dag, rng)
+            folded = _stream(recipe, "folded", record["id"], number).random() < share
+            trace = sample_trace(family, problem, dag, rng, remembers=not folded)
             # What a search that was cut short should answer: any right answer, not always the one it would have found.
             guess = family.direct_answer(problem, rng) if record["solvable"] else trace.answer
             yield {
@@ -150,6 +155,7 @@ def _traces(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
                 "family": record["family"],
                 "prompt": record["prompt"],
                 "guess": guess,
+                "folded": folded,
                 **trace_to_json(trace),
             }
 

@@ -3,16 +3,17 @@
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice, tee
 from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerFast
 
-from steiner.reasoning.automaton import Automaton
+from steiner.reasoning.automaton import Automaton, State
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.tokenizer import END_OF_TEXT, TURN_END
 from steiner.training.traces.render import render, trace_from_json
+from steiner.training.traces.stretches import Stretch, choose_stretches, stretches
 
 BATCH = 2_000
 
@@ -64,6 +65,7 @@ def encode_chats(
     tokenizer: PreTrainedTokenizerFast,
     style: Literal["search", "direct"],
     cut: float,
+    num_stretches: int,
     seed: int,
 ) -> Iterator[Document]:
     """Traces as chats for supervised fine-tuning, loss on the assistant's tokens.
@@ -71,6 +73,9 @@ def encode_chats(
     A share `cut` of them is closed early, as the server's budget does it: at a random point the automaton's closing
     tokens follow, which are forced and so not learned, then an answer. In the direct style every
     trace is cut before its first step.
+
+    Args:
+        num_stretches: of a folded trace, how many stretches become a chat each.
     """
 
     def parts(record: dict[str, Any]) -> list[_Part]:
@@ -88,16 +93,27 @@ def encode_chats(
         STEINER.bind(tokenizer), Policy(max_steps=1_000, max_depth=60, max_backtracks=1_000)
     )
     rng = random.Random(f"{seed}/cut")
-    for pieces in _encode_parts(records, parts, tokenizer):
+    all_records, described = tee(records)
+    for record, pieces in zip(described, _encode_parts(all_records, parts, tokenizer), strict=True):
         prompt, start, reasoning, end, answer, guess = pieces
         if style == "direct":
-            kept = [prompt, start, _forced(end.token_ids), guess]
-        elif rng.random() < cut:
-            kept_ids, closing = _cut(automaton, start.token_ids, reasoning.token_ids, rng)
-            kept = [prompt, start, Document(kept_ids, [True] * len(kept_ids)), _forced(closing), guess]
-        else:
-            kept = [prompt, start, reasoning, end, answer]
-        yield _join(kept)
+            yield _join([prompt, start, _forced(end.token_ids), guess])
+            continue
+        body = _join([start, reasoning])
+        seen = [Stretch(body.token_ids, body.learned, 0, len(body.token_ids))]
+        if record["folded"]:
+            seen = choose_stretches(stretches(automaton.bound, body.token_ids), num_stretches, rng)
+        states: list[State] = []
+        for stretch in seen:
+            written = Document(stretch.token_ids, stretch.written)
+            if rng.random() < cut:
+                states = states or _states(automaton, body.token_ids)
+                kept, closing = _cut(automaton, stretch, states, rng)
+                yield _join([prompt, kept, _forced(closing), guess])
+            elif stretch is seen[-1]:
+                yield _join([prompt, written, end, answer])
+            else:
+                yield _join([prompt, written])
 
 
 def _encode_parts(
@@ -126,15 +142,22 @@ def _forced(token_ids: Sequence[int]) -> Document:
     return Document(list(token_ids), [False] * len(token_ids))
 
 
+def _states(automaton: Automaton, token_ids: Sequence[int]) -> list[State]:
+    """Where the automaton stands in front of each token, and behind the last."""
+    return list(accumulate(token_ids, automaton.advance, initial=automaton.initial))
+
+
 def _cut(
-    automaton: Automaton, start: Sequence[int], reasoning: Sequence[int], rng: random.Random
-) -> tuple[list[int], tuple[int, ...]]:
-    """The reasoning up to a random point and what closes it there: half of the time behind a step, else anywhere."""
-    states = [automaton.initial]
-    for token_id in start:
-        states[0] = automaton.advance(states[0], token_id)
-    for token_id in reasoning:
-        states.append(automaton.advance(states[-1], token_id))
-    behind_steps = [i for i, token_id in enumerate(reasoning, 1) if token_id == automaton.bound.step_end_id]
-    kept = rng.choice([0, *behind_steps[:-1]]) if rng.random() < 0.5 else rng.randrange(len(reasoning))
-    return list(reasoning[:kept]), automaton.closing(states[kept])
+    automaton: Automaton, stretch: Stretch, states: Sequence[State], rng: random.Random
+) -> tuple[Document, tuple[int, ...]]:
+    """The reasoning up to a random point of a stretch and what closes it there: half of the time behind a step, else
+    anywhere."""
+    length = stretch.end - stretch.begin
+    folded = len(stretch.token_ids) - length
+    own = stretch.token_ids[folded:]
+    # The start of reasoning is always kept.
+    first = int(stretch.begin == 0)
+    behind_steps = [i for i, token_id in enumerate(own, 1) if token_id == automaton.bound.step_end_id]
+    kept = rng.choice([first, *behind_steps[:-1]]) if rng.random() < 0.5 else rng.randrange(first, length)
+    closing = automaton.closing(states[stretch.begin + kept])
+    return Document(stretch.token_ids[: folded + kept], stretch.written[: folded + kept]), closing

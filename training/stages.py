@@ -80,7 +80,8 @@ def _cpt(recipe: Recipe) -> None:
     model = build_model(recipe.model, tokenizer, recipe.seed)
     if recipe.cpt is not None:
         data = recipe.output / "data"
-        traces = list(encode_plain(read_records(data / TRACES), tokenizer))
+        remembering = (record for record in read_records(data / TRACES) if not record["folded"])
+        traces = list(encode_plain(remembering, tokenizer))
         drills = list(encode_plain(read_records(data / DRILLS), tokenizer))
         documents = mix(traces, drills, recipe.cpt.drill_share, recipe.seed)
         train_stage(model, tokenizer, documents, recipe.cpt, recipe.output / "cpt", recipe.seed)
@@ -90,8 +91,9 @@ def _cpt(recipe: Recipe) -> None:
 def _sft(recipe: Recipe) -> None:
     model, tokenizer = load_checkpoint(stage_model(recipe, "cpt"))
     records = read_records(recipe.output / "data" / TRACES)
-    documents = list(encode_chats(records, tokenizer, recipe.style, recipe.sft.cut, recipe.seed))
-    train_stage(model, tokenizer, documents, recipe.sft, recipe.output / "sft", recipe.seed)
+    sft = recipe.sft
+    documents = list(encode_chats(records, tokenizer, recipe.style, sft.cut, sft.stretches, recipe.seed))
+    train_stage(model, tokenizer, documents, sft, recipe.output / "sft", recipe.seed)
     save_checkpoint(model, tokenizer, stage_model(recipe, "sft"))
 
 

@@ -171,15 +171,7 @@ class Countdown:
 
     def understanding(self, problem: CountdownProblem, state: Numbers, tried: Sequence[Combine]) -> str:
         """Target, numbers and the moves tried, grouped by pair; `end` marks a pair with none left."""
-        groups: dict[tuple[int, int], list[str]] = {}
-        for move in tried:
-            groups.setdefault((move.left, move.right), []).append(move.operator)
-        listed = [
-            f"; {left} {right} {' '.join(operators)}"
-            + (" end" if len(operators) == len(combinations_of(left, right)) else "")
-            for (left, right), operators in groups.items()
-        ]
-        return " ".join([f"make {problem.target} with", *map(str, state), "tried", *listed])
+        return f"make {problem.target} with {self._numbers_and_tried(state, tried)}"
 
     def render_step(self, step: StepContext[CountdownProblem, Numbers, Combine]) -> SectionTexts:
         return SectionTexts(
@@ -254,8 +246,21 @@ class Countdown:
                 break
         return " ".join(words)
 
-    @staticmethod
-    def _summary(step: StepContext[CountdownProblem, Numbers, Combine]) -> str:
+    @classmethod
+    def _summary(cls, step: StepContext[CountdownProblem, Numbers, Combine]) -> str:
+        """What is left; behind a refutation all that is known of the place returned to, so that no more is needed."""
         if step.verified:
             return "goal" if len(step.result) == 1 else f"left {' '.join(map(str, step.result))}"
-        return f"open {' '.join(map(str, step.return_to[0]))}"
+        return f"open {cls._numbers_and_tried(*step.return_to)}"
+
+    @staticmethod
+    def _numbers_and_tried(state: Numbers, tried: Sequence[Combine]) -> str:
+        groups: dict[tuple[int, int], list[str]] = {}
+        for move in tried:
+            groups.setdefault((move.left, move.right), []).append(move.operator)
+        listed = [
+            f"; {left} {right} {' '.join(operators)}"
+            + (" end" if len(operators) == len(combinations_of(left, right)) else "")
+            for (left, right), operators in groups.items()
+        ]
+        return " ".join([*map(str, state), "tried", *listed])

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.config import Recipe, ReinforcementStage
 from steiner.training.dags.search import build_dag
-from steiner.training.data import PROBLEMS, read_records
+from steiner.training.data import DAGS, PROBLEMS, read_records
 from steiner.training.encode import chat_prompt
 from steiner.training.problems import FAMILIES
 from steiner.training.rl.advantage import token_advantages
@@ -39,7 +39,9 @@ def reinforce(
         raise ValueError("The recipe has no rl stage.")
     folder.mkdir(parents=True, exist_ok=True)
     bound = STEINER.bind(tokenizer)
-    problems = [r for r in read_records(recipe.output / "data" / PROBLEMS) if r["split"] == "train"]
+    data = recipe.output / "data"
+    fitting = {r["id"] for r in read_records(data / DAGS) if len(r["nodes"]) <= stage.max_nodes}
+    problems = [r for r in read_records(data / PROBLEMS) if r["id"] in fitting]
     optimizer = torch.optim.AdamW(model.parameters(), lr=stage.learning_rate, weight_decay=0.0, fused=True)
     first = _restore(model, optimizer, folder)
     for step in track(range(first, stage.steps), description="rl", total=stage.steps, completed=first):

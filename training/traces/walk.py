@@ -47,15 +47,25 @@ class TaughtTrace:
 
 
 class _Search(Generic[Problem, State, Move]):
-    """Depth-first search over the DAG with the family's order, remembering what was refuted."""
+    """Depth-first search over the DAG with the family's order.
+
+    One that remembers knows every state that it refuted; one that does not knows the live path only, and what was
+    tried at each of its places.
+    """
 
     def __init__(
-        self, family: Family[Problem, State, Move], problem: Problem, dag: Dag, rng: random.Random
+        self,
+        family: Family[Problem, State, Move],
+        problem: Problem,
+        dag: Dag,
+        rng: random.Random,
+        remembers: bool,
     ) -> None:
         self._family = family
         self._problem = problem
         self._dag = dag
         self._rng = rng
+        self._remembers = remembers
         self._path: list[tuple[State, Move]] = []
         self._state = family.root(problem)
         self._untried: dict[State, list[Move]] = {}
@@ -83,12 +93,15 @@ class _Search(Generic[Problem, State, Move]):
         state, path = self._state, tuple(self._path)
         tried = tuple(self._tried[state])
         result = self._family.apply(self._problem, state, move)
-        seen = result in self._refuted
+        seen = self._remembers and result in self._refuted
         verified = not seen and not self._family.is_refutable(self._problem, result)
         decision: Literal["proceed", "end"] | int
         if verified:
             self._path.append((state, move))
             self._state = result
+            if not self._remembers:
+                # It may stand here for a second time and not know.
+                self._untried.pop(result, None)
             decision = "end" if self._family.is_goal(self._problem, result) else "proceed"
         else:
             self._tried[state].append(move)
@@ -119,6 +132,13 @@ class _Search(Generic[Problem, State, Move]):
         return TraceStep(sections, "verified", "end", self._dag.index[self._state])
 
 
-def sample_trace(family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: random.Random) -> TaughtTrace:
-    """One depth-first search in a random systematic order; it ends at a goal or with everything tried."""
-    return _Search(family, problem, dag, rng).run()
+def sample_trace(
+    family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: random.Random, remembers: bool = True
+) -> TaughtTrace:
+    """One depth-first search in a random systematic order; it ends at a goal or with everything tried.
+
+    Args:
+        remembers: whether a state refuted on another branch is known when it comes up again; a trace whose abandoned
+            branches are folded away must not.
+    """
+    return _Search(family, problem, dag, rng, remembers).run()
