@@ -65,8 +65,8 @@ def encode_chats(
     tokenizer: PreTrainedTokenizerFast,
     style: Literal["search", "direct"],
     cut: float,
-    num_stretches: int,
     seed: int,
+    num_stretches: int = 6,
 ) -> Iterator[Document]:
     """Traces as chats for supervised fine-tuning, loss on the assistant's tokens.
 
@@ -101,7 +101,7 @@ def encode_chats(
             continue
         body = _join([start, reasoning])
         seen = [Stretch(body.token_ids, body.learned, 0, len(body.token_ids))]
-        if record["folded"]:
+        if record.get("folded"):
             seen = choose_stretches(stretches(automaton.bound, body.token_ids), num_stretches, rng)
         states: list[State] = []
         for stretch in seen:

@@ -92,7 +92,7 @@ def _sft(recipe: Recipe) -> None:
     model, tokenizer = load_checkpoint(stage_model(recipe, "cpt"))
     records = read_records(recipe.output / "data" / TRACES)
     sft = recipe.sft
-    documents = list(encode_chats(records, tokenizer, recipe.style, sft.cut, sft.stretches, recipe.seed))
+    documents = list(encode_chats(records, tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches))
     train_stage(model, tokenizer, documents, sft, recipe.output / "sft", recipe.seed)
     save_checkpoint(model, tokenizer, stage_model(recipe, "sft"))
 
