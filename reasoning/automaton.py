@@ -2,6 +2,8 @@
 
 It knows every limit but `max_reasoning_tokens` above 0. When that budget ends, the server appends `closing(state)`;
 those transitions are marked: `advance` takes them with `closing=True` only, so sampling never can.
+
+Markers that a protocol lacks take no token: a state never stands in front of one, but behind it.
 """
 
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import Literal, assert_never
 
 from steiner.reasoning.errors import IllegalTokenError
 from steiner.reasoning.events import EndedBy
+from steiner.reasoning.opening import Opening
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.steps import Verdict
@@ -79,20 +82,19 @@ class Automaton:
         bound = self.bound
         match state.phase:
             case "start":
-                return Allowed(frozenset({bound.reasoning_start_id}))
+                return _one(bound.reasoning_start_id)
             case "step":
-                return Allowed(
-                    frozenset({bound.step_start_id if self._may_reason else bound.reasoning_end_id})
-                )
+                return _one(bound.step_start_id if self._may_reason else bound.reasoning_end_id)
             case "section":
-                return Allowed(frozenset({bound.sections[state.section].start_id}))
+                return _one(bound.sections[state.section].start_id)
             case "text":
-                ends = frozenset(self._ends_of_text(state)) if state.num_text else frozenset[int]()
-                return Allowed(ends, self.text_room(state) > 0)
+                ends = self.ends_of_text(state) if state.num_text else frozenset[int]()
+                room = self.text_room(state)
+                return Allowed(ends, room is None or room > 0)
             case "verdict":
-                return Allowed(frozenset({bound.sections[state.section].end_id}))
+                return _one(bound.sections[state.section].end_id)
             case "step_end":
-                return Allowed(frozenset({bound.step_end_id}))
+                return _one(bound.step_end_id)
             case "decision":
                 return Allowed(frozenset(self._decisions(state)))
             case "depth":
@@ -116,26 +118,26 @@ class Automaton:
         if closing or state.closing:
             if self.closing(state)[:1] != (token_id,):
                 raise IllegalTokenError(token_id, state.phase)
-            return self._advance_closing(state)
+            return self._advance_closing(state, token_id)
         allowed = self.allowed(state)
         if token_id in allowed.ids:
-            return self._advance_id(state, token_id)
+            return self._behind_unmarked(self._advance_id(state, token_id))
         if allowed.text and self.is_text(token_id):
             return replace(state, num_text=state.num_text + 1)
         raise IllegalTokenError(token_id, state.phase)
 
     def closing(self, state: State) -> tuple[int, ...]:
         """The fewest tokens, three at most, that close the reasoning from here; only a conductor may write them."""
-        bound = self.bound
+        bound, end = self.bound, self.bound.reasoning_end_id
         match state.phase:
             case "start":
-                return (bound.reasoning_start_id, bound.reasoning_end_id)
+                return (bound.reasoning_start_id, end)
             case "text" | "verdict":
-                return (bound.sections[state.section].end_id, bound.step_end_id, bound.reasoning_end_id)
+                return _marked(bound.sections[state.section].end_id, bound.step_end_id, end)
             case "section" | "step_end":
-                return (bound.step_end_id, bound.reasoning_end_id)
+                return _marked(bound.step_end_id, end)
             case "step" | "decision" | "depth":
-                return (bound.reasoning_end_id,)
+                return (end,)
             case "answer" | "done":
                 return ()
             case _:
@@ -147,14 +149,22 @@ class Automaton:
             state = self.advance(state, token_id, closing=True)
         return state
 
+    def opened(self, opening: Opening) -> State:
+        """Where a completion begins whose prompt has written the opening."""
+        if opening == "answer":
+            return State("answer")
+        return self.initial if opening == "before" else self._behind_unmarked(State("step"))
+
     def accepts(self, state: State) -> bool:
         """Whether the sequence may end here: the answer is written."""
         return state.phase == "done" or (state.phase == "answer" and state.num_text > 0)
 
     def limit_reached(self, state: State) -> EndedBy | None:
-        """The limit that leaves the end of reasoning as the only decision; None where there is a choice."""
+        """The limit that leaves the end of reasoning as the only decision; None where no limit took a choice away."""
         if state.phase == "step" and not self._may_reason:
             return "max_reasoning_tokens"
+        if not self.bound.protocol.has_decisions:
+            return None
         if state.phase != "decision" or self._decisions(state) != {self.bound.reasoning_end_id}:
             return None
         if state.num_steps >= self.policy.max_steps:
@@ -169,19 +179,22 @@ class Automaton:
         """Whether the id may stand in a section or an answer: in the vocabulary and not special."""
         return 0 <= token_id < self.bound.vocab_size and token_id not in self.bound.special_ids
 
-    def text_room(self, state: State) -> int:
-        """Tokens of text that the open section may still take."""
-        return self.policy.section_limit(self.bound.sections[state.section].role) - state.num_text
+    def text_room(self, state: State) -> int | None:
+        """Tokens of text that the open section may still take; None where it ends with its step and not at a limit."""
+        section = self.bound.sections[state.section]
+        return None if section.end_id is None else self.policy.section_limit(section.role) - state.num_text
+
+    def ends_of_text(self, state: State) -> frozenset[int]:
+        """What may end the text of the open section once it has some."""
+        section = self.bound.sections[state.section]
+        if section.end_id is None:
+            return self.allowed(self._behind_unmarked(self._next_section(state))).ids
+        is_judged = section.role == "verification" and self._verdicts
+        return frozenset(self._verdicts) if is_judged else frozenset({section.end_id})
 
     @property
     def _may_reason(self) -> bool:
         return self.policy.max_reasoning_tokens != 0
-
-    def _ends_of_text(self, state: State) -> set[int]:
-        section = self.bound.sections[state.section]
-        if section.role == "verification" and self._verdicts:
-            return set(self._verdicts)
-        return {section.end_id}
 
     def _advance_id(self, state: State, token_id: int) -> State:
         """The state behind an id of `allowed(state).ids`."""
@@ -194,6 +207,8 @@ class Automaton:
                 return replace(state, phase="text", num_text=0)
             case "text" if token_id in self._verdicts:
                 return replace(state, phase="verdict", verdict=self._verdicts[token_id])
+            case "text" if self.bound.sections[state.section].end_id is None:
+                return self._advance_id(self._behind_unmarked(self._next_section(state)), token_id)
             case "text" | "verdict":
                 return self._next_section(state)
             case "step_end":
@@ -209,21 +224,25 @@ class Automaton:
             case _:
                 assert_never(state.phase)
 
-    def _advance_closing(self, state: State) -> State:
+    def _advance_closing(self, state: State, token_id: int) -> State:
         """The state behind the first id of `closing(state)`."""
-        match state.phase:
-            case "start":
-                return replace(state, phase="step", closing=True)
-            case "text" | "verdict":
-                return replace(state, phase="step_end", closing=True)
-            case "section" | "step_end":
-                return replace(state, phase="decision", closing=True)
-            case "step" | "decision" | "depth":
-                return replace(state, phase="answer", num_text=0, spelled=(), closing=False)
-            case "answer" | "done":
-                raise IllegalTokenError(-1, state.phase)
-            case _:
-                assert_never(state.phase)
+        if token_id == self.bound.reasoning_end_id:
+            return replace(state, phase="answer", num_text=0, spelled=(), closing=False)
+        if token_id == self.bound.reasoning_start_id:
+            return replace(state, phase="step", closing=True)
+        phase: Phase = "decision" if token_id == self.bound.step_end_id else "step_end"
+        return replace(state, phase=phase, closing=True)
+
+    def _behind_unmarked(self, state: State) -> State:
+        """The state behind markers that the protocol lacks."""
+        bound = self.bound
+        if state.phase == "step" and bound.step_start_id is None and self._may_reason:
+            state = self._open_step(state)
+        if state.phase == "section" and bound.sections[state.section].start_id is None:
+            return replace(state, phase="text", num_text=0)
+        if state.phase == "step_end" and bound.step_end_id is None:
+            return replace(state, phase="decision")
+        return state
 
     def _next_section(self, state: State) -> State:
         following = state.section + 1
@@ -244,9 +263,9 @@ class Automaton:
         may_turn = refuted or policy.allow_change_of_mind or not self._verdicts
         decisions: set[int] = set()
         if more_steps and may_turn and state.num_backtracks < policy.max_backtracks:
-            decisions.add(bound.backtrack_id)
+            decisions.update(_marked(bound.backtrack_id))
         if more_steps and not refuted and state.depth < policy.max_depth:
-            decisions.add(bound.proceed_id)
+            decisions.update(_marked(bound.proceed_id))
         if not decisions or (not refuted and state.num_steps >= policy.min_steps):
             decisions.add(bound.reasoning_end_id)
         return decisions
@@ -264,4 +283,15 @@ class Automaton:
         for depth in self.legal_depths(state):
             ids = self.bound.depth_ids[depth]
             if ids[:num_spelled] == state.spelled:
-                yield self.bound.step_start_id if len(ids) == num_spelled else ids[num_spelled]
+                yield from (
+                    _marked(self.bound.step_start_id) if len(ids) == num_spelled else ids[num_spelled:][:1]
+                )
+
+
+def _marked(*ids: int | None) -> tuple[int, ...]:
+    """Those of the markers that the protocol has."""
+    return tuple(token_id for token_id in ids if token_id is not None)
+
+
+def _one(token_id: int | None) -> Allowed:
+    return Allowed(frozenset(_marked(token_id)))

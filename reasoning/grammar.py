@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from steiner.reasoning.automaton import Automaton, State
+from steiner.reasoning.automaton import Allowed, Automaton, State
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 
@@ -163,8 +163,9 @@ class _Grammar:
             if allowed.text:
                 room = self._automaton.text_room(state)
                 symbols.append(self._text_rule("text", room) + ("?" if allowed.ids else ""))
-                state = replace(state, num_text=state.num_text + room)
-            elif len(allowed.ids) == 1:
+                state = replace(state, num_text=state.num_text + (1 if room is None else room))
+                allowed = Allowed(self._automaton.ends_of_text(state))
+            if len(allowed.ids) == 1:
                 (token_id,) = allowed.ids
                 symbols.append(f"Token({token_id})")
                 state = self._automaton.advance(state, token_id)

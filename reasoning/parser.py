@@ -11,11 +11,12 @@ from steiner.reasoning import events
 from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.event_log import EventLog, EventType
 from steiner.reasoning.events import EndedBy, Event, FinishReason
+from steiner.reasoning.opening import Opening
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.step_reader import StepReader
 from steiner.reasoning.trace import Trace
 
-ParserPhase = Literal["before", "reasoning", "answer", "done"]
+ParserPhase = Opening | Literal["done"]
 
 
 class Parser:
@@ -23,6 +24,7 @@ class Parser:
 
     Args:
         new_decoder: makes a decoder for each section and for the answer.
+        opening: where the completion begins, as `opening_of` reads it off the prompt.
 
     Attributes:
         phase: where the stream stands.
@@ -30,14 +32,17 @@ class Parser:
         num_forced_tokens: tokens that were fed as forced.
     """
 
-    def __init__(self, bound: BoundProtocol, new_decoder: Callable[[], SectionDecoder]) -> None:
-        self.phase: ParserPhase = "before"
+    def __init__(
+        self, bound: BoundProtocol, new_decoder: Callable[[], SectionDecoder], opening: Opening = "before"
+    ) -> None:
+        self.phase: ParserPhase = opening
         self.num_answer_tokens = 0
         self.num_forced_tokens = 0
         self._bound = bound
         self._new_decoder = new_decoder
         self._log = EventLog()
         self._reader = StepReader(bound, new_decoder, self._log)
+        self._record = self._reader.record
         self._ended_by: EndedBy | None = None
         self._finish_reason: FinishReason | None = None
         self._answer: list[str] = []
@@ -47,7 +52,7 @@ class Parser:
     @property
     def num_reasoning_tokens(self) -> int:
         """Tokens between the start and the end of reasoning so far, both excluded."""
-        return self._reader.num_tokens
+        return self._record.num_tokens
 
     @property
     def num_violations(self) -> int:
@@ -59,7 +64,7 @@ class Parser:
         """The tree so far; an open step stands last in it."""
         return Trace(
             protocol=self._bound.protocol.name,
-            steps=self._reader.steps,
+            steps=self._record.steps,
             answer="".join(self._answer),
             ended_by=self._ended_by,
             finish_reason=self._finish_reason,
@@ -83,7 +88,7 @@ class Parser:
             now_s: seconds since the generation began.
             ended_by: reported where these ids end the reasoning.
         """
-        self._reader.now_s, self._reader.forced = now_s, forced
+        self._record.now_s, self._record.forced = now_s, forced
         self.num_forced_tokens += len(token_ids) if forced else 0
         special = self._bound.special_ids
         run: list[int] = []
@@ -101,7 +106,7 @@ class Parser:
 
     def close(self, finish_reason: FinishReason, now_s: float = 0.0) -> list[Event]:
         """Events that end what is still open; the parser is then done."""
-        self._reader.now_s, self._reader.forced = now_s, False
+        self._record.now_s, self._record.forced = now_s, False
         self._reader.cut()
         self._report_behind()
         self._finish(finish_reason)
@@ -148,8 +153,8 @@ class Parser:
         self._log.say(
             events.ReasoningDone,
             ended_by=ended_by,
-            num_steps=len(self._reader.steps),
-            num_backtracks=self._reader.num_backtracks,
+            num_steps=len(self._record.steps),
+            num_backtracks=self._record.num_backtracks,
             num_reasoning_tokens=self.num_reasoning_tokens,
         )
 

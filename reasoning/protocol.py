@@ -7,7 +7,8 @@ from typing import Protocol as Interface
 
 from steiner.reasoning.errors import MissingTokenError
 
-SectionRole = Literal["understanding", "next_step", "verification", "summary"]
+SectionRole = Literal["understanding", "next_step", "verification", "summary", "thought"]
+"""What a section is for; "thought" is reasoning that its protocol gives no type."""
 MAX_DEPTH = 64
 """Deepest live path whose depth can be named in a backtrack."""
 
@@ -21,6 +22,9 @@ class TokenizerLike(Interface):
     @property
     def added_tokens_decoder(self) -> dict[int, Any]: ...
 
+    @property
+    def eos_token(self) -> Any: ...
+
     def get_vocab(self) -> dict[str, int]: ...
 
     def encode(self, text: str, *, add_special_tokens: bool = ...) -> Any: ...
@@ -30,38 +34,87 @@ class TokenizerLike(Interface):
 
 @dataclass(frozen=True, slots=True)
 class SectionMarkers:
-    """One section of a step: its name on the wire, the role it plays, and the tokens around its text."""
+    """One section of a step: its name on the wire, the role it plays, and the tokens around its text.
+
+    A section without markers is all that its step holds, and begins and ends with it. It has no limit of its own.
+    """
 
     name: str
     role: SectionRole
-    start: str
-    end: str
+    start: str | None = None
+    end: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """The markers of a model.
+    """The markers of a model; those that it does not have are None.
 
     Attributes:
         sections: in the order in which a step has them.
+        proceed: token that decides for another step; None where no step can follow another.
+        backtrack: token that decides to go back; None where the model cannot.
+        step_start: token in front of each step; None where all of the reasoning is one step.
+        step_end: token behind each step; None together with `step_start`.
         verified: token that ends the text of the verification section; None where the protocol has no verdicts.
         refuted: its opposite.
         names_depth: whether a backtrack names the depth on the live path to return to.
-        end_of_turn: what ends the answer.
+        end_of_turn: what ends the answer; None for the tokenizer's own end of sequence.
+        effort_tokens: `max_reasoning_tokens` of each `reasoning_effort` that has one here, for a model without steps to
+            limit.
+
+    Raises:
+        ValueError: the markers do not make a protocol.
     """
 
     name: str
     reasoning_start: str
     reasoning_end: str
-    proceed: str
-    backtrack: str
-    step_start: str
-    step_end: str
     sections: tuple[SectionMarkers, ...]
-    verified: str | None
-    refuted: str | None
-    names_depth: bool
-    end_of_turn: str
+    proceed: str | None = None
+    backtrack: str | None = None
+    step_start: str | None = None
+    step_end: str | None = None
+    verified: str | None = None
+    refuted: str | None = None
+    names_depth: bool = False
+    end_of_turn: str | None = None
+    effort_tokens: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        for fault, reason in self._faults():
+            if fault:
+                raise ValueError(f"protocol {self.name!r}: {reason}")
+
+    def _faults(self) -> tuple[tuple[bool, str], ...]:
+        judged = [section for section in self.sections if section.role == "verification" and section.end]
+        without_frame = self.step_start is None
+        return (
+            (not self.sections, "a step needs a section"),
+            ((self.step_start is None) != (self.step_end is None), "a step has both markers or neither"),
+            (
+                any((section.start is None) != (section.end is None) for section in self.sections),
+                "a section has both markers or neither",
+            ),
+            (
+                len(self.sections) > 1 and any(section.start is None for section in self.sections),
+                "a section without markers must be the only one",
+            ),
+            (without_frame and self.has_decisions, "decisions stand between steps, which need markers"),
+            ((self.verified is None) != (self.refuted is None), "verdicts come in pairs"),
+            (self.has_verdicts and len(judged) != 1, "verdicts need one verification section with markers"),
+            (self.names_depth and self.backtrack is None, "only a backtrack can name a depth"),
+            (len(set(self.special_tokens)) != len(self.special_tokens), "each marker must be another token"),
+        )
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether the model judges its steps by tokens."""
+        return self.verified is not None
+
+    @property
+    def has_decisions(self) -> bool:
+        """Whether a step can be followed by another."""
+        return self.proceed is not None or self.backtrack is not None
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
@@ -75,7 +128,21 @@ class Protocol:
             self.step_end,
         )
         around = tuple(token for section in self.sections for token in (section.start, section.end))
-        return (*frame, *around, *(token for token in (self.verified, self.refuted) if token is not None))
+        return tuple(token for token in (*frame, *around, self.verified, self.refuted) if token is not None)
+
+    @property
+    def shortest_step(self) -> int:
+        """Tokens of the shortest legal step: its markers, one token of text a section, and the verdict."""
+        around = sum(token is not None for section in self.sections for token in (section.start, section.end))
+        frame = (self.step_start is not None) + (self.step_end is not None)
+        return frame + around + len(self.sections) + self.has_verdicts
+
+    def missing_from(self, tokenizer: TokenizerLike) -> tuple[str, ...]:
+        """Markers that the vocabulary lacks."""
+        vocabulary = tokenizer.get_vocab()
+        end_of_turn = tokenizer.eos_token if self.end_of_turn is None else self.end_of_turn
+        needed = (*self.special_tokens, end_of_turn or "an end of sequence")
+        return tuple(token for token in needed if token not in vocabulary)
 
     def bind(self, tokenizer: TokenizerLike) -> "BoundProtocol":
         """Resolve every marker by name.
@@ -83,30 +150,34 @@ class Protocol:
         Raises:
             MissingTokenError: the tokenizer's vocabulary lacks markers.
         """
-        vocabulary = tokenizer.get_vocab()
-        missing = tuple(
-            token for token in (*self.special_tokens, self.end_of_turn) if token not in vocabulary
-        )
+        missing = self.missing_from(tokenizer)
         if missing:
             raise MissingTokenError(self.name, missing)
-        markers = {vocabulary[token] for token in (*self.special_tokens, self.end_of_turn)}
+        vocabulary = tokenizer.get_vocab()
+
+        def id_of(token: str | None) -> int | None:
+            return None if token is None else vocabulary[token]
+
+        end_of_turn_id = vocabulary[self.end_of_turn or tokenizer.eos_token]
+        # A marker is one even where the tokenizer took it for an ordinary added token, as Qwen3's and R1's do.
+        markers = {vocabulary[token] for token in self.special_tokens} | {end_of_turn_id}
         # Qwen's tokenizers know special tokens beyond those that have a role.
         special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         return BoundProtocol(
             protocol=self,
             reasoning_start_id=vocabulary[self.reasoning_start],
             reasoning_end_id=vocabulary[self.reasoning_end],
-            proceed_id=vocabulary[self.proceed],
-            backtrack_id=vocabulary[self.backtrack],
-            step_start_id=vocabulary[self.step_start],
-            step_end_id=vocabulary[self.step_end],
+            proceed_id=id_of(self.proceed),
+            backtrack_id=id_of(self.backtrack),
+            step_start_id=id_of(self.step_start),
+            step_end_id=id_of(self.step_end),
             sections=tuple(
-                BoundSection(section.name, section.role, vocabulary[section.start], vocabulary[section.end])
+                BoundSection(section.name, section.role, id_of(section.start), id_of(section.end))
                 for section in self.sections
             ),
-            verified_id=None if self.verified is None else vocabulary[self.verified],
-            refuted_id=None if self.refuted is None else vocabulary[self.refuted],
-            end_of_turn_id=vocabulary[self.end_of_turn],
+            verified_id=id_of(self.verified),
+            refuted_id=id_of(self.refuted),
+            end_of_turn_id=end_of_turn_id,
             special_ids=frozenset(tokenizer.all_special_ids) | special | markers,
             depth_ids=_depth_ids(tokenizer) if self.names_depth else (),
             vocab_size=len(tokenizer),
@@ -117,13 +188,13 @@ class Protocol:
 class BoundSection:
     name: str
     role: SectionRole
-    start_id: int
-    end_id: int
+    start_id: int | None
+    end_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class BoundProtocol:
-    """A protocol in one tokenizer's ids.
+    """A protocol in one tokenizer's ids; None for markers that it does not have.
 
     Attributes:
         special_ids: every special id of the tokenizer; none of them may be sampled as text.
@@ -134,10 +205,10 @@ class BoundProtocol:
     protocol: Protocol
     reasoning_start_id: int
     reasoning_end_id: int
-    proceed_id: int
-    backtrack_id: int
-    step_start_id: int
-    step_end_id: int
+    proceed_id: int | None
+    backtrack_id: int | None
+    step_start_id: int | None
+    step_end_id: int | None
     sections: tuple[BoundSection, ...]
     verified_id: int | None
     refuted_id: int | None

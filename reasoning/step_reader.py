@@ -1,48 +1,44 @@
-"""Reads what lies between the start and the end of reasoning: steps, their sections, verdicts and decisions."""
+"""Reads what lies between the start and the end of reasoning: steps, their sections, verdicts and decisions.
+
+Where a protocol leaves out the markers of steps or of their one section, text opens them and what ends the reasoning or
+the step ends them too.
+"""
 
 from collections.abc import Callable, Sequence
 
-from steiner.reasoning import events
 from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.event_log import EventLog
-from steiner.reasoning.live_path import LivePath
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.step_draft import SectionDraft, StepDraft
-from steiner.reasoning.steps import Backtrack, Decision, End, Proceed, Step, Verdict
+from steiner.reasoning.step_record import StepRecord
+from steiner.reasoning.steps import End, Proceed, Verdict
 
 
 class StepReader:
     """Follows markers wherever they lead, and says where they break the protocol.
 
     Attributes:
-        now_s: seconds since the generation began, for what is read next.
-        forced: whether the server appended what is read next.
-        num_tokens: markers and text so far.
-        num_backtracks: backtracks so far.
+        record: the steps so far.
     """
 
     def __init__(
         self, bound: BoundProtocol, new_decoder: Callable[[], SectionDecoder], log: EventLog
     ) -> None:
-        self.now_s = 0.0
-        self.forced = False
-        self.num_tokens = 0
-        self.num_backtracks = 0
+        self.record = StepRecord(new_decoder, log)
         self._bound = bound
         self._new_decoder = new_decoder
         self._log = log
-        self._steps: list[Step] = []
-        self._draft: StepDraft | None = None
-        self._path = LivePath()
         self._spelled: list[int] | None = None
         self._backtrack_forced = False
         self._stray: list[int] = []
         self._depths = {ids: depth for depth, ids in enumerate(bound.depth_ids)}
         self._sections = {section.start_id: section for section in bound.sections}
+        self._unmarked = self._sections.get(None)
         self._verdicts: dict[int, Verdict] = {}
         if bound.verified_id is not None and bound.refuted_id is not None:
             self._verdicts = {bound.verified_id: "verified", bound.refuted_id: "refuted"}
-        self._read: dict[int, Callable[[int], None]] = {
+        # A protocol without a marker has None in its place, which no token is.
+        self._read: dict[int | None, Callable[[int], None]] = {
             bound.step_start_id: self._start_step,
             bound.step_end_id: self._end_step,
             bound.proceed_id: self._proceed,
@@ -52,31 +48,28 @@ class StepReader:
             **dict.fromkeys(self._verdicts, self._verify),
         }
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """All steps so far; the one that is open or undecided stands last."""
-        return tuple(self._steps) if self._draft is None else (*self._steps, self._draft.step())
-
     def take_text(self, ids: Sequence[int]) -> None:
         """Ids that are not special; in a section they are one delta."""
-        self._count(len(ids))
-        section = None if self._draft is None else self._draft.section
         if self._spelled is not None:
+            self.record.count(len(ids))
             self._spelled.extend(ids)
-        elif section is None or self._is_judged(section):
+            return
+        self._open_unmarked()
+        self.record.count(len(ids))
+        section = self.record.section
+        if section is None or self._is_judged(section):
             self._stray.extend(ids)
         else:
-            section.num_tokens += len(ids)
-            self._say_text(section, section.decoder.feed(ids))
+            self.record.add_text(section, ids)
 
     def take_marker(self, token_id: int) -> None:
         """A special id other than the start and end of reasoning and the end of the turn."""
         self._settle()
         if token_id == self._bound.step_start_id:
             self._start_step(token_id)
-            self._count(1)
+            self.record.count(1)
             return
-        self._count(1)
+        self.record.count(1)
         read = self._read.get(token_id)
         if read is None:
             self._log.violate("a special token that is no marker of the protocol", token_id)
@@ -85,18 +78,20 @@ class StepReader:
 
     def end(self) -> None:
         """The end of reasoning: the decision behind the last step, or the interruption of an open one."""
-        if self.forced:
+        if self.record.forced:
             self._drop_begun_depth()
         self._settle()
-        draft = self._draft
+        draft = self.record.draft
         if draft is None:
             return
+        if self._bound.step_end_id is None:
+            self._close_step(draft)
         if draft.is_ended and not draft.interrupted:
-            self._finish_step(End(), self.forced)
+            self.record.decide(End(), self.record.forced)
             return
         if not draft.is_ended:
             self._log.violate("the end of reasoning inside of a step", self._bound.reasoning_end_id)
-        self.interrupt()
+        self.record.interrupt()
 
     def cut(self) -> None:
         """The stream stops at any place: as `interrupt`, and a depth that is being spelled is nobody's fault."""
@@ -106,17 +101,14 @@ class StepReader:
     def interrupt(self) -> None:
         """No more comes: end what is open, and leave it undecided."""
         self._settle()
-        if self._draft is not None:
-            self._finish_section()
-            self._draft.interrupted = True
-            self._finish_step(None)
+        self.record.interrupt()
 
     def _drop_begun_depth(self) -> None:
         """Leave a backtrack undecided whose depth may have more digits; "1" might have become "12"."""
         begun = self._spelled
         if begun is None:
             return
-        num_steps = self._path.num_steps
+        num_steps = self.record.path.num_steps
         legal = self._bound.depth_ids if num_steps is None else self._bound.depth_ids[:num_steps]
         if any(ids[: len(begun)] == tuple(begun) for ids in legal):
             self._spelled = None
@@ -128,52 +120,53 @@ class StepReader:
             self._log.violate("text outside of a section", ids[0], self._decoded(ids))
         if self._spelled is not None:
             ids, self._spelled = self._spelled, None
-            self._return_to(self._legal_depth(ids))
+            self.record.return_to(self._legal_depth(ids), self._backtrack_forced)
 
-    def _count(self, num_tokens: int) -> None:
-        self.num_tokens += num_tokens
-        if self._draft is not None and not self._draft.is_ended:
-            self._draft.num_tokens += num_tokens
+    def _open_unmarked(self) -> None:
+        """Open the step and the section that have no marker, in front of text."""
+        record = self.record
+        if record.draft is None and self._bound.step_start_id is None:
+            record.start_step()
+        draft = record.draft
+        if self._unmarked is None or draft is None or draft.is_ended or draft.section is not None:
+            return
+        record.start_section(draft, self._unmarked)
 
     def _is_judged(self, section: SectionDraft) -> bool:
         """Whether a verdict has ended the text of the section."""
-        return (
-            section.bound.role == "verification"
-            and self._draft is not None
-            and self._draft.verdict is not None
-        )
+        draft = self.record.draft
+        return section.bound.role == "verification" and draft is not None and draft.verdict is not None
 
     def _start_step(self, token_id: int) -> None:
-        if self._draft is not None:
+        draft = self.record.draft
+        if draft is not None:
             self._log.violate("a step started before the last one was decided", token_id)
-            if self._draft.is_ended:
-                self._finish_step(None)
+            if draft.is_ended:
+                self.record.decide(None)
             self.interrupt()
             # Whether it goes on from the last step or beside it, the model has not said.
-            self._path.return_to(None)
-        depth, parent = self._path.next_depth, self._path.tip
-        self._draft = StepDraft(len(self._steps) + 1, depth, parent, self.now_s)
-        self._path.push(self._draft.id)
-        self._log.say(events.StepStarted, step=self._draft.id, depth=depth, parent=parent)
+            self.record.path.return_to(None)
+        self.record.start_step()
 
     def _start_section(self, token_id: int) -> None:
-        draft, section = self._draft, self._sections[token_id]
+        record, section = self.record, self._sections[token_id]
+        if record.draft is None and self._bound.step_start_id is None:
+            record.start_step()
+        draft = record.draft
         if draft is None or draft.is_ended:
             self._log.violate("a section outside of a step", token_id)
             return
         if draft.section is not None:
             self._log.violate("a section inside of a section", token_id)
-            self._finish_section()
+            record.end_section()
         due = self._bound.sections[len(draft.sections) :]
         if not due or section is not due[0]:
             expected = f"section {due[0].name}" if due else "the end of the step"
             self._log.violate(f"section {section.name} where {expected} belongs", token_id)
-        draft.section = SectionDraft(section, self._new_decoder())
-        self._log.say(events.SectionStarted, step=draft.id, role=section.role, name=section.name)
+        record.start_section(draft, section)
 
     def _verify(self, token_id: int) -> None:
-        draft = self._draft
-        section = None if draft is None else draft.section
+        draft, section = self.record.draft, self.record.section
         if (
             draft is None
             or section is None
@@ -182,57 +175,60 @@ class StepReader:
         ):
             self._log.violate("a verdict outside of an undecided verification", token_id)
             return
-        self._say_text(section, section.decoder.flush())
-        draft.verdict = self._verdicts[token_id]
-        draft.verdict_forced = self.forced
-        self._log.say(events.StepVerified, step=draft.id, verdict=draft.verdict, forced=self.forced)
+        self.record.verify(draft, section, self._verdicts[token_id])
 
     def _end_section(self, token_id: int) -> None:
-        draft = self._draft
-        section = None if draft is None else draft.section
+        draft, section = self.record.draft, self.record.section
         if draft is None or section is None or section.bound.end_id != token_id:
             self._log.violate("the end of a section that is not open", token_id)
             return
-        if not self.forced:
+        forced = self.record.forced
+        if not forced:
             if section.bound.role == "verification" and self._verdicts and draft.verdict is None:
                 self._log.violate("a verification without a verdict", token_id)
             if not section.num_tokens:
                 self._log.violate("a section without text", token_id)
-        draft.cut_section = self.forced
-        self._finish_section()
+        draft.cut_section = forced
+        self.record.end_section()
 
     def _end_step(self, token_id: int) -> None:
-        draft = self._draft
+        draft = self.record.draft
         if draft is None or draft.is_ended:
             self._log.violate("the end of a step that is not open", token_id)
             return
+        self._close_step(draft, token_id)
+
+    def _close_step(self, draft: StepDraft, token_id: int | None = None) -> None:
+        """End an open step at its marker, or where its protocol has none."""
         if draft.section is not None:
-            self._log.violate("the end of a step inside of a section", token_id)
-            self._finish_section()
-        draft.is_ended = True
-        draft.finished_s = self.now_s
+            if draft.section.bound.end_id is None:
+                draft.cut_section = self.record.forced
+            else:
+                self._log.violate("the end of a step inside of a section", token_id)
+            self.record.end_section()
+        self.record.end_step(draft)
         is_short = len(draft.sections) < len(self._bound.sections)
-        if self.forced:
+        if self.record.forced:
             draft.interrupted = is_short or draft.cut_section
         elif is_short:
             self._log.violate("a step with sections missing", token_id)
 
     def _proceed(self, token_id: int) -> None:
         if self._is_decision_due(token_id):
-            if self._draft is not None and self._draft.verdict == "refuted":
+            if self.record.draft is not None and self.record.draft.verdict == "refuted":
                 self._log.violate("a refuted step that is proceeded from", token_id)
-            self._finish_step(Proceed(), self.forced)
+            self.record.decide(Proceed(), self.record.forced)
 
     def _backtrack(self, token_id: int) -> None:
         if self._is_decision_due(token_id):
-            self._backtrack_forced = self.forced
+            self._backtrack_forced = self.record.forced
             if self._bound.protocol.names_depth:
                 self._spelled = []
             else:
-                self._return_to(None)
+                self.record.return_to(None, self._backtrack_forced)
 
     def _is_decision_due(self, token_id: int) -> bool:
-        is_due = self._draft is not None and self._draft.is_ended
+        is_due = self.record.draft is not None and self.record.draft.is_ended
         if not is_due:
             self._log.violate("a decision that follows no step", token_id)
         return is_due
@@ -240,52 +236,12 @@ class StepReader:
     def _legal_depth(self, ids: list[int]) -> int | None:
         """The depth that is spelled; None, and a violation, if the live path has no such place."""
         depth = self._depths.get(tuple(ids))
-        num_steps = self._path.num_steps
+        num_steps = self.record.path.num_steps
         if depth is None or (num_steps is not None and depth >= num_steps):
             token_id = ids[0] if ids else None
             self._log.violate("a backtrack to no place on the live path", token_id, self._decoded(ids))
             return None
         return depth
-
-    def _return_to(self, depth: int | None) -> None:
-        from_step = 0 if self._draft is None else self._draft.id
-        self._finish_step(Backtrack(to_depth=depth), self._backtrack_forced)
-        self._path.return_to(depth)
-        self.num_backtracks += 1
-        self._log.say(events.Backtracked, from_step=from_step, to_depth=depth, to_step=self._path.tip)
-
-    def _finish_section(self) -> None:
-        draft = self._draft
-        if draft is None or draft.section is None:
-            return
-        self._say_text(draft.section, draft.section.decoder.flush())
-        done, draft.section = draft.section.section(), None
-        draft.sections.append(done)
-        self._log.say(
-            events.SectionDone, step=draft.id, role=done.role, text=done.text, num_tokens=done.num_tokens
-        )
-
-    def _finish_step(self, decision: Decision | None, decision_forced: bool = False) -> None:
-        draft, self._draft = self._draft, None
-        if draft is None:
-            return
-        if draft.finished_s is None:
-            draft.finished_s = self.now_s
-        step = draft.step(decision, decision_forced)
-        self._steps.append(step)
-        self._log.say(
-            events.StepDone,
-            step=step.id,
-            verdict=step.verdict,
-            decision=step.decision,
-            interrupted=step.interrupted,
-            num_tokens=step.num_tokens,
-        )
-
-    def _say_text(self, section: SectionDraft, text: str) -> None:
-        if text and self._draft is not None:
-            section.pieces.append(text)
-            self._log.say(events.SectionDelta, step=self._draft.id, role=section.bound.role, text=text)
 
     def _decoded(self, ids: Sequence[int]) -> str:
         decoder = self._new_decoder()

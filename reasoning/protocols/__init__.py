@@ -4,21 +4,19 @@ from steiner.reasoning.errors import MissingTokenError
 from steiner.reasoning.protocol import Protocol, TokenizerLike
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.protocols.steiner_preview import STEINER_PREVIEW
+from steiner.reasoning.protocols.think import THINK
 
-PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (STEINER, STEINER_PREVIEW)}
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (STEINER, STEINER_PREVIEW, THINK)}
+"""In the order in which they are looked for: the more a protocol marks, the earlier."""
 
 
 def detect_protocol(tokenizer: TokenizerLike) -> Protocol:
-    """The protocol all of whose markers the tokenizer has.
+    """The first protocol all of whose markers the tokenizer has.
 
     Raises:
         MissingTokenError: none; it names what protocol `steiner` lacks.
     """
-    vocabulary = tokenizer.get_vocab()
     for protocol in PROTOCOLS.values():
-        if all(token in vocabulary for token in (*protocol.special_tokens, protocol.end_of_turn)):
+        if not protocol.missing_from(tokenizer):
             return protocol
-    missing = tuple(
-        token for token in (*STEINER.special_tokens, STEINER.end_of_turn) if token not in vocabulary
-    )
-    raise MissingTokenError(STEINER.name, missing)
+    raise MissingTokenError(STEINER.name, STEINER.missing_from(tokenizer))

@@ -30,7 +30,7 @@ def step_text(step: TraceStep) -> str:
         case "end":
             return body
         case "proceed":
-            return body + STEINER.proceed
+            return f"{body}{STEINER.proceed}"
         case depth:
             return f"{body}{STEINER.backtrack}{depth}"
 

@@ -22,7 +22,7 @@ from steiner.reasoning.policy import SHORTEST_STEP, Policy, ReasoningOptions
         ({"max_backtracks": -1}, ["max_backtracks"]),
         ({"max_section_tokens": 0}, ["max_section_tokens"]),
         ({"section_tokens": {"summary": 0}}, ["section_tokens.summary", "given 0"]),
-        ({"section_tokens": {"thought": 4}}, ["section_tokens", "thought"]),
+        ({"section_tokens": {"thoughts": 4}}, ["section_tokens", "thoughts"]),
         ({"max_reasoning_tokens": SHORTEST_STEP - 1}, ["max_reasoning_tokens (14)", "15"]),
         ({"max_reasoning_tokens": -1}, ["max_reasoning_tokens"]),
         ({"max_stesp": 3}, ["max_stesp"]),

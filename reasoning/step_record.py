@@ -1,0 +1,130 @@
+"""The steps of one stream as they are opened, filled and ended; each change is said as an event."""
+
+from collections.abc import Callable, Sequence
+
+from steiner.reasoning import events
+from steiner.reasoning.decoding import SectionDecoder
+from steiner.reasoning.event_log import EventLog
+from steiner.reasoning.live_path import LivePath
+from steiner.reasoning.protocol import BoundSection
+from steiner.reasoning.step_draft import SectionDraft, StepDraft
+from steiner.reasoning.steps import Backtrack, Decision, Step, Verdict
+
+
+class StepRecord:
+    """Does what it is told, in any order; whether the protocol allows it is the reader's to say.
+
+    Attributes:
+        now_s: seconds since the generation began, for what is said next.
+        forced: whether the server appended what is said next.
+        draft: the last step until its decision is known.
+        path: where the search stands.
+        num_tokens: markers and text so far.
+        num_backtracks: backtracks so far.
+    """
+
+    def __init__(self, new_decoder: Callable[[], SectionDecoder], log: EventLog) -> None:
+        self.now_s = 0.0
+        self.forced = False
+        self.draft: StepDraft | None = None
+        self.path = LivePath()
+        self.num_tokens = 0
+        self.num_backtracks = 0
+        self._new_decoder = new_decoder
+        self._log = log
+        self._steps: list[Step] = []
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps so far; the one that is open or undecided stands last."""
+        return tuple(self._steps) if self.draft is None else (*self._steps, self.draft.step())
+
+    @property
+    def section(self) -> SectionDraft | None:
+        """The section that is open."""
+        return None if self.draft is None else self.draft.section
+
+    def count(self, num_tokens: int) -> None:
+        """Tokens of the reasoning, and of the step if one is open."""
+        self.num_tokens += num_tokens
+        if self.draft is not None and not self.draft.is_ended:
+            self.draft.num_tokens += num_tokens
+
+    def start_step(self) -> None:
+        """A step at the tip of the path."""
+        depth, parent = self.path.next_depth, self.path.tip
+        self.draft = StepDraft(len(self._steps) + 1, depth, parent, self.now_s)
+        self.path.push(self.draft.id)
+        self._log.say(events.StepStarted, step=self.draft.id, depth=depth, parent=parent)
+
+    def start_section(self, draft: StepDraft, section: BoundSection) -> None:
+        """A section of the open step."""
+        draft.section = SectionDraft(section, self._new_decoder())
+        self._log.say(events.SectionStarted, step=draft.id, role=section.role, name=section.name)
+
+    def add_text(self, section: SectionDraft, ids: Sequence[int]) -> None:
+        """Text of the open section; what the ids complete is one delta."""
+        section.num_tokens += len(ids)
+        self._say_text(section, section.decoder.feed(ids))
+
+    def verify(self, draft: StepDraft, section: SectionDraft, verdict: Verdict) -> None:
+        """A verdict, which ends the text of its section."""
+        self._say_text(section, section.decoder.flush())
+        draft.verdict = verdict
+        draft.verdict_forced = self.forced
+        self._log.say(events.StepVerified, step=draft.id, verdict=verdict, forced=self.forced)
+
+    def end_section(self) -> None:
+        """The open section has all its text; without one, nothing."""
+        draft = self.draft
+        if draft is None or draft.section is None:
+            return
+        self._say_text(draft.section, draft.section.decoder.flush())
+        done, draft.section = draft.section.section(), None
+        draft.sections.append(done)
+        self._log.say(
+            events.SectionDone, step=draft.id, role=done.role, text=done.text, num_tokens=done.num_tokens
+        )
+
+    def end_step(self, draft: StepDraft) -> None:
+        """The open step has all its sections; its decision is due."""
+        draft.is_ended = True
+        draft.finished_s = self.now_s
+
+    def decide(self, decision: Decision | None, forced: bool = False) -> None:
+        """The decision behind the last step, or that it stays without one."""
+        draft, self.draft = self.draft, None
+        if draft is None:
+            return
+        if draft.finished_s is None:
+            draft.finished_s = self.now_s
+        step = draft.step(decision, forced)
+        self._steps.append(step)
+        self._log.say(
+            events.StepDone,
+            step=step.id,
+            verdict=step.verdict,
+            decision=step.decision,
+            interrupted=step.interrupted,
+            num_tokens=step.num_tokens,
+        )
+
+    def return_to(self, depth: int | None, forced: bool) -> None:
+        """The decision to go back."""
+        from_step = 0 if self.draft is None else self.draft.id
+        self.decide(Backtrack(to_depth=depth), forced)
+        self.path.return_to(depth)
+        self.num_backtracks += 1
+        self._log.say(events.Backtracked, from_step=from_step, to_depth=depth, to_step=self.path.tip)
+
+    def interrupt(self) -> None:
+        """No more comes of the last step: it ends as it is, undecided."""
+        if self.draft is not None:
+            self.end_section()
+            self.draft.interrupted = True
+            self.decide(None)
+
+    def _say_text(self, section: SectionDraft, text: str) -> None:
+        if text and self.draft is not None:
+            section.pieces.append(text)
+            self._log.say(events.SectionDelta, step=self.draft.id, role=section.bound.role, text=text)
