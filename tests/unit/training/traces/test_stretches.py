@@ -1,6 +1,7 @@
 """A folded trace: what the model wrote is there once, and the server's context is the same."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -38,8 +39,8 @@ def test_the_stretches_together_are_the_trace(seed: int, tokenizer: PreTrainedTo
     ids = ids_of(trace, tokenizer)
     cut = stretches(STEINER.bind(tokenizer), ids)
     assert len(cut) == trace.num_backtracks + 1
-    assert [(s.begin, s.end) for s in cut][0][0] == 0
-    for before, behind in zip(cut, cut[1:], strict=False):
+    assert cut[0].begin == 0
+    for before, behind in pairwise(cut):
         assert before.end == behind.begin
     own = [token_id for s in cut for token_id in s.token_ids[len(s.token_ids) - (s.end - s.begin) :]]
     assert own == ids
