@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from steiner.reasoning.automaton import Automaton, State
+from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.events import (
     Cancelled,
@@ -28,6 +28,7 @@ from steiner.reasoning.events import (
     Intervention as InterventionEvent,
 )
 from steiner.reasoning.grammar import compile_grammar, counts_in_grammar
+from steiner.reasoning.opening import opening_of
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
@@ -43,6 +44,7 @@ class Assignment:
     """What to generate.
 
     Attributes:
+        prompt_ids: the chat template may have opened the reasoning in them; those tokens are the prompt's.
         max_tokens: of reasoning and answer together, forced ones included; a hard upper bound.
     """
 
@@ -71,15 +73,16 @@ class Conductor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.assignment = assignment
-        self.progress = Progress(bound)
+        opening = opening_of(bound, assignment.prompt_ids)
+        self.progress = Progress(bound, opening)
         self._engine = engine
         self._bound = bound
         self._automaton = Automaton(bound, assignment.policy)
-        self._parser = Parser(bound, new_decoder)
+        self._parser = Parser(bound, new_decoder, opening)
         self._clock = clock
         self._began = clock()
         self._token_ids: list[int] = []
-        self._resume: State | None = None
+        self._resume = None if opening == "before" else self._automaton.opened(opening)
         self._num_requests = 0
         self._budget, self._interventions = _interventions(self._automaton)
 

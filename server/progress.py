@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from steiner.reasoning.automaton import State
+from steiner.reasoning.opening import Opening
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.steps import Verdict
-
-Phase = Literal["before", "reasoning", "answer"]
 
 
 class Progress:
@@ -17,7 +14,11 @@ class Progress:
     Follows sequences that break the protocol, too. On legal ones it agrees with the automaton: `closing`
     is `Automaton.closing` of the same tokens, and `decision_state` is its state where a step is decided.
 
+    Args:
+        opening: where the completion begins.
+
     Attributes:
+        phase: where it stands; the turn's end is part of the answer.
         num_reasoning: tokens between the start and the end of reasoning so far.
         num_forced: forced tokens among those.
         num_tokens: all tokens.
@@ -25,9 +26,9 @@ class Progress:
         depth: of the current step, on the live path.
     """
 
-    def __init__(self, bound: BoundProtocol) -> None:
+    def __init__(self, bound: BoundProtocol, opening: Opening = "before") -> None:
         self.bound = bound
-        self.phase: Phase = "before"
+        self.phase: Opening = opening
         self.num_reasoning = 0
         self.num_forced = 0
         self.num_tokens = 0
@@ -38,7 +39,11 @@ class Progress:
         self._verdict: Verdict | None = None
         self._end_of_section: int | None = None
         self._in_step = False
-        self._end_of = {section.start_id: section.end_id for section in bound.sections}
+        self._end_of = {
+            section.start_id: section.end_id
+            for section in bound.sections
+            if section.start_id is not None and section.end_id is not None
+        }
 
     @property
     def closing(self) -> tuple[int, ...]:
@@ -49,7 +54,7 @@ class Progress:
                 return (bound.reasoning_start_id, bound.reasoning_end_id)
             case "reasoning":
                 section = () if self._end_of_section is None else (self._end_of_section,)
-                step = (bound.step_end_id,) if self._in_step else ()
+                step = (bound.step_end_id,) if self._in_step and bound.step_end_id is not None else ()
                 return (*section, *step, bound.reasoning_end_id)
             case "answer":
                 return ()
@@ -63,7 +68,7 @@ class Progress:
         elif token_id in self._end_of:
             in_section = True
         in_step = (self._in_step or token_id == bound.step_start_id) and token_id != bound.step_end_id
-        return in_section + in_step + 1
+        return in_section + (in_step and bound.step_end_id is not None) + 1
 
     @property
     def decision_state(self) -> State:
@@ -91,6 +96,8 @@ class Progress:
                 self._take_marker(token_id)
             elif self._spelled is not None:
                 self._spelled = (*self._spelled, token_id)
+            elif bound.step_start_id is None and not self._in_step:
+                self._begin_step()
         elif self.phase == "before":
             # A model that is free may answer without reasoning.
             self.phase = "reasoning" if token_id == bound.reasoning_start_id else "answer"
@@ -101,6 +108,8 @@ class Progress:
             self._end_of_section = None
         elif token_id in self._end_of:
             self._end_of_section = self._end_of[token_id]
+            if bound.step_start_id is None and not self._in_step:
+                self._begin_step()
         elif token_id == bound.step_start_id:
             self._begin_step()
         elif token_id == bound.step_end_id:

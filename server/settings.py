@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         None, ge=16, description="Longest context in tokens; default: the model's."
     )
     trust_remote_code: bool = False
-    protocol: Literal["steiner", "steiner-preview"] | None = Field(
+    protocol: Literal["steiner", "steiner-preview", "think"] | None = Field(
         None, description="Reasoning protocol; default: the one whose tokens the tokenizer has."
     )
     dtype: str = Field("auto", description="auto: the checkpoint's on a GPU, float32 on a CPU.")

@@ -21,8 +21,8 @@ class TokenBudget:
         self._budget = max_reasoning_tokens
 
     def opening(self, progress: Progress) -> Cut | None:
-        """A budget of nothing: start and end are forced before anything is sampled."""
-        return None if self._budget else self._cut(progress)
+        """A budget of nothing: what the prompt lacks of start and end is forced before anything is sampled."""
+        return None if self._budget or not progress.closing else self._cut(progress)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
         """Cut where accepting the token would leave no room to close."""
