@@ -5,13 +5,12 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from steiner.reasoning.errors import PolicyError
-from steiner.reasoning.protocol import MAX_DEPTH, SectionRole
+from steiner.reasoning.policy_fit import refuse_ineffective, refuse_small_budget
+from steiner.reasoning.protocol import MAX_DEPTH, Protocol, SectionRole
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
 MAX_MIN_STEPS = 32
 """Largest minimum: the grammar counts the steps up to it, so each one multiplies its rules."""
-SHORTEST_STEP = 15
-"""Tokens of the shortest legal step of protocol `steiner`: its two markers, four sections of three, and the verdict."""
 
 
 class Policy(BaseModel):
@@ -63,12 +62,6 @@ class Policy(BaseModel):
     def _limits_can_be_kept(self) -> Self:
         if self.min_steps > self.max_steps:
             raise ValueError(f"min_steps ({self.min_steps}) must not be above max_steps ({self.max_steps})")
-        budget = self.max_reasoning_tokens
-        if budget is not None and 0 < budget < SHORTEST_STEP:
-            raise ValueError(
-                f"max_reasoning_tokens ({budget}) is below the shortest legal step, {SHORTEST_STEP} tokens; "
-                "raise it, or set it to 0 to answer at once"
-            )
         return self
 
     def section_limit(self, role: SectionRole) -> int:
@@ -76,9 +69,11 @@ class Policy(BaseModel):
         return self.section_tokens.get(role, self.max_section_tokens)
 
     @classmethod
-    def for_effort(cls, effort: ReasoningEffort) -> "Policy":
-        """What an OpenAI `reasoning_effort` stands for."""
-        return cls(**_EFFORTS[effort])
+    def for_effort(cls, effort: ReasoningEffort, protocol: Protocol | None = None) -> "Policy":
+        """What an OpenAI `reasoning_effort` stands for; a protocol without steps gives it a budget of tokens."""
+        budgets = {} if protocol is None else dict(protocol.effort_tokens)
+        budget = {"max_reasoning_tokens": budgets[effort]} if effort in budgets else {}
+        return cls(**_EFFORTS[effort], **budget)
 
 
 _EFFORTS: dict[ReasoningEffort, dict[str, Any]] = {
@@ -105,16 +100,18 @@ class ReasoningOptions(BaseModel):
     allow_change_of_mind: bool | None = None
     constrained: bool | None = None
 
-    def resolve(self, effort: ReasoningEffort | None, default: Policy) -> Policy:
+    def resolve(self, effort: ReasoningEffort | None, default: Policy, protocol: Protocol) -> Policy:
         """The policy of a request: its own limits over those of its effort over the deployment's default.
 
         Raises:
             pydantic.ValidationError: the limits are out of range or contradict each other; it names the field.
-            PolicyError: without a budget for reasoning, a limit was asked for that could have no effect.
+            PolicyError: a limit was asked for that could have no effect under the protocol or without a budget for
+                reasoning, or the budget is too small for a step.
         """
-        base = default if effort is None else Policy.for_effort(effort)
+        base = default if effort is None else Policy.for_effort(effort, protocol)
         limits = base.model_dump()
         given = self.model_dump(exclude_none=True)
+        refuse_ineffective(given, protocol)
         if "max_steps" in given and "min_steps" not in given:
             # A request that only lowers the maximum does not ask for a contradiction with the default minimum.
             limits["min_steps"] = max(1, min(limits["min_steps"], given["max_steps"]))
@@ -126,4 +123,5 @@ class ReasoningOptions(BaseModel):
                 f"{ineffective[0]} has no effect when nothing may be reasoned (max_reasoning_tokens 0 or effort none); "
                 "leave it out, or give a budget in max_reasoning_tokens",
             )
+        refuse_small_budget(policy, protocol)
         return policy

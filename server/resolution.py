@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from steiner.reasoning.errors import PolicyError
 from steiner.reasoning.policy import Policy, ReasoningOptions
+from steiner.reasoning.protocol import Protocol
 from steiner.reasoning.trace import Trace
 from steiner.server.engine import Sampling
 from steiner.server.errors import InvalidRequest
@@ -16,7 +17,7 @@ from steiner.server.refusals import refusal
 from steiner.server.schemas.chat import GenerationRequest, Message
 
 
-def resolve_policy(request: GenerationRequest, default: Policy) -> Policy:
+def resolve_policy(request: GenerationRequest, default: Policy, protocol: Protocol) -> Policy:
     """The request's own limits over those of its effort over the deployment's.
 
     Raises:
@@ -24,7 +25,7 @@ def resolve_policy(request: GenerationRequest, default: Policy) -> Policy:
     """
     options = request.reasoning or ReasoningOptions()
     try:
-        return options.resolve(request.reasoning_effort, default)
+        return options.resolve(request.reasoning_effort, default, protocol)
     except ValidationError as error:
         message, param = refusal(error.errors())
         raise InvalidRequest(

@@ -66,7 +66,6 @@ class Service:
         self.generations = Generations(retention_s=settings.retention_s, max_retained=settings.max_retained)
         self.loaded: LoadedModel | None = None
         self.created = int(time.time())
-        self._default_policy = Policy.for_effort(settings.reasoning_effort)
 
     async def load(self) -> None:
         """Load tokenizer and weights; the service is ready afterwards.
@@ -139,7 +138,9 @@ class Service:
     async def _assignment(
         self, request: GenerationRequest, loaded: LoadedModel, id_prefix: str
     ) -> Assignment:
-        policy = resolve_policy(request, self._default_policy)
+        protocol = loaded.bound.protocol
+        default = Policy.for_effort(self.settings.reasoning_effort, protocol)
+        policy = resolve_policy(request, default, protocol)
         try:
             prompt_ids = await loaded.encoder.encode(turns_of(request.messages))
         except PromptError as error:

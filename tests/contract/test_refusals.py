@@ -32,7 +32,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "unknown field": ({"temprature": 1}, "temprature", ("unknown field", "'temperature'")),
     "unknown reasoning option": ({"reasoning": {"max_step": 3}}, "reasoning.max_step", ("'max_steps'",)),
     "no steps": ({"reasoning": {"max_steps": 0}}, "reasoning.max_steps", ("max_reasoning_tokens",)),
-    "budget below a step": ({"reasoning": {"max_reasoning_tokens": 3}}, "reasoning", ("3", "15")),
+    "budget below a step": (
+        {"reasoning": {"max_reasoning_tokens": 3}},
+        "reasoning.max_reasoning_tokens",
+        ("3", "15"),
+    ),
     "negative budget": (
         {"reasoning": {"max_reasoning_tokens": -1}},
         "reasoning.max_reasoning_tokens",

@@ -1,0 +1,62 @@
+"""Whether limits mean anything under a protocol. What could have no effect is refused by name and never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from steiner.reasoning.errors import PolicyError
+from steiner.reasoning.protocol import Protocol
+
+if TYPE_CHECKING:
+    from steiner.reasoning.policy import Policy
+
+ONE_STEP = "all of its reasoning is one step"
+NO_WAY_BACK = "its model has no token to go back"
+NO_VERDICTS = "its steps carry no verdict"
+ONE_SECTION = "its one section lasts as long as the reasoning, which max_reasoning_tokens limits"
+
+
+def refuse_ineffective(given: Mapping[str, Any], protocol: Protocol) -> None:
+    """Check the limits that were asked for, by the names that they have in `Policy`.
+
+    Raises:
+        PolicyError: one of them could have no effect under the protocol.
+    """
+    for field, reason in sorted(_ineffective(given, protocol)):
+        raise PolicyError(
+            field, f"{field} has no effect with protocol {protocol.name!r}: {reason}; leave it out"
+        )
+
+
+def refuse_small_budget(policy: Policy, protocol: Protocol) -> None:
+    """Check that the shortest legal step fits the budget.
+
+    Raises:
+        PolicyError: it does not.
+    """
+    budget = policy.max_reasoning_tokens
+    if budget and budget < protocol.shortest_step:
+        raise PolicyError(
+            "max_reasoning_tokens",
+            f"max_reasoning_tokens ({budget}) is below the shortest legal step, {protocol.shortest_step} tokens; "
+            "raise it, or set it to 0 to answer at once",
+        )
+
+
+def _ineffective(given: Mapping[str, Any], protocol: Protocol) -> Iterable[tuple[str, str]]:
+    limited = {section.role for section in protocol.sections if section.end is not None}
+    without = {
+        "min_steps": (protocol.has_decisions, ONE_STEP),
+        "max_steps": (protocol.has_decisions, ONE_STEP),
+        "max_depth": (protocol.proceed is not None, ONE_STEP),
+        "max_backtracks": (protocol.backtrack is not None, NO_WAY_BACK),
+        "allow_change_of_mind": (protocol.has_verdicts and protocol.backtrack is not None, NO_VERDICTS),
+        "max_section_tokens": (bool(limited), ONE_SECTION),
+    }
+    for field, (has_effect, reason) in without.items():
+        if field in given and not has_effect:
+            yield field, reason
+    for role in sorted(set(given.get("section_tokens", ())) - limited):
+        has_role = any(section.role == role for section in protocol.sections)
+        yield f"section_tokens.{role}", ONE_SECTION if has_role else "its steps have no such section"
