@@ -5,7 +5,11 @@ SteinerError
 |   +-- MissingTokenError      the tokenizer lacks a marker of the protocol
 |   +-- IllegalTokenError      the automaton does not allow the token here
 +-- PolicyError                limits that no trace can keep
++-- MalformedProblemError      a text is not a problem of a task family
++-- UnknownVerifierError       no verifier has this name
 """
+
+from collections.abc import Sequence
 
 
 class SteinerError(Exception):
@@ -43,3 +47,14 @@ class PolicyError(SteinerError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class MalformedProblemError(SteinerError):
+    """The text is not a problem of this family; the message says which part and what would be right."""
+
+
+class UnknownVerifierError(SteinerError):
+    """No verifier has this name; the message lists those that there are."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"No verifier {name[:80]!r}; there are {', '.join(known)}.")

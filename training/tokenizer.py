@@ -12,8 +12,9 @@ from tokenizers.models import Unigram
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.base import EXHAUSTED, NOT_FOUND
+from steiner.training.problems.base import EXHAUSTED
 
 END_OF_TEXT = "<|endoftext|>"
 TURN_START = "<|im_start|>"

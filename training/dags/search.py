@@ -5,8 +5,9 @@ from collections.abc import Hashable
 from typing import Any
 
 from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.tasks.base import Move, Problem, State
 from steiner.training.dags.graph import Dag, Node
-from steiner.training.problems.base import Family, Move, Problem, State
+from steiner.training.problems.base import Family
 
 MAX_NODES = 100_000
 

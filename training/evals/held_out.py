@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.base import NOT_FOUND
 from steiner.training.problems.split import is_held_out
 
 

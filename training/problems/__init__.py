@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from steiner.training.problems.base import Family, MalformedProblemError
+from steiner.reasoning.errors import MalformedProblemError
+from steiner.training.problems.base import Family
 from steiner.training.problems.countdown import Countdown
 from steiner.training.problems.routes import Routes
 

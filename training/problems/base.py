@@ -1,19 +1,14 @@
-"""What every task family provides; a new family is one module that satisfies `Family` and one line in the registry."""
+"""What every task family provides for training, beyond its rules.
+
+A new family is one module that satisfies `Family`, on rules in `steiner.reasoning.tasks`, and one line in the registry.
+"""
 
 import random
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol
 
-from steiner.reasoning.errors import SteinerError
-
-Problem = TypeVar("Problem")
-State = TypeVar("State", bound=Hashable)
-Move = TypeVar("Move")
-
-
-class MalformedProblemError(SteinerError):
-    """The text is not a problem of this family; the message says which part and what would be right."""
+from steiner.reasoning.tasks.base import NO_MOVE_LEFT, Move, Problem, Rules, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +21,8 @@ class SectionTexts:
     summary: str
 
 
-EXHAUSTED = SectionTexts("", "none", "all tried", "not found")
+EXHAUSTED = SectionTexts("", NO_MOVE_LEFT, "all tried", "not found")
 """The closing step of a search that found nothing: the understanding is the family's, the verdict is verified."""
-NOT_FOUND = "not found"
-"""The answer to a problem without a solution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +52,9 @@ class StepContext(Generic[Problem, State, Move]):
     return_to: tuple[State, Sequence[Move]]
 
 
-class Family(Protocol[Problem, State, Move]):
-    """A kind of problem with an exact checker, an exact search and a text form.
+class Family(Rules[Problem, State, Move], Protocol[Problem, State, Move]):
+    """A kind of problem with exact rules and a text form for traces."""
 
-    A state is hashable and order-free: two ways to the same situation give equal states, so that the
-    search space is a DAG and not a tree.
-    """
-
-    name: str
     words: tuple[str, ...]
     """Every word its texts use, for the tokenizer."""
     sizes: range
@@ -85,36 +73,6 @@ class Family(Protocol[Problem, State, Move]):
     def from_json(self, fields: Mapping[str, Any]) -> Problem: ...
 
     def prompt(self, problem: Problem) -> str: ...
-
-    def parse(self, prompt: str) -> Problem:
-        """The inverse of `prompt`.
-
-        Raises:
-            MalformedProblemError: the text is not a problem of this family.
-        """
-        ...
-
-    def check(self, problem: Problem, answer: str) -> bool:
-        """Whether the answer text solves the problem; exact, never raises, never evaluates code."""
-        ...
-
-    def root(self, problem: Problem) -> State: ...
-
-    def moves(self, problem: Problem, state: State) -> Sequence[Move]:
-        """Legal moves in a canonical order; empty at the goal and in a dead end."""
-        ...
-
-    def apply(self, problem: Problem, state: State, move: Move) -> State: ...
-
-    def read_move(self, problem: Problem, state: State, next_step: str) -> Move | None:
-        """The move that a next_step section proposes; None where it is not legal or not correctly worked out."""
-        ...
-
-    def is_goal(self, problem: Problem, state: State) -> bool: ...
-
-    def is_refutable(self, problem: Problem, state: State) -> bool:
-        """Whether the verification of the step that led here can see that it is hopeless."""
-        ...
 
     def order(self, problem: Problem, state: State, moves: Sequence[Move], rng: random.Random) -> list[Move]:
         """A systematic order to try the moves in, randomised so that no fixed order is learned."""

@@ -1,83 +1,32 @@
-"""Countdown: combine all the numbers with + - * / into the target (multi-step mathematics).
+"""Countdown as it is trained (multi-step mathematics): problems, the words of a search, answers and drills.
 
-Every intermediate result is a whole number from 0 to 199, so that each is one token. A state is the multiset of the
-numbers left and the target. The verification of a step that leaves two numbers lists what those two can make, so
-a wrong pair is seen one move ahead.
+The verification of a step that leaves two numbers lists what those two can make, so a wrong pair is seen one move
+ahead.
 """
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
-from steiner.training.problems.expression import read_expression
+from steiner.reasoning.errors import MalformedProblemError
+from steiner.reasoning.tasks.countdown import (
+    OPERATORS,
+    Combine,
+    CountdownProblem,
+    CountdownRules,
+    Numbers,
+    after,
+    combinations_of,
+    equation_of,
+    largest_first,
+    moves_of,
+    result_of,
+)
+from steiner.training.problems.base import SectionTexts, StepContext
 
-OPERATORS = ("+", "-", "*", "/")
-MAX_VALUE = 199
 NUMBER_RANGE = (1, 20)
 TARGET_RANGE = (10, 99)
-# ASCII: other scripts have digits too, which int() reads and the tokenizer spells in bytes.
-PROMPT = re.compile(r"make (\d{1,3}) from ((?:\d{1,3} ){1,5}\d{1,3})\s*", re.ASCII)
-
-
-class CountdownProblem(NamedTuple):
-    numbers: tuple[int, ...]
-    target: int
-
-
-class Combine(NamedTuple):
-    """`left operator right`; for - and / the left number is the larger one."""
-
-    left: int
-    operator: str
-    right: int
-
-
-Numbers = tuple[int, ...]
-
-
-def result_of(move: Combine) -> int:
-    """The value of a legal move."""
-    match move.operator:
-        case "+":
-            return move.left + move.right
-        case "-":
-            return move.left - move.right
-        case "*":
-            return move.left * move.right
-        case _:
-            return move.left // move.right
-
-
-@lru_cache(maxsize=100_000)
-def combinations_of(left: int, right: int) -> tuple[Combine, ...]:
-    """Legal moves on one pair, left >= right, in the order of OPERATORS."""
-    moves = [Combine(left, "+", right)] if left + right <= MAX_VALUE else []
-    moves.append(Combine(left, "-", right))
-    if left * right <= MAX_VALUE:
-        moves.append(Combine(left, "*", right))
-    if right and left % right == 0:
-        moves.append(Combine(left, "/", right))
-    return tuple(moves)
-
-
-@lru_cache(maxsize=200_000)
-def moves_of(numbers: Numbers) -> tuple[Combine, ...]:
-    """Legal moves on a multiset, pair by pair."""
-    pairs = sorted({(max(a, b), min(a, b)) for a, b in combinations(numbers, 2)}, reverse=True)
-    return tuple(move for pair in pairs for move in combinations_of(*pair))
-
-
-@lru_cache(maxsize=500_000)
-def after(numbers: Numbers, move: Combine) -> Numbers:
-    """The multiset that a move leaves, largest first."""
-    rest = list(numbers)
-    rest.remove(move.left)
-    rest.remove(move.right)
-    return tuple(sorted([*rest, result_of(move)], reverse=True))
 
 
 @lru_cache(maxsize=500_000)
@@ -88,8 +37,7 @@ def reachable(numbers: Numbers) -> frozenset[int]:
     return frozenset().union(*(reachable(after(numbers, move)) for move in moves_of(numbers)))
 
 
-class Countdown:
-    name = "countdown"
+class Countdown(CountdownRules):
     sizes = range(2, 7)
     words: tuple[str, ...] = (
         "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen",
@@ -99,7 +47,7 @@ class Countdown:
     def generate(self, rng: random.Random, size: int, solvable: bool = True) -> CountdownProblem:
         while True:
             numbers = tuple(rng.randint(*NUMBER_RANGE) for _ in range(size))
-            can_make = reachable(self._sorted(numbers))
+            can_make = reachable(largest_first(numbers))
             targets = [t for t in range(TARGET_RANGE[0], TARGET_RANGE[1] + 1) if (t in can_make) == solvable]
             if targets:
                 return CountdownProblem(numbers, rng.choice(targets))
@@ -116,45 +64,6 @@ class Countdown:
 
     def prompt(self, problem: CountdownProblem) -> str:
         return f"make {problem.target} from {' '.join(map(str, problem.numbers))}"
-
-    def parse(self, prompt: str) -> CountdownProblem:
-        match = PROMPT.fullmatch(prompt)
-        if match is None:
-            raise MalformedProblemError(
-                f"Not a Countdown problem: {prompt[:80]!r}. "
-                f"Write it as 'make 22 from 15 4 11', numbers up to {MAX_VALUE}."
-            )
-        numbers = tuple(map(int, match[2].split()))
-        if max(*numbers, int(match[1])) > MAX_VALUE:
-            raise MalformedProblemError(
-                f"A number is above {MAX_VALUE}, the largest this model knows: {prompt[:80]!r}."
-            )
-        return CountdownProblem(numbers, int(match[1]))
-
-    def check(self, problem: CountdownProblem, answer: str) -> bool:
-        parsed = read_expression(answer)
-        if parsed is None:
-            return False
-        value, used = parsed
-        return value == problem.target and sorted(used) == sorted(problem.numbers)
-
-    def root(self, problem: CountdownProblem) -> Numbers:
-        return self._sorted(problem.numbers)
-
-    def moves(self, problem: CountdownProblem, state: Numbers) -> Sequence[Combine]:
-        return moves_of(state)
-
-    def apply(self, problem: CountdownProblem, state: Numbers, move: Combine) -> Numbers:
-        return after(state, move)
-
-    def read_move(self, problem: CountdownProblem, state: Numbers, next_step: str) -> Combine | None:
-        return next((move for move in moves_of(state) if self._equation(move) == next_step.strip()), None)
-
-    def is_goal(self, problem: CountdownProblem, state: Numbers) -> bool:
-        return state == (problem.target,)
-
-    def is_refutable(self, problem: CountdownProblem, state: Numbers) -> bool:
-        return len(state) <= 2 and problem.target not in reachable(state)
 
     def order(
         self, problem: CountdownProblem, state: Numbers, moves: Sequence[Combine], rng: random.Random
@@ -176,7 +85,7 @@ class Countdown:
     def render_step(self, step: StepContext[CountdownProblem, Numbers, Combine]) -> SectionTexts:
         return SectionTexts(
             understanding=self.understanding(step.problem, step.state, step.tried),
-            next_step=self._equation(step.move),
+            next_step=equation_of(step.move),
             verification=self._verification(step.problem.target, step.result, step.seen),
             summary=self._summary(step),
         )
@@ -220,16 +129,7 @@ class Countdown:
             verified = target in {result_of(move) for move in pair_moves}
             verification = self._verification(target, (high, low), seen=False)
             yield ("verified" if verified else "refuted", SectionTexts("", "", verification, ""))
-            yield ("verified", SectionTexts("", self._equation(rng.choice(pair_moves)), "", ""))
-
-    @staticmethod
-    def _sorted(numbers: Sequence[int]) -> Numbers:
-        return tuple(sorted(numbers, reverse=True))
-
-    @staticmethod
-    def _equation(move: Combine) -> str:
-        # Pair before operator: the pair is chosen first, then what is still untried with it.
-        return f"{move.left} {move.right} {move.operator} = {result_of(move)}"
+            yield ("verified", SectionTexts("", equation_of(rng.choice(pair_moves)), "", ""))
 
     @staticmethod
     def _verification(target: int, result: Numbers, seen: bool) -> str:

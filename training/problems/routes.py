@@ -1,43 +1,24 @@
-"""Routes: find the way through one-way roads with planted dead ends (sequential decision).
+"""Routes as they are trained (sequential decision): problems with planted dead ends, and the words of a search.
 
 A path-star graph (arXiv 2403.06963) made harder: `size` arms leave the start, one reaches the goal, the others end,
 some fork, some join another arm. Nothing near the start tells which arm is right, so a model that only goes forward
-stays near one in `size`. A state is the place stood at.
+stays near one in `size`.
 """
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from steiner.training.problems.base import MalformedProblemError, SectionTexts, StepContext
+from steiner.reasoning.errors import MalformedProblemError
+from steiner.reasoning.tasks.routes import PLACES, RoutesProblem, RoutesRules
+from steiner.training.problems.base import SectionTexts, StepContext
 
-PLACES = (
-    "Accra", "Algiers", "Amman", "Athens", "Baku", "Bern", "Bogota", "Cairo", "Dakar", "Delhi", "Dhaka", "Doha",
-    "Dublin", "Hanoi", "Havana", "Harare", "Kabul", "Kigali", "Kyiv", "Lagos", "Lima", "Lisbon", "London", "Luanda",
-    "Lusaka", "Madrid", "Malabo", "Manila", "Maputo", "Minsk", "Moscow", "Nairobi", "Oslo", "Paris", "Prague", "Quito",
-    "Riga", "Rome", "Sofia", "Seoul", "Taipei", "Tallinn", "Tehran", "Tirana", "Tokyo", "Tunis", "Vienna", "Warsaw",
-)  # fmt: skip
 ARM_LENGTHS = (2, 4)
 FORK_SHARE = 0.25
 JOIN_SHARE = 0.15
-PROMPT = re.compile(r"roads ((?:\w+ > \w+, )*\w+ > \w+) from (\w+) to (\w+)\s*")
 
 
-class RoutesProblem(NamedTuple):
-    """`roads` in the order in which they are told."""
-
-    roads: tuple[tuple[str, str], ...]
-    start: str
-    goal: str
-
-    def successors(self, place: str) -> list[str]:
-        return [end for begin, end in self.roads if begin == place]
-
-
-class Routes:
-    name = "routes"
+class Routes(RoutesRules):
     # Every arm may need its longest length and a fork.
     sizes = range(1, (len(PLACES) - 1) // (ARM_LENGTHS[1] + 1) + 1)
     words: tuple[str, ...] = (
@@ -80,48 +61,6 @@ class Routes:
     def prompt(self, problem: RoutesProblem) -> str:
         told = ", ".join(f"{begin} > {end}" for begin, end in problem.roads)
         return f"roads {told} from {problem.start} to {problem.goal}"
-
-    def parse(self, prompt: str) -> RoutesProblem:
-        match = PROMPT.fullmatch(prompt)
-        if match is None:
-            raise MalformedProblemError(
-                f"Not a routes problem: {prompt[:80]!r}. "
-                "Write it as 'roads Rome > Oslo, Oslo > Bern from Rome to Bern'."
-            )
-        if match[2] == match[3]:
-            raise MalformedProblemError(f"Start and goal are the same place, {match[2]}; name two.")
-        roads = tuple(tuple(road.split(" > ")) for road in match[1].split(", "))
-        strangers = {place for road in roads for place in road} | {match[2], match[3]}
-        if unknown := sorted(strangers - set(PLACES)):
-            raise MalformedProblemError(f"Unknown places {unknown}; this model knows {', '.join(PLACES)}.")
-        return RoutesProblem(tuple((begin, end) for begin, end in roads), match[2], match[3])
-
-    def check(self, problem: RoutesProblem, answer: str) -> bool:
-        places = answer.split()
-        return (
-            len(places) >= 2
-            and places[0] == problem.start
-            and places[-1] == problem.goal
-            and set(pairwise(places)) <= set(problem.roads)
-        )
-
-    def root(self, problem: RoutesProblem) -> str:
-        return problem.start
-
-    def moves(self, problem: RoutesProblem, state: str) -> Sequence[str]:
-        return [] if state == problem.goal else sorted(problem.successors(state))
-
-    def apply(self, problem: RoutesProblem, state: str, move: str) -> str:
-        return move
-
-    def read_move(self, problem: RoutesProblem, state: str, next_step: str) -> str | None:
-        return next_step.strip() if next_step.strip() in self.moves(problem, state) else None
-
-    def is_goal(self, problem: RoutesProblem, state: str) -> bool:
-        return state == problem.goal
-
-    def is_refutable(self, problem: RoutesProblem, state: str) -> bool:
-        return state != problem.goal and not problem.successors(state)
 
     def order(
         self, problem: RoutesProblem, state: str, moves: Sequence[str], rng: random.Random

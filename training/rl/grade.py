@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training.config import ReinforcementStage
 from steiner.training.dags.graph import Dag
-from steiner.training.problems.base import EXHAUSTED, NOT_FOUND, Family
+from steiner.training.problems.base import EXHAUSTED, Family
 from steiner.training.rl.values import node_values, verdict_weight
 
 DEFECT = -1.0

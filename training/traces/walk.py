@@ -4,17 +4,9 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal
 
+from steiner.reasoning.tasks.base import NOT_FOUND, Move, Problem, State
 from steiner.training.dags.graph import Dag
-from steiner.training.problems.base import (
-    EXHAUSTED,
-    NOT_FOUND,
-    Family,
-    Move,
-    Problem,
-    SectionTexts,
-    State,
-    StepContext,
-)
+from steiner.training.problems.base import EXHAUSTED, Family, SectionTexts, StepContext
 
 Verdict = Literal["verified", "refuted"]
 

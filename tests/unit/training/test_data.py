@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training import data
 from steiner.training.config import Recipe
 from steiner.training.dags.search import build_dag
 from steiner.training.data import DAGS, DRILLS, PROBLEMS, TRACES, DataError, read_records, write_data
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.base import NOT_FOUND
 from steiner.training.problems.split import is_held_out
 from steiner.training.traces.render import trace_from_json
 from steiner.training.traces.walk import sample_trace

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from steiner.reasoning.tasks.countdown import CountdownProblem
 from steiner.training.dags import search
 from steiner.training.dags.graph import Dag
 from steiner.training.dags.search import StateSpaceTooLargeError, build_dag
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.countdown import Countdown, CountdownProblem
+from steiner.training.problems.countdown import Countdown
 from steiner.training.problems.routes import Routes
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steiner.reasoning.tasks.countdown import MAX_VALUE, Combine, CountdownProblem, result_of
 from steiner.training.problems import MalformedProblemError
-from steiner.training.problems.countdown import MAX_VALUE, Combine, Countdown, CountdownProblem, result_of
+from steiner.training.problems.countdown import Countdown
 
 FAMILY = Countdown()
 PROBLEM = FAMILY.parse("make 22 from 15 4 11")

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
+from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES, Family, MalformedProblemError
-from steiner.training.problems.base import EXHAUSTED, NOT_FOUND, StepContext
+from steiner.training.problems.base import EXHAUSTED, StepContext
 from steiner.training.traces.walk import sample_trace
 
 SIZES = (2, 3, 4)

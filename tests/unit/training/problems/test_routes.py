@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steiner.reasoning.tasks.routes import PLACES
 from steiner.training.dags.search import build_dag
 from steiner.training.problems import MalformedProblemError
-from steiner.training.problems.routes import PLACES, Routes
+from steiner.training.problems.routes import Routes
 
 FAMILY = Routes()
 PROBLEM = FAMILY.parse("roads Rome > Oslo, Oslo > Bern, Rome > Lima, Lima > Doha from Rome to Bern")

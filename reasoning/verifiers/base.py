@@ -1,0 +1,38 @@
+"""What a verifier is: an exact judge of one step, who stays silent where it cannot be sure."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from steiner.reasoning.steps import Step, Verdict
+from steiner.reasoning.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict that outranks the model's, and why: one short sentence for a person."""
+
+    verdict: Verdict
+    reason: str
+
+
+class Verifier(Protocol):
+    """Judges steps and answers. Never raises, whatever the texts are, and takes about a millisecond."""
+
+    name: str
+
+    def verify(self, problem: str, trace: Trace, step: Step) -> Judgement | None:
+        """Judge the step that is open.
+
+        Args:
+            problem: text of the user's last message.
+            trace: the tree so far, without the step.
+            step: its understanding, next step and verification are complete; it has no verdict yet.
+
+        Returns:
+            None where it cannot or need not judge: the verdict is then the model's.
+        """
+        ...
+
+    def check_answer(self, problem: str, answer: str) -> bool | None:
+        """Whether the answer is right; None where it cannot tell."""
+        ...
