@@ -75,6 +75,7 @@ class StepDone(Numbered):
     type: Literal["step.done"] = "step.done"
     step: int
     verdict: Verdict | None
+    repeats: int | None = None
     decision: Decision | None
     interrupted: bool
     num_tokens: int
@@ -90,12 +91,16 @@ class Backtracked(Numbered):
 
 
 class Intervention(Numbered):
-    """The server forced tokens; they are never passed off as the model's own."""
+    """The server cut in; forced tokens are never passed off as the model's own.
+
+    `num_context_tokens` is what the model then has in its context, prompt and forced tokens included.
+    """
 
     type: Literal["intervention"] = "intervention"
     kind: InterventionKind
     step: int | None
     num_forced_tokens: int
+    num_context_tokens: int
     detail: str
 
 

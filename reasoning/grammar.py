@@ -43,6 +43,8 @@ class Counted:
 
 _PREFERENCES = (Counted(True, True), Counted(True, False), Counted(False, True))
 _DEPTH_ONLY = Counted(False, False)
+_WITHOUT_RULES = {"constrained", "backtrack_bias", "end_bias", "verifier", "refute_repeats", "memory"}
+"""Fields of a policy that change no rule."""
 
 
 def counts_in_grammar(policy: Policy) -> Counted:
@@ -73,8 +75,26 @@ def compile_grammar(bound: BoundProtocol, policy: Policy, start: State | None = 
         EBNF text for vLLM's `structured_outputs.grammar` with backend xgrammar (`Token(id)`, `ExcludeToken(ids)`,
         `rule[max_tokens=N]`).
     """
-    # Section limits are a dict in the policy, hence the JSON text as the key of the cache.
-    return _text(bound, policy.model_dump_json(exclude={"constrained"}), start)
+    return _text(bound, _key(policy), start)
+
+
+def compile_continuation(bound: BoundProtocol, policy: Policy, start: State) -> str:
+    """As `compile_grammar` from a state on, but nothing is counted save the depth and the minimum of steps.
+
+    A sequence that is cut now and then would need another grammar each time, for another count. Without the counts
+    there are as many as there are places to cut at, times the depths, so that the engine soon knows them all. The
+    limits on steps and backtracks are then the conductor's to keep.
+    """
+    uncounted = policy.model_copy(update={"max_steps": UNCOUNTED, "max_backtracks": UNCOUNTED})
+    same = replace(start, num_steps=min(start.num_steps, policy.min_steps), num_backtracks=0)
+    return _text(bound, _key(uncounted), same)
+
+
+def _key(policy: Policy) -> str:
+    """The policies of one language have one key. Section limits are a dict, hence the JSON text."""
+    budget = 0 if policy.max_reasoning_tokens == 0 else None
+    ruled = policy.model_copy(update={"max_reasoning_tokens": budget})
+    return ruled.model_dump_json(exclude=_WITHOUT_RULES)
 
 
 @lru_cache(maxsize=256)

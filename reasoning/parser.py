@@ -78,6 +78,10 @@ class Parser:
         """An event of the caller's own, in the parser's numbering."""
         return self._log.number(kind, **fields)
 
+    def mark_repeat(self, of_step: int) -> None:
+        """Say of the open step that it repeats an earlier one; without effect where none is open."""
+        self._reader.record.mark_repeat(of_step)
+
     def feed(
         self, token_ids: Sequence[int], forced: bool = False, now_s: float = 0.0, ended_by: EndedBy = "model"
     ) -> list[Event]:

@@ -11,6 +11,8 @@ from steiner.reasoning.protocol import MAX_DEPTH, Protocol, SectionRole
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
 MAX_MIN_STEPS = 32
 """Largest minimum: the grammar counts the steps up to it, so each one multiplies its rules."""
+MAX_BIAS = 100.0
+"""Largest bias on a logit, as OpenAI's `logit_bias` has it."""
 
 
 class Policy(BaseModel):
@@ -26,6 +28,13 @@ class Policy(BaseModel):
         max_section_tokens: tokens of text in one section.
         section_tokens: the same for single roles, before `max_section_tokens`.
         allow_change_of_mind: whether a verified step may be followed by a backtrack.
+        backtrack_bias: added to the logit of the backtrack token wherever it is sampled.
+        end_bias: the same for the token that ends the reasoning.
+        verifier: name of the checker whose verdicts outrank the model's; None leaves all to the model.
+        refute_repeats: whether a step that repeats an earlier one at the same place, or an ancestor's understanding, is
+            refuted by force.
+        memory: whether abandoned branches give way, in the model's context, to the summary of the step that turned
+            back; for models that were trained so.
         constrained: whether decoding is constrained to the protocol at all.
     """
 
@@ -39,6 +48,11 @@ class Policy(BaseModel):
     max_section_tokens: int = Field(default=1024, ge=1)
     section_tokens: dict[SectionRole, int] = Field(default_factory=dict)
     allow_change_of_mind: bool = False
+    backtrack_bias: float = Field(default=0.0, ge=-MAX_BIAS, le=MAX_BIAS)
+    end_bias: float = Field(default=0.0, ge=-MAX_BIAS, le=MAX_BIAS)
+    verifier: str | None = None
+    refute_repeats: bool = True
+    memory: bool = False
     constrained: bool = True
 
     @field_validator("max_steps", mode="before")
@@ -98,6 +112,11 @@ class ReasoningOptions(BaseModel):
     max_section_tokens: int | None = None
     section_tokens: dict[SectionRole, int] | None = None
     allow_change_of_mind: bool | None = None
+    backtrack_bias: float | None = None
+    end_bias: float | None = None
+    verifier: str | None = None
+    refute_repeats: bool | None = None
+    memory: bool | None = None
     constrained: bool | None = None
 
     def resolve(self, effort: ReasoningEffort | None, default: Policy, protocol: Protocol) -> Policy:

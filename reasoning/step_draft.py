@@ -45,6 +45,7 @@ class StepDraft:
     cut_section: bool = False
     verdict: Verdict | None = None
     verdict_forced: bool = False
+    repeats: int | None = None
     num_tokens: int = 0
     is_ended: bool = False
     interrupted: bool = False
@@ -60,6 +61,7 @@ class StepDraft:
             sections=(*self.sections, *open_section),
             verdict=self.verdict,
             verdict_forced=self.verdict_forced,
+            repeats=self.repeats,
             decision=decision,
             decision_forced=decision_forced,
             interrupted=self.interrupted,

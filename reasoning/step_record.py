@@ -74,6 +74,11 @@ class StepRecord:
         draft.verdict_forced = self.forced
         self._log.say(events.StepVerified, step=draft.id, verdict=verdict, forced=self.forced)
 
+    def mark_repeat(self, of_step: int) -> None:
+        """Say of the open step which earlier one it repeats; without effect where none is open."""
+        if self.draft is not None:
+            self.draft.repeats = of_step
+
     def end_section(self) -> None:
         """The open section has all its text; without one, nothing."""
         draft = self.draft
@@ -104,6 +109,7 @@ class StepRecord:
             events.StepDone,
             step=step.id,
             verdict=step.verdict,
+            repeats=step.repeats,
             decision=step.decision,
             interrupted=step.interrupted,
             num_tokens=step.num_tokens,

@@ -56,7 +56,8 @@ class Step(_Frozen):
         id: 1 for the first step, in the order of generation.
         depth: position on the live path, 1 for a child of the problem; None where the protocol leaves it unknown.
         parent: id of the step it continues, 0 for the problem, None where unknown.
-        verdict_forced: the verdict is a verifier's, not the model's.
+        verdict_forced: the verdict is a verifier's, or one on a repeated step, and not the model's.
+        repeats: id of the earlier step that this one was found to repeat.
         interrupted: closed early; such a step has no verdict that it did not earn.
         num_tokens: all tokens from the start of the step to its end marker.
         started_s: seconds since the generation began; `finished_s` alike.
@@ -68,6 +69,7 @@ class Step(_Frozen):
     sections: tuple[Section, ...] = ()
     verdict: Verdict | None = None
     verdict_forced: bool = False
+    repeats: int | None = None
     decision: Decision | None = None
     decision_forced: bool = False
     interrupted: bool = False

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from steiner.reasoning.events import EndedBy, FinishReason
+from steiner.reasoning.events import EndedBy, FinishReason, Intervention
 from steiner.reasoning.steps import Backtrack, Step
 
 
@@ -13,6 +13,7 @@ class Trace(BaseModel):
         steps: in the order of generation, refuted and interrupted ones included.
         ended_by: what ended the reasoning; None while it runs or where it was cut off.
         num_violations: times the model broke the protocol.
+        interventions: where the server cut in, numbered as in the stream.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +30,7 @@ class Trace(BaseModel):
     num_answer_tokens: int = 0
     num_forced_tokens: int = 0
     num_violations: int = 0
+    interventions: tuple[Intervention, ...] = ()
 
     @property
     def num_backtracks(self) -> int:
@@ -37,6 +39,13 @@ class Trace(BaseModel):
     def children(self, step_id: int) -> tuple[Step, ...]:
         """Steps that continue this one; 0 is the problem."""
         return tuple(step for step in self.steps if step.parent == step_id)
+
+    def ancestors(self, step: Step) -> tuple[Step, ...]:
+        """Steps from the problem to this step's parent; the step itself need not be in the tree.
+
+        Empty where the protocol leaves it unknown.
+        """
+        return self._path_to(step, {known.id: known for known in self.steps})[:-1]
 
     def live_path(self) -> tuple[Step, ...]:
         """From the problem to where the search stands: steps that no later backtrack left, and no refuted last one.

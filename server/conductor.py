@@ -7,9 +7,10 @@ request continues over the same prefix, which the engine's prefix cache makes ch
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from steiner.reasoning.automaton import Automaton
@@ -27,33 +28,17 @@ from steiner.reasoning.events import (
 from steiner.reasoning.events import (
     Intervention as InterventionEvent,
 )
-from steiner.reasoning.grammar import compile_grammar, counts_in_grammar
+from steiner.reasoning.grammar import compile_continuation, compile_grammar
 from steiner.reasoning.opening import opening_of
 from steiner.reasoning.parser import Parser
-from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.trace import Trace
-from steiner.server.engine import EngineError, Sampling, TokenEngine, TokenRequest, TokenUpdate
-from steiner.server.interventions.base import Cut, Intervention
-from steiner.server.interventions.budget import CountLimits, TokenBudget
+from steiner.server.assignment import Assignment
+from steiner.server.engine import EngineError, TokenEngine, TokenRequest, TokenUpdate
+from steiner.server.interventions.base import Cut
+from steiner.server.interventions.selection import Interventions
 from steiner.server.progress import Progress
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Assignment:
-    """What to generate.
-
-    Attributes:
-        prompt_ids: the chat template may have opened the reasoning in them; those tokens are the prompt's.
-        max_tokens: of reasoning and answer together, forced ones included; a hard upper bound.
-    """
-
-    id: str
-    model: str
-    prompt_ids: tuple[int, ...]
-    policy: Policy
-    sampling: Sampling
-    max_tokens: int
+from steiner.server.token_requests import answer_request, policy_bias
 
 
 class Conductor:
@@ -81,10 +66,20 @@ class Conductor:
         self._parser = Parser(bound, new_decoder, opening)
         self._clock = clock
         self._began = clock()
-        self._token_ids: list[int] = []
+        self._num_tokens = 0
+        self._context: list[int] = []
         self._resume = None if opening == "before" else self._automaton.opened(opening)
         self._num_requests = 0
-        self._budget, self._interventions = _interventions(self._automaton)
+        self._cuts: list[InterventionEvent] = []
+        self._interventions = Interventions(
+            self._automaton,
+            assignment.verifier,
+            assignment.problem,
+            assignment.answer_format,
+            tree=lambda: self._parser.trace,
+            mark_repeat=self._parser.mark_repeat,
+        )
+        self._memory = self._interventions.memory
 
     @property
     def trace(self) -> Trace:
@@ -95,6 +90,7 @@ class Conductor:
                 "id": assignment.id,
                 "model": assignment.model,
                 "num_prompt_tokens": len(assignment.prompt_ids),
+                "interventions": tuple(self._cuts),
             }
         )
 
@@ -107,15 +103,17 @@ class Conductor:
             EngineError: the engine failed; `fail` then makes the ending.
         """
         yield [self._started()]
-        cut = self._budget.opening(self.progress) if self._budget else None
+        cut = self._interventions.opening(self.progress)
         finish_reason: FinishReason | None = None
         while self._makes_room(cut):
             if cut is not None:
-                yield self._force(cut)
-                cut = None
-            if not self._num_left:
+                events, cut = self._force(cut)
+                yield events
+                continue
+            if self._room < 1:
                 break
-            async with aclosing(self._engine.generate(self._next_request())) as updates:
+            request = await self._next_request()
+            async with aclosing(self._engine.generate(request)) as updates:
                 async for update in updates:
                     events, cut = self._accept(update)
                     if events:
@@ -139,7 +137,18 @@ class Conductor:
 
     @property
     def _num_left(self) -> int:
-        return self.assignment.max_tokens - len(self._token_ids)
+        return self.assignment.max_tokens - self._num_tokens
+
+    @property
+    def _room(self) -> int:
+        """Tokens that the next request may add: to the generation, and to the model's context."""
+        num_context = len(self.assignment.prompt_ids) + len(self._context_ids)
+        return min(self._num_left, self._engine.max_model_len - num_context)
+
+    @property
+    def _context_ids(self) -> list[int]:
+        """What the model has behind the prompt."""
+        return self._context if self._memory is None else self._memory.context.token_ids
 
     @property
     def _now_s(self) -> float:
@@ -147,10 +156,10 @@ class Conductor:
 
     def _makes_room(self, cut: Cut | None) -> bool:
         """Whether a cut's tokens still fit; without, the generation ends for its length, unclosed."""
-        return cut is None or len(cut.forced) <= self._num_left
+        return cut is None or len(cut.forced) <= self._room
 
-    def _next_request(self) -> TokenRequest:
-        assignment = self.assignment
+    async def _next_request(self) -> TokenRequest:
+        assignment, policy, bound = self.assignment, self.assignment.policy, self._bound
         sampling = assignment.sampling
         request_id = assignment.id
         if self._num_requests:
@@ -159,51 +168,90 @@ class Conductor:
                 # The same seed again would draw the same numbers again.
                 sampling = dataclasses.replace(sampling, seed=sampling.seed + self._num_requests)
         self._num_requests += 1
-        policy = assignment.policy
-        return TokenRequest(
+        request = TokenRequest(
             request_id=request_id,
-            prompt_ids=[*assignment.prompt_ids, *self._token_ids],
-            max_tokens=self._num_left,
+            prompt_ids=[*assignment.prompt_ids, *self._context_ids],
+            max_tokens=self._room,
             sampling=sampling,
-            stop_ids=(self._bound.end_of_turn_id,),
-            grammar=compile_grammar(self._bound, policy, self._resume) if policy.constrained else None,
+            stop_ids=(bound.end_of_turn_id,),
+            logit_bias=policy_bias(bound, policy),
         )
+        if assignment.answer_format is not None:
+            if self.progress.phase == "answer":
+                return answer_request(request, bound, assignment.answer_format)
+            request = dataclasses.replace(request, stop_ids=(*request.stop_ids, bound.reasoning_end_id))
+        if not policy.constrained:
+            return request
+        return dataclasses.replace(request, grammar=await self._grammar())
+
+    async def _grammar(self) -> str:
+        bound, policy, resume = self._bound, self.assignment.policy, self._resume
+        if resume is None or self._num_requests == 1:
+            return await asyncio.to_thread(compile_grammar, bound, policy, resume)
+        return await asyncio.to_thread(compile_continuation, bound, policy, resume)
 
     def _accept(self, update: TokenUpdate) -> tuple[list[Event], Cut | None]:
         """Take the tokens of an update up to the first place where an intervention cuts."""
-        progress = self.progress
-        ended_by: EndedBy = "model"
+        progress, interventions = self.progress, self._interventions
         token_ids = update.token_ids
+        events: list[Event] = []
+        ended_by: EndedBy = "model"
+        num_fed = num_taken = 0
         cut: Cut | None = None
-        for index, token_id in enumerate(token_ids):
-            for intervention in self._interventions:
-                cut = intervention.before(progress, token_id)
-                if cut is not None:
-                    break
+        for token_id in token_ids:
+            if token_id in interventions.judging_ids:
+                events += self._feed(token_ids[num_fed:num_taken])
+                num_fed = num_taken
+            cut = interventions.before(progress, token_id)
             if cut is not None:
-                token_ids = token_ids[:index]
                 break
             if token_id == self._bound.reasoning_end_id and progress.phase == "reasoning":
                 ended_by = self._automaton.limit_reached(progress.decision_state) or "model"
-            progress.take(token_id)
-        self._token_ids.extend(token_ids)
+            self._take(token_id)
+            num_taken += 1
+            cut = interventions.after(progress, token_id)
+            if cut is not None:
+                break
+        token_ids = token_ids[num_fed:num_taken]
         stopped = cut is None and update.finish_reason == "stop" and token_ids
         if stopped and token_ids[-1] != self._bound.end_of_turn_id:
             # Another of the checkpoint's stop tokens: it ends the turn, and is no text of it.
             token_ids = token_ids[:-1]
-        return self._parser.feed(token_ids, now_s=self._now_s, ended_by=ended_by), cut
+        return events + self._feed(token_ids, ended_by), cut
 
-    def _force(self, cut: Cut) -> list[Event]:
+    def _force(self, cut: Cut) -> tuple[list[Event], Cut | None]:
+        """Append a cut's tokens; a further cut may follow them."""
         step = self.progress.num_steps or None
+        following: Cut | None = None
         for token_id in cut.forced:
-            self.progress.take(token_id, forced=True)
-        self._token_ids.extend(cut.forced)
+            self._take(token_id, forced=True)
+            following = self._interventions.after(self.progress, token_id)
         self._resume = cut.resume
         event = self._parser.emit(
-            InterventionEvent, kind=cut.kind, step=step, num_forced_tokens=len(cut.forced), detail=cut.detail
+            InterventionEvent,
+            kind=cut.kind,
+            step=step,
+            num_forced_tokens=len(cut.forced),
+            num_context_tokens=len(self.assignment.prompt_ids) + len(self._context_ids),
+            detail=cut.detail,
         )
-        forced = self._parser.feed(cut.forced, forced=True, now_s=self._now_s, ended_by=cut.ended_by)
-        return [event, *forced]
+        self._cuts.append(event)
+        return [event, *self._feed(cut.forced, cut.ended_by, forced=True)], following
+
+    def _take(self, token_id: int, *, forced: bool = False) -> None:
+        self._num_tokens += 1
+        if self._memory is None:
+            self._context.append(token_id)
+        else:
+            self._memory.take(token_id)
+        self.progress.take(token_id, forced=forced)
+
+    def _feed(
+        self, token_ids: Sequence[int], ended_by: EndedBy = "model", *, forced: bool = False
+    ) -> list[Event]:
+        if not token_ids:
+            return []
+        return self._parser.feed(token_ids, forced=forced, now_s=self._now_s, ended_by=ended_by)
 
     def _started(self) -> Event:
         assignment = self.assignment
@@ -224,20 +272,8 @@ class Conductor:
         return parser.emit(
             Usage,
             prompt_tokens=len(self.assignment.prompt_ids),
-            completion_tokens=len(self._token_ids),
+            completion_tokens=self._num_tokens,
             reasoning_tokens=parser.num_reasoning_tokens,
             answer_tokens=parser.num_answer_tokens,
             forced_tokens=parser.num_forced_tokens,
         )
-
-
-def _interventions(automaton: Automaton) -> tuple[TokenBudget | None, tuple[Intervention, ...]]:
-    """What may cut under a policy, in the order of precedence."""
-    policy = automaton.policy
-    budget = None if policy.max_reasoning_tokens is None else TokenBudget(policy.max_reasoning_tokens)
-    chosen: list[Intervention] = [] if budget is None else [budget]
-    if policy.constrained:
-        counted = counts_in_grammar(policy)
-        if not (counted.steps and counted.backtracks):
-            chosen.append(CountLimits(automaton))
-    return budget, tuple(chosen)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 FinishReason = Literal["stop", "length"]
@@ -40,7 +40,13 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """One run of the engine: `max_tokens` at most after `prompt_ids`, legal under `grammar` if there is one."""
+    """One run of the engine: `max_tokens` at most after `prompt_ids`.
+
+    Attributes:
+        grammar: EBNF over token ids that the tokens must keep to, in xgrammar's notation.
+        json_schema: in place of a grammar, JSON Schema (as JSON text) that the text must fit.
+        logit_bias: added to the logits of these ids.
+    """
 
     request_id: str
     prompt_ids: Sequence[int]
@@ -48,6 +54,8 @@ class TokenRequest:
     sampling: Sampling
     stop_ids: tuple[int, ...]
     grammar: str | None = None
+    json_schema: str | None = None
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,10 @@ class TokenEngine(Protocol):
             EngineDead: the engine is gone.
             EngineError: it failed otherwise.
         """
+        ...
+
+    def check_schema(self, json_schema: str) -> None:
+        """Raises EngineRefusal if answers cannot be held to this JSON Schema."""
         ...
 
     async def check_health(self) -> None:

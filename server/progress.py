@@ -23,6 +23,7 @@ class Progress:
         num_forced: forced tokens among those.
         num_tokens: all tokens.
         num_steps: steps begun.
+        num_backtracks: backtracks so far.
         depth: of the current step, on the live path.
     """
 
@@ -33,7 +34,7 @@ class Progress:
         self.num_forced = 0
         self.num_tokens = 0
         self.num_steps = 0
-        self._num_backtracks = 0
+        self.num_backtracks = 0
         self.depth = 1
         self._spelled: tuple[int, ...] | None = None
         self._verdict: Verdict | None = None
@@ -78,7 +79,7 @@ class Progress:
             section=len(self.bound.sections) - 1,
             depth=self.depth,
             num_steps=self.num_steps,
-            num_backtracks=self._num_backtracks,
+            num_backtracks=self.num_backtracks,
             verdict=self._verdict,
         )
 
@@ -122,7 +123,7 @@ class Progress:
         elif token_id == bound.proceed_id:
             self.depth += 1
         elif token_id == bound.backtrack_id:
-            self._num_backtracks += 1
+            self.num_backtracks += 1
             self._spelled = ()
 
     def _begin_step(self) -> None:

@@ -18,7 +18,8 @@ from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
-from steiner.server.conductor import Assignment, Conductor
+from steiner.server.assignment import Assignment
+from steiner.server.conductor import Conductor
 from steiner.server.engine import EngineDead, TokenEngine
 from steiner.server.errors import InvalidRequest, UnknownResource
 from steiner.server.generation import Generation

@@ -53,7 +53,8 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         "block_size": settings.block_size,
         "served_model_name": settings.model_id,
         # Left on auto, the first structured request would choose the backend of all later ones.
-        "structured_outputs_config": {"backend": "xgrammar"},
+        # White space between JSON's tokens is nothing that a model should be able to lose itself in.
+        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         "enable_prefix_caching": True,
     }
     if on_cpu:
@@ -117,13 +118,18 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-        grammar = request.grammar
+        structured = None
+        if request.json_schema is not None:
+            structured = StructuredOutputsParams(json=request.json_schema)
+        elif request.grammar is not None:
+            structured = StructuredOutputsParams(grammar=request.grammar)
         try:
             params = SamplingParams(
                 **dataclasses.asdict(request.sampling),
                 max_tokens=request.max_tokens,
                 stop_token_ids=list(request.stop_ids),
-                structured_outputs=StructuredOutputsParams(grammar=grammar) if grammar else None,
+                structured_outputs=structured,
+                logit_bias=dict(request.logit_bias) or None,
                 detokenize=False,
                 skip_clone=True,
                 output_kind=RequestOutputKind.DELTA,
@@ -145,6 +151,17 @@ class VllmEngine:
             raise EngineRefusal(str(error)) from error
         except EngineGenerateError as error:
             raise EngineError("the engine failed on this request") from error
+
+    def check_schema(self, json_schema: str) -> None:
+        from vllm.sampling_params import SamplingParams, StructuredOutputsParams
+        from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
+
+        try:
+            validate_xgrammar_grammar(
+                SamplingParams(structured_outputs=StructuredOutputsParams(json=json_schema))
+            )
+        except ValueError as error:
+            raise EngineRefusal(str(error)) from error
 
     async def check_health(self) -> None:
         if self._llm.errored:

@@ -14,7 +14,8 @@ from steiner.reasoning.events import Event
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.server.conductor import Assignment, Conductor
+from steiner.server.assignment import Assignment
+from steiner.server.conductor import Conductor
 from steiner.server.engine import Sampling
 from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine

@@ -1,4 +1,4 @@
-"""What an intervention is: a look at each token before it is accepted, and a cut in its stead."""
+"""What an intervention is: a look at single tokens as they come, and a cut in the sequence."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from steiner.server.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The sequence ends before the token under review and goes on with forced ones.
+    """The sequence ends here and goes on as another request to the engine.
 
     Attributes:
         kind: for events and metrics.
-        forced: tokens to append; the generation then continues behind them.
+        forced: tokens to append first; none where only the context or the grammar changes.
         detail: the reason, for a person.
         resume: where the sequence stands behind them, for the grammar of what follows.
         ended_by: why, if the forced tokens end the reasoning.
@@ -26,17 +26,37 @@ class Cut:
     forced: tuple[int, ...]
     detail: str
     resume: State
-    ended_by: EndedBy
+    ended_by: EndedBy = "model"
 
 
 class Intervention(Protocol):
-    """One reason to cut. Called for every token, so a look must cost next to nothing when there is none."""
+    """A reason to cut in front of a token, which is then dropped before anyone has seen it."""
+
+    @property
+    def watched_ids(self) -> frozenset[int] | None:
+        """Ids in front of which `before` is asked; None for every id."""
+        ...
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
         """Whether to cut in place of accepting this token."""
         ...
 
 
-def end_of_reasoning(progress: Progress, detail: str, ended_by: EndedBy) -> Cut:
+class FollowUp(Protocol):
+    """A reason to cut right behind a token that was accepted or forced."""
+
+    @property
+    def watched_ids(self) -> frozenset[int]:
+        """Ids behind which `after` is asked."""
+        ...
+
+    def after(self, progress: Progress) -> Cut | None:
+        """Whether to cut behind the token that was just taken."""
+        ...
+
+
+def end_of_reasoning(
+    progress: Progress, detail: str, ended_by: EndedBy, kind: InterventionKind = "budget"
+) -> Cut:
     """The cut that closes the reasoning in as few tokens as it takes and lets the model answer."""
-    return Cut("budget", progress.closing, detail, State("answer"), ended_by)
+    return Cut(kind, progress.closing, detail, State("answer"), ended_by)

@@ -17,6 +17,8 @@ class TokenBudget:
     model has its chance to close by itself up to the last token, and the budget is never exceeded.
     """
 
+    watched_ids: frozenset[int] | None = None
+
     def __init__(self, max_reasoning_tokens: int) -> None:
         self._budget = max_reasoning_tokens
 
@@ -53,6 +55,9 @@ class CountLimits:
 
     def __init__(self, automaton: Automaton) -> None:
         self._automaton = automaton
+        bound = automaton.bound
+        decisions = (bound.backtrack_id, bound.proceed_id)
+        self.watched_ids = frozenset(token_id for token_id in decisions if token_id is not None)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
         """End the reasoning in place of a decision that a limit forbids."""

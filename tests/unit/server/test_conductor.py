@@ -142,7 +142,7 @@ async def test_the_limit_that_ends_the_reasoning_is_named(stage: Any, policy: Po
 
 @pytest.mark.parametrize(("limit", "num_steps"), [("max_steps", 40), ("max_backtracks", 2)])
 async def test_counts_beyond_the_grammar_are_kept_by_a_cut(stage: Any, limit: str, num_steps: int) -> None:
-    wide = {"max_depth": 64, "max_steps": 600, "max_backtracks": 600}
+    wide = {"max_depth": 64, "max_steps": 600, "max_backtracks": 600, "refute_repeats": False}
     policy = Policy(**(wide | {limit: {"max_steps": 40, "max_backtracks": 0}[limit]}))
     counted = counts_in_grammar(policy)
     assert not (counted.steps and counted.backtracks), "the policy was meant to be beyond the grammar"

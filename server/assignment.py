@@ -1,0 +1,33 @@
+"""What one generation is to do: everything the conductor needs to know of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steiner.reasoning.policy import Policy
+from steiner.reasoning.verifiers.base import Verifier
+from steiner.server.engine import Sampling
+from steiner.server.interventions.answer import AnswerFormat
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What to generate.
+
+    Attributes:
+        prompt_ids: the chat template may have opened the reasoning in them; those tokens are the prompt's.
+        max_tokens: of reasoning and answer together, forced ones included; a hard upper bound.
+        problem: text of the last user message, for the verifier.
+        verifier: the checker that the policy names.
+        answer_format: what the answer is held to.
+    """
+
+    id: str
+    model: str
+    prompt_ids: tuple[int, ...]
+    policy: Policy
+    sampling: Sampling
+    max_tokens: int
+    problem: str = ""
+    verifier: Verifier | None = None
+    answer_format: AnswerFormat | None = None
