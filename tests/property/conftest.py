@@ -14,23 +14,37 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.reasoning.protocols.steiner_preview import STEINER_PREVIEW
+from steiner.reasoning.protocols.think import THINK
 
 settings.register_profile("steiner", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("steiner")
 
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *STEINER.special_tokens]
+END_OF_TURN = "<|im_end|>"
 
 
-def byte_tokenizer(num_words: int = 0) -> PreTrainedTokenizerFast:
-    """Byte-level BPE as Qwen's: numbers are spelled digit by digit. The words stand in the vocabulary only."""
+def byte_tokenizer(
+    protocol: Protocol, num_words: int = 0, end_of_turn: str = END_OF_TURN
+) -> PreTrainedTokenizerFast:
+    """Byte-level BPE as Qwen's: numbers are spelled digit by digit. The words stand in the vocabulary only.
+
+    The markers of `think` are ordinary added tokens, as in the tokenizers of the models that use it.
+    """
     pieces = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *(f"w{number}" for number in range(num_words))]
     backend = Tokenizer(BPE({piece: token_id for token_id, piece in enumerate(pieces)}, []))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|im_end|>")
+    turns = ["<|endoftext|>", "<|im_start|>", end_of_turn]
+    backend.add_tokens([AddedToken(token, special=True, normalized=False) for token in turns])
+    backend.add_tokens(
+        [
+            AddedToken(token, special=protocol is not THINK, normalized=False)
+            for token in protocol.special_tokens
+        ]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=end_of_turn)
 
 
 @dataclass(frozen=True)
@@ -51,23 +65,55 @@ def words(tokenizer: PreTrainedTokenizerFast, bound: BoundProtocol) -> Spoken:
     return Spoken(tokenizer, bound)
 
 
+def spelled_in_bytes(protocol: Protocol, end_of_turn: str = END_OF_TURN) -> Spoken:
+    tokenizer = byte_tokenizer(protocol, end_of_turn=end_of_turn)
+    return Spoken(tokenizer, protocol.bind(tokenizer))
+
+
 @pytest.fixture(scope="session")
 def digits() -> Spoken:
     """Numbers are spelled digit by digit."""
-    tokenizer = byte_tokenizer()
-    return Spoken(tokenizer, STEINER.bind(tokenizer))
+    return spelled_in_bytes(STEINER)
 
 
 @pytest.fixture(scope="session")
-def many_digits() -> Spoken:
-    """A vocabulary of Qwen's size, fifteen rows short of 151,680."""
-    tokenizer = byte_tokenizer(151_665 - 256 - len(SPECIAL))
+def preview() -> Spoken:
+    """Backtracks to an unknown place, and no verdicts."""
+    return spelled_in_bytes(STEINER_PREVIEW)
+
+
+@pytest.fixture(scope="session")
+def thinking() -> Spoken:
+    """One step without markers, and an end of turn of the tokenizer's own."""
+    return spelled_in_bytes(THINK, end_of_turn="<|end of sentence|>")
+
+
+@pytest.fixture(scope="session", params=[STEINER, STEINER_PREVIEW, THINK], ids=lambda protocol: protocol.name)
+def at_qwens_size(request: pytest.FixtureRequest) -> Spoken:
+    """A vocabulary whose last markers stand where Qwen2.5's ends; logits have 151,680 rows."""
+    protocol: Protocol = request.param
+    tokenizer = byte_tokenizer(protocol, 151_665 - 256 - 3 - len(protocol.special_tokens))
     assert len(tokenizer) == 151_665
-    return Spoken(tokenizer, STEINER.bind(tokenizer))
+    return Spoken(tokenizer, protocol.bind(tokenizer))
 
 
-@pytest.fixture(scope="session", params=["words", "digits"])
+@pytest.fixture(scope="session", params=["words", "digits", "preview", "thinking"])
 def spoken(request: pytest.FixtureRequest) -> Spoken:
+    """Every protocol, and `steiner` twice."""
+    value: Spoken = request.getfixturevalue(request.param)
+    return value
+
+
+@pytest.fixture(scope="session", params=["words", "digits", "preview"])
+def stepwise(request: pytest.FixtureRequest) -> Spoken:
+    """The protocols that have steps to limit."""
+    value: Spoken = request.getfixturevalue(request.param)
+    return value
+
+
+@pytest.fixture(scope="session", params=["digits", "preview", "thinking"])
+def bytewise(request: pytest.FixtureRequest) -> Spoken:
+    """Every protocol, in bytes."""
     value: Spoken = request.getfixturevalue(request.param)
     return value
 
@@ -77,12 +123,70 @@ class OwnStep:
     """A step as the walk itself noted it, for comparison with what the parser reads."""
 
     id: int
-    depth: int
-    parent: int
+    depth: int | None
+    parent: int | None
     texts: list[list[int]] = field(default_factory=list)
     verdict: str | None = None
     decision: str | int | None = None
     num_tokens: int = 0
+
+
+class OwnTree:
+    """Keeps the tree by markers alone, without the automaton's counters."""
+
+    def __init__(self, bound: BoundProtocol) -> None:
+        self.steps: list[OwnStep] = []
+        self.answer: list[int] = []
+        self._bound = bound
+        self._path: list[int] | None = [0]
+        self._tip: int | None = 0
+        self._spelled = ""
+        self._is_open = False
+        self._is_ended = False
+        self._starts = {section.start_id for section in bound.sections}
+
+    def note(self, token_id: int) -> None:
+        """One more token of a legal walk."""
+        bound = self._bound
+        is_text = token_id not in bound.special_ids
+        if is_text and self._is_ended:
+            self.answer.append(token_id)
+            return
+        if token_id == bound.step_start_id or (is_text and bound.step_start_id is None and not self._is_open):
+            self._start_step()
+        if self._is_open and token_id != bound.reasoning_end_id:
+            self.steps[-1].num_tokens += 1
+        if token_id in self._starts or (is_text and self._starts == {None} and not self.steps[-1].texts):
+            self.steps[-1].texts.append([])
+        if is_text and self._is_open:
+            self.steps[-1].texts[-1].append(token_id)
+        elif is_text:
+            self._spelled += str(next(d for d, ids in enumerate(bound.depth_ids) if ids == (token_id,)))
+        elif token_id in (bound.verified_id, bound.refuted_id):
+            self.steps[-1].verdict = "verified" if token_id == bound.verified_id else "refuted"
+        elif token_id == bound.step_end_id:
+            self._is_open = False
+        elif token_id == bound.proceed_id:
+            self.steps[-1].decision = "proceed"
+        elif token_id == bound.backtrack_id and not bound.depth_ids:
+            self.steps[-1].decision = "backtrack"
+            self._path = self._tip = None
+        elif token_id == bound.reasoning_end_id:
+            self._is_ended, self._is_open = True, False
+            if self.steps:
+                self.steps[-1].decision = "end"
+
+    def _start_step(self) -> None:
+        if self._spelled and self._path is not None:
+            self.steps[-1].decision = int(self._spelled)
+            del self._path[int(self._spelled) + 1 :]
+            self._tip = self._path[-1]
+        depth = None if self._path is None else len(self._path)
+        self.steps.append(OwnStep(len(self.steps) + 1, depth, self._tip))
+        self._tip = len(self.steps)
+        if self._path is not None:
+            self._path.append(self._tip)
+        self._spelled, self._is_open = "", True
 
 
 @dataclass
@@ -125,54 +229,18 @@ class Walker:
         """Random legal tokens up to the end of the turn."""
         automaton, bound = self.automaton, self.automaton.bound
         state = automaton.initial if start is None else start
-        walk, path, spelled, is_open = Walk(), [0], "", False
+        walk, tree = Walk(), OwnTree(bound)
         while state.phase != "done":
             assert len(walk.token_ids) < most, "the walk does not end"
             token_id = self.choose(state)
             walk.token_ids.append(token_id)
             walk.states.append(state)
             if start is None:
-                spelled, is_open = self._note(walk, path, state, token_id, spelled, is_open)
+                tree.note(token_id)
             state = automaton.advance(state, token_id)
         assert bound.end_of_turn_id == walk.token_ids[-1]
+        walk.steps, walk.answer = tree.steps, tree.answer
         return walk
-
-    def _note(
-        self, walk: Walk, path: list[int], state: State, token_id: int, spelled: str, is_open: bool
-    ) -> tuple[str, bool]:
-        """Keep the tree by markers alone, without the automaton's counters."""
-        bound = self.automaton.bound
-        is_text = token_id not in bound.special_ids
-        if token_id == bound.step_start_id:
-            if spelled:
-                walk.steps[-1].decision = int(spelled)
-                del path[int(spelled) + 1 :]
-            walk.steps.append(OwnStep(len(walk.steps) + 1, len(path), path[-1]))
-            path.append(len(walk.steps))
-            spelled, is_open = "", True
-        if is_open:
-            walk.steps[-1].num_tokens += 1
-        if token_id in {section.start_id for section in bound.sections}:
-            walk.steps[-1].texts.append([])
-        elif token_id in (bound.verified_id, bound.refuted_id):
-            walk.steps[-1].verdict = "verified" if token_id == bound.verified_id else "refuted"
-        elif token_id == bound.step_end_id:
-            is_open = False
-        elif token_id == bound.proceed_id:
-            walk.steps[-1].decision = "proceed"
-        elif token_id == bound.reasoning_end_id and walk.steps:
-            walk.steps[-1].decision = "end"
-        elif is_text and state.phase == "answer":
-            walk.answer.append(token_id)
-        elif is_text and is_open:
-            walk.steps[-1].texts[-1].append(token_id)
-        elif is_text:
-            spelled += str(self.number_of(token_id))
-        return spelled, is_open
-
-    def number_of(self, token_id: int) -> int:
-        """The number, or digit, of a token of a depth."""
-        return next(d for d, ids in enumerate(self.automaton.bound.depth_ids) if ids == (token_id,))
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from steiner.reasoning.automaton import Automaton, State
 from steiner.reasoning.errors import IllegalTokenError
+from steiner.reasoning.opening import Opening
 from steiner.reasoning.policy import Policy
 
 
@@ -23,7 +24,9 @@ def policies(draw: st.DrawFn) -> Policy:
         max_depth=draw(st.integers(1, 12)),
         max_backtracks=draw(st.integers(0, 6)),
         max_section_tokens=draw(st.integers(1, 4)),
-        section_tokens=draw(st.dictionaries(st.sampled_from(["next_step", "summary"]), st.integers(1, 3))),
+        section_tokens=draw(
+            st.dictionaries(st.sampled_from(["next_step", "summary", "thought"]), st.integers(1, 3))
+        ),
         allow_change_of_mind=draw(st.booleans()),
         max_reasoning_tokens=draw(st.sampled_from([None, None, None, None, 0])),
     )
@@ -40,21 +43,22 @@ def test_every_limit_holds_on_every_walk(policy: Policy, seed: int, spoken: Any,
         assert not walk.steps
         assert walk.token_ids[:2] == [spoken.bound.reasoning_start_id, spoken.bound.reasoning_end_id]
         return
-    backtracks = [step for step in walk.steps if isinstance(step.decision, int)]
+    backtracks = [step for step in walk.steps if step.decision not in ("proceed", "end")]
     assert 1 <= len(walk.steps) <= policy.max_steps
     assert len(backtracks) <= policy.max_backtracks
-    assert max(step.depth for step in walk.steps) <= policy.max_depth
+    assert max(step.depth or 1 for step in walk.steps) <= policy.max_depth
     for step in walk.steps:
         for section, text in zip(spoken.bound.sections, step.texts, strict=True):
-            assert 1 <= len(text) <= policy.section_limit(section.role)
+            assert text
+            assert section.end_id is None or len(text) <= policy.section_limit(section.role)
         if step.verdict == "refuted":
             assert step.decision != "proceed"
             used_up = len(walk.steps) == policy.max_steps or len(backtracks) == policy.max_backtracks
             assert isinstance(step.decision, int) or used_up
-        if isinstance(step.decision, int):
+        if isinstance(step.decision, int) and step.depth is not None:
             assert 0 <= step.decision < step.depth
             assert step.verdict == "refuted" or policy.allow_change_of_mind
-    if len(walk.steps) < policy.min_steps:
+    if len(walk.steps) < policy.min_steps and spoken.bound.protocol.has_decisions:
         before_the_end = walk.states[walk.token_ids.index(spoken.bound.reasoning_end_id)]
         assert automaton.limit_reached(before_the_end) is not None
 
@@ -69,24 +73,25 @@ def test_a_verdict_is_never_masked(policy: Policy, seed: int, words: Any, walker
 
 @given(policy=policies(), seed=seeds)
 def test_a_limit_is_named_where_it_leaves_one_decision(
-    policy: Policy, seed: int, words: Any, walker: Any
+    policy: Policy, seed: int, stepwise: Any, walker: Any
 ) -> None:
-    automaton = Automaton(words.bound, policy)
+    automaton = Automaton(stepwise.bound, policy)
     for state in walker(automaton, seed).walk().states:
         if state.phase != "decision":
             continue
-        is_forced = automaton.allowed(state).ids == {words.bound.reasoning_end_id}
+        is_forced = automaton.allowed(state).ids == {stepwise.bound.reasoning_end_id}
         assert (automaton.limit_reached(state) is not None) == is_forced
 
 
 @given(policy=policies(), seed=seeds)
-def test_even_the_slowest_search_ends(policy: Policy, seed: int, words: Any, walker: Any) -> None:
-    automaton = Automaton(words.bound, policy)
+def test_even_the_slowest_search_ends(policy: Policy, seed: int, stepwise: Any, walker: Any) -> None:
+    automaton = Automaton(stepwise.bound, policy)
     slow = walker(automaton, seed)
     slow.choose = lambda state: slowest(automaton, state, slow.text_ids[0])
     walk = slow.walk(most=2 + policy.max_steps * (14 + 4 * policy.max_section_tokens + 12))
     if policy.max_reasoning_tokens != 0:
-        assert len(walk.steps) == policy.max_steps or walk.steps[-1].verdict == "verified"
+        is_free_to_turn = stepwise.bound.verified_id is None or walk.steps[-1].verdict == "verified"
+        assert len(walk.steps) == policy.max_steps or is_free_to_turn
 
 
 def slowest(automaton: Automaton, state: State, text_id: int) -> int:
@@ -132,8 +137,8 @@ def neighbours(automaton: Automaton, state: State, text_id: int) -> Iterator[Sta
 
 
 @given(policy=policies(), seed=seeds)
-def test_sampling_cannot_close(policy: Policy, seed: int, words: Any, walker: Any) -> None:
-    automaton = Automaton(words.bound, policy)
+def test_sampling_cannot_close(policy: Policy, seed: int, spoken: Any, walker: Any) -> None:
+    automaton = Automaton(spoken.bound, policy)
     for state in walker(automaton, seed).walk().states:
         allowed = automaton.allowed(state)
         for token_id in automaton.closing(state)[:1]:
@@ -147,9 +152,9 @@ def test_sampling_cannot_close(policy: Policy, seed: int, words: Any, walker: An
 
 
 @given(policy=policies(), seed=seeds)
-def test_what_is_not_allowed_is_refused(policy: Policy, seed: int, words: Any, walker: Any) -> None:
-    automaton = Automaton(words.bound, policy)
-    some = [*words.bound.special_ids, 0, 1, 2, words.bound.vocab_size, -1]
+def test_what_is_not_allowed_is_refused(policy: Policy, seed: int, spoken: Any, walker: Any) -> None:
+    automaton = Automaton(spoken.bound, policy)
+    some = [*spoken.bound.special_ids, 0, 1, 2, spoken.bound.vocab_size, -1]
     for state in walker(automaton, seed).walk().states:
         allowed = automaton.allowed(state)
         for token_id in some:
@@ -159,3 +164,30 @@ def test_what_is_not_allowed_is_refused(policy: Policy, seed: int, words: Any, w
             else:
                 with pytest.raises(IllegalTokenError):
                     automaton.advance(state, token_id)
+
+
+@given(opening=st.sampled_from(["before", "reasoning", "answer"]), policy=policies(), seed=seeds)
+def test_a_completion_may_begin_anywhere(
+    opening: Opening, policy: Policy, seed: int, spoken: Any, walker: Any
+) -> None:
+    """What the prompt has opened is as if it had been walked."""
+    automaton = Automaton(spoken.bound, policy)
+    written = {"before": (), "reasoning": (spoken.bound.reasoning_start_id,)}.get(opening)
+    if written is None:
+        assert automaton.opened(opening).phase == "answer"
+        assert automaton.closing(automaton.opened(opening)) == ()
+    else:
+        walk = walker(automaton, seed).walk()
+        assert automaton.opened(opening) == walk.states[len(written)]
+    assert walker(automaton, seed).walk(automaton.opened(opening)).token_ids
+
+
+def test_a_thought_ends_at_no_limit_of_its_own(thinking: Any) -> None:
+    """Only the model ends it, or the budget that the conductor keeps."""
+    automaton = Automaton(thinking.bound, Policy(max_section_tokens=1, section_tokens={"thought": 1}))
+    state = automaton.advance(automaton.initial, thinking.bound.reasoning_start_id)
+    assert not automaton.allowed(state).ids
+    for _ in range(100):
+        state = automaton.advance(state, 0)
+        assert (automaton.allowed(state).text, automaton.text_room(state)) == (True, None)
+        assert automaton.allowed(state).ids == {thinking.bound.reasoning_end_id}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.events import EVENT_ADAPTER, Event
+from steiner.reasoning.opening import Opening, opening_of
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step
@@ -31,8 +32,8 @@ seeds = st.integers(0, 2**32 - 1)
 LETTERS = "abcdefgh"
 
 
-def parser_for(spoken: Any) -> Parser:
-    return Parser(spoken.bound, section_texts(spoken.tokenizer.backend_tokenizer))
+def parser_for(spoken: Any, opening: Opening = "before") -> Parser:
+    return Parser(spoken.bound, section_texts(spoken.tokenizer.backend_tokenizer), opening)
 
 
 def chunked(token_ids: Sequence[int], seed: int) -> list[Sequence[int]]:
@@ -42,8 +43,10 @@ def chunked(token_ids: Sequence[int], seed: int) -> list[Sequence[int]]:
     return [token_ids[a:b] for a, b in zip([0, *cuts], [*cuts, len(token_ids)], strict=True)]
 
 
-def read(spoken: Any, chunks: Sequence[Sequence[int]], finish: bool = True) -> tuple[list[Event], Trace]:
-    parser = parser_for(spoken)
+def read(
+    spoken: Any, chunks: Sequence[Sequence[int]], finish: bool = True, opening: Opening = "before"
+) -> tuple[list[Event], Trace]:
+    parser = parser_for(spoken, opening)
     events = [event for chunk in chunks for event in parser.feed(chunk)]
     if finish:
         events += parser.close("stop")
@@ -70,7 +73,7 @@ def decision_of(step: Step) -> str | int | None:
         case End():
             return "end"
         case Backtrack(to_depth=depth):
-            return depth
+            return "backtrack" if depth is None else depth
         case None:
             return None
 
@@ -91,12 +94,13 @@ def test_the_tree_is_the_one_that_was_walked(policy: Policy, seed: int, spoken: 
         assert [section.num_tokens for section in step.sections] == [len(text) for text in own.texts]
         assert step.num_tokens == own.num_tokens
         assert not step.interrupted
-        assert step in trace.children(own.parent)
+        assert own.parent is None or step in trace.children(own.parent)
     assert trace.answer == decode(walk.answer)
     assert trace.num_answer_tokens == len(walk.answer)
     assert trace.num_reasoning_tokens == walk.token_ids.index(spoken.bound.reasoning_end_id) - 1
     assert (trace.num_violations, trace.finish_reason) == (0, "stop")
-    assert draw_tree(trace).count("\n") == len(trace.steps) + 1
+    has_orphans = any(own.parent is None for own in walk.steps)
+    assert draw_tree(trace).count("\n") == len(trace.steps) + 1 + has_orphans
 
 
 @given(policy=policies, seed=seeds)
@@ -107,6 +111,22 @@ def test_any_chunking_says_the_same(policy: Policy, seed: int, spoken: Any, walk
         events, same = read(spoken, chunks)
         assert joined(events) == joined(whole)
         assert same == trace
+
+
+@given(policy=policies, seed=seeds)
+def test_what_the_prompt_has_opened_is_not_missed(
+    policy: Policy, seed: int, spoken: Any, walker: Any
+) -> None:
+    bound = spoken.bound
+    start, *token_ids = walker(Automaton(bound, policy), seed).walk().token_ids
+    whole, trace = read(spoken, [[start, *token_ids]])
+    assert opening_of(bound, [bound.end_of_turn_id, 0, start, 0]) == "reasoning"
+    events, same = read(spoken, chunked(token_ids, seed), opening="reasoning")
+    assert (joined(events), same) == (joined(whole), trace)
+    ended = [event.type for event in whole].index("reasoning.done") + 1
+    answer = token_ids[token_ids.index(bound.reasoning_end_id) + 1 :]
+    assert opening_of(bound, [start, 0, bound.reasoning_end_id, 0]) == "answer"
+    assert joined(read(spoken, chunked(answer, seed), opening="answer")[0]) == joined(whole[ended:])
 
 
 @given(policy=policies, seed=seeds)
@@ -146,7 +166,7 @@ def test_a_closed_walk_is_read_without_a_violation(
     # The step is whole if all that was missing is its own end.
     was_open = state.phase in ("section", "text", "verdict")
     assert [step.interrupted for step in trace.steps[-1:]] == [was_open] * bool(trace.steps)
-    if was_open:
+    if was_open and trace.steps:
         assert trace.steps[-1].verdict == state.verdict
         assert trace.steps[-1].decision is None
     elif state.phase in ("step_end", "decision", "depth"):
@@ -171,12 +191,12 @@ def soup(spoken: Any, walker: Any, seed: int) -> list[int]:
 
 
 @given(seed=seeds)
-def test_no_soup_loses_text_or_order(seed: int, digits: Any, walker: Any) -> None:
-    token_ids = soup(digits, walker, seed)
-    events, trace = read(digits, chunked(token_ids, seed))
+def test_no_soup_loses_text_or_order(seed: int, bytewise: Any, walker: Any) -> None:
+    token_ids = soup(bytewise, walker, seed)
+    events, trace = read(bytewise, chunked(token_ids, seed))
     assert [event.sequence_number for event in events] == list(range(1, len(events) + 1))
-    fed = digits.tokenizer.backend_tokenizer.decode(
-        [token_id for token_id in token_ids if token_id not in digits.bound.special_ids]
+    fed = bytewise.tokenizer.backend_tokenizer.decode(
+        [token_id for token_id in token_ids if token_id not in bytewise.bound.special_ids]
     )
     kept = [event.text for event in events if event.type in ("section.delta", "answer.delta", "violation")]
     # A depth that leads somewhere is in the decision.
@@ -191,8 +211,8 @@ def test_no_soup_loses_text_or_order(seed: int, digits: Any, walker: Any) -> Non
 
 
 @given(seed=seeds)
-def test_what_begins_ends_in_any_soup(seed: int, digits: Any, walker: Any) -> None:
-    events, trace = read(digits, [soup(digits, walker, seed)])
+def test_what_begins_ends_in_any_soup(seed: int, bytewise: Any, walker: Any) -> None:
+    events, trace = read(bytewise, [soup(bytewise, walker, seed)])
     open_step: int | None = None
     open_section: str | None = None
     for event in events:
@@ -218,18 +238,18 @@ def test_what_begins_ends_in_any_soup(seed: int, digits: Any, walker: Any) -> No
 
 
 @given(seed=seeds)
-def test_soup_says_the_same_at_any_chunking(seed: int, digits: Any, walker: Any) -> None:
-    token_ids = soup(digits, walker, seed)
-    whole, trace = read(digits, [token_ids])
-    events, same = read(digits, chunked(token_ids, seed))
+def test_soup_says_the_same_at_any_chunking(seed: int, bytewise: Any, walker: Any) -> None:
+    token_ids = soup(bytewise, walker, seed)
+    whole, trace = read(bytewise, [token_ids])
+    events, same = read(bytewise, chunked(token_ids, seed))
     assert joined(events) == joined(whole)
     assert same == trace
 
 
 @given(text=st.text(max_size=30), seed=seeds)
-def test_text_is_whole_however_its_bytes_are_cut(text: str, seed: int, digits: Any) -> None:
-    ids = digits.tokenizer.encode(text, add_special_tokens=False)
-    decoder = section_texts(digits.tokenizer.backend_tokenizer)()
+def test_text_is_whole_however_its_bytes_are_cut(text: str, seed: int, bytewise: Any) -> None:
+    ids = bytewise.tokenizer.encode(text, add_special_tokens=False)
+    decoder = section_texts(bytewise.tokenizer.backend_tokenizer)()
     assert "".join(map(decoder.feed, chunked(ids, seed))) + decoder.flush() == text
 
 
@@ -249,11 +269,11 @@ def test_broken_bytes_are_the_same_at_any_chunking(seed: int, spoken: Any, walke
 @pytest.mark.parametrize("finish_reason", ["stop", "length"])
 @given(policy=policies, seed=seeds)
 def test_a_trace_may_be_read_at_any_time(
-    finish_reason: Any, policy: Policy, seed: int, digits: Any, walker: Any
+    finish_reason: Any, policy: Policy, seed: int, bytewise: Any, walker: Any
 ) -> None:
-    walk = walker(Automaton(digits.bound, policy), seed).walk()
+    walk = walker(Automaton(bytewise.bound, policy), seed).walk()
     position = random.Random(seed).randrange(len(walk.token_ids))
-    parser = parser_for(digits)
+    parser = parser_for(bytewise)
     parser.feed(walk.token_ids[:position])
     before = parser.trace
     assert Trace.model_validate_json(before.model_dump_json()) == before
