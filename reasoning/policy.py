@@ -90,6 +90,15 @@ class Policy(BaseModel):
         return cls(**_EFFORTS[effort], **budget)
 
 
+_RULES = {
+    "allow_change_of_mind",
+    "backtrack_bias",
+    "end_bias",
+    "verifier",
+    "refute_repeats",
+    "memory",
+    "constrained",
+}
 _EFFORTS: dict[ReasoningEffort, dict[str, Any]] = {
     "none": {"max_reasoning_tokens": 0},
     "minimal": {"max_steps": 4, "max_backtracks": 2},
@@ -127,8 +136,10 @@ class ReasoningOptions(BaseModel):
             PolicyError: a limit was asked for that could have no effect under the protocol or without a budget for
                 reasoning, or the budget is too small for a step.
         """
-        base = default if effort is None else Policy.for_effort(effort, protocol)
-        limits = base.model_dump()
+        limits = default.model_dump()
+        if effort is not None:
+            # An effort says how long to search, not by which rules.
+            limits |= Policy.for_effort(effort, protocol).model_dump(exclude=_RULES)
         given = self.model_dump(exclude_none=True)
         refuse_ineffective(given, protocol)
         if "max_steps" in given and "min_steps" not in given:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ONE_STEP = "all of its reasoning is one step"
 NO_WAY_BACK = "its model has no token to go back"
 NO_VERDICTS = "its steps carry no verdict"
+NO_DEPTH = "its backtracks do not say where to, so what they abandon is unknown"
 ONE_SECTION = "its one section lasts as long as the reasoning, which max_reasoning_tokens limits"
 
 
@@ -53,6 +54,10 @@ def _ineffective(given: Mapping[str, Any], protocol: Protocol) -> Iterable[tuple
         "max_backtracks": (protocol.backtrack is not None, NO_WAY_BACK),
         "allow_change_of_mind": (protocol.has_verdicts and protocol.backtrack is not None, NO_VERDICTS),
         "max_section_tokens": (bool(limited), ONE_SECTION),
+        "backtrack_bias": (protocol.backtrack is not None, NO_WAY_BACK),
+        "verifier": (protocol.has_decisions, ONE_STEP),
+        "refute_repeats": (protocol.has_decisions or not given.get("refute_repeats"), ONE_STEP),
+        "memory": (protocol.names_depth or not given.get("memory"), NO_DEPTH),
     }
     for field, (has_effect, reason) in without.items():
         if field in given and not has_effect:

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from steiner.reasoning.errors import PolicyError
+from steiner.reasoning.errors import PolicyError, UnknownVerifierError
 from steiner.reasoning.policy import Policy, ReasoningOptions
 from steiner.reasoning.protocol import Protocol
 from steiner.reasoning.trace import Trace
-from steiner.server.engine import Sampling
+from steiner.reasoning.verifiers import Verifier, find_verifier
+from steiner.server.engine import EngineRefusal, Sampling, TokenEngine
 from steiner.server.errors import InvalidRequest
+from steiner.server.interventions.answer import AnswerFormat
 from steiner.server.prompts import Turn
 from steiner.server.refusals import refusal
-from steiner.server.schemas.chat import GenerationRequest, Message
+from steiner.server.schemas.chat import GenerationRequest, JsonObjectFormat, JsonSchemaFormat, Message
+from steiner.server.token_requests import schema_text
 
 
 def resolve_policy(request: GenerationRequest, default: Policy, protocol: Protocol) -> Policy:
@@ -52,13 +55,64 @@ def resolve_sampling(request: GenerationRequest, defaults: Mapping[str, float | 
     return Sampling(**chosen)  # type: ignore[arg-type]
 
 
+def resolve_verifier(policy: Policy) -> Verifier | None:
+    """The checker that the policy names.
+
+    Raises:
+        InvalidRequest: there is none of that name.
+    """
+    if policy.verifier is None:
+        return None
+    try:
+        return find_verifier(policy.verifier)
+    except UnknownVerifierError as error:
+        raise InvalidRequest(str(error), param="reasoning.verifier", code="invalid_value") from error
+
+
+def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
+    """What the answer is held to.
+
+    Raises:
+        InvalidRequest: the engine cannot hold answers to this schema.
+    """
+    match request.response_format:
+        case JsonObjectFormat():
+            return AnswerFormat("a JSON object", None)
+        case JsonSchemaFormat(json_schema=described):
+            answer_format = AnswerFormat(f"schema {described.name}", described.json_schema)
+        case _:
+            return None
+    try:
+        engine.check_schema(schema_text(answer_format))
+    except EngineRefusal as error:
+        raise InvalidRequest(
+            f"response_format.json_schema.schema cannot be enforced: {error}",
+            param="response_format.json_schema.schema",
+            code="invalid_value",
+        ) from error
+    return answer_format
+
+
+def problem_of(messages: Sequence[Message]) -> str:
+    """The text that a verifier takes for the problem: the user's last."""
+    return next((message.text for message in reversed(messages) if message.role == "user"), "")
+
+
 def resolve_max_tokens(
-    request: GenerationRequest, num_prompt: int, max_model_len: int, default: float | int | None
+    request: GenerationRequest,
+    num_prompt: int,
+    max_model_len: int,
+    default: float | int | None,
+    max_memory_tokens: int | None = None,
 ) -> int:
     """Tokens of reasoning and answer at most.
 
+    Args:
+        default: the checkpoint's.
+        max_memory_tokens: the bound of a generation with memory, whose context is shorter than itself; None without.
+
     Raises:
-        InvalidRequest: they and the prompt do not fit the model's context.
+        InvalidRequest: they and the prompt do not fit the model's context, or the bound.
     """
     room = max_model_len - num_prompt
     if room < 1:
@@ -69,10 +123,19 @@ def resolve_max_tokens(
             code="context_length_exceeded",
         )
     limit = request.length_limit
+    field = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
+    if max_memory_tokens is not None:
+        if limit is not None and limit > max_memory_tokens:
+            raise InvalidRequest(
+                f"{field} ({limit}) is above {max_memory_tokens}, this server's limit with memory "
+                "(STEINER_MAX_MEMORY_TOKENS); lower it or leave it out",
+                param=field,
+                code="invalid_value",
+            )
+        return max_memory_tokens if limit is None else limit
     if limit is None:
         return room if default is None else min(room, int(default))
     if limit > room:
-        field = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
         raise InvalidRequest(
             f"{num_prompt} tokens of prompt and {limit} of {field} exceed the model's context of "
             f"{max_model_len}; lower {field} to {room} or leave it out, and limit reasoning alone with "

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry
+from pydantic import ValidationError
 
 from steiner.reasoning.decoding import SectionDecoder, section_texts
-from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.errors import PolicyError, SteinerError, UnknownVerifierError
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
+from steiner.reasoning.verifiers import find_verifier
 from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
 from steiner.server.engine import EngineDead, TokenEngine
@@ -27,7 +29,16 @@ from steiner.server.generations import Generations
 from steiner.server.lifecycle import Lifecycle
 from steiner.server.metrics import Endpoint, GenerationMeter, Metrics
 from steiner.server.prompts import PromptEncoder, PromptError
-from steiner.server.resolution import resolve_max_tokens, resolve_policy, resolve_sampling, turns_of
+from steiner.server.refusals import refusal
+from steiner.server.resolution import (
+    problem_of,
+    resolve_answer_format,
+    resolve_max_tokens,
+    resolve_policy,
+    resolve_sampling,
+    resolve_verifier,
+    turns_of,
+)
 from steiner.server.schemas.chat import GenerationRequest
 from steiner.server.settings import Settings
 from steiner.server.tokenizer import TokenizerError, load_tokenizer
@@ -67,6 +78,7 @@ class Service:
         self.generations = Generations(retention_s=settings.retention_s, max_retained=settings.max_retained)
         self.loaded: LoadedModel | None = None
         self.created = int(time.time())
+        self._default_policy = Policy()
 
     async def load(self) -> None:
         """Load tokenizer and weights; the service is ready afterwards.
@@ -83,16 +95,36 @@ class Service:
             named = self.settings.protocol
             protocol = PROTOCOLS[named] if named else detect_protocol(tokenizer)
             bound = protocol.bind(tokenizer)
+            # Settings that contradict each other should not take until the weights are loaded.
+            self._policy_of_settings(protocol)
             engine = await _in_thread(lambda: VllmEngine.start(self.settings))
         except (TokenizerError, SteinerError, EngineStartError) as error:
             raise LoadError(str(error)) from error
         encoder = PromptEncoder(tokenizer, bound.special_ids)
-        self.adopt(LoadedModel(engine, bound, encoder, section_texts(tokenizer.backend_tokenizer)))
+        new_decoder = section_texts(tokenizer.backend_tokenizer)
+        self.adopt(LoadedModel(engine, bound, encoder, new_decoder))
 
     def adopt(self, loaded: LoadedModel) -> None:
-        """Serve this model from now on."""
+        """Serve this model from now on.
+
+        Raises:
+            LoadError: the settings ask of its protocol what that cannot do.
+        """
+        self._default_policy = self._policy_of_settings(loaded.bound.protocol)
         self.loaded = loaded
         self.lifecycle.loaded()
+
+    def _policy_of_settings(self, protocol: Protocol) -> Policy:
+        settings = self.settings
+        try:
+            policy = settings.reasoning.resolve(settings.reasoning_effort, Policy(), protocol)
+            if policy.verifier is not None:
+                find_verifier(policy.verifier)
+        except ValidationError as error:
+            raise LoadError(f"STEINER_REASONING: {refusal(error.errors()).message}") from error
+        except (PolicyError, UnknownVerifierError) as error:
+            raise LoadError(f"STEINER_REASONING: {error}") from error
+        return policy
 
     def close(self) -> None:
         """Free the engine."""
@@ -139,9 +171,9 @@ class Service:
     async def _assignment(
         self, request: GenerationRequest, loaded: LoadedModel, id_prefix: str
     ) -> Assignment:
-        protocol = loaded.bound.protocol
-        default = Policy.for_effort(self.settings.reasoning_effort, protocol)
-        policy = resolve_policy(request, default, protocol)
+        policy = resolve_policy(request, self._default_policy, loaded.bound.protocol)
+        verifier = resolve_verifier(policy)
+        answer_format = await asyncio.to_thread(resolve_answer_format, request, loaded.engine)
         try:
             prompt_ids = await loaded.encoder.encode(turns_of(request.messages))
         except PromptError as error:
@@ -154,8 +186,15 @@ class Service:
             policy=policy,
             sampling=resolve_sampling(request, defaults),
             max_tokens=resolve_max_tokens(
-                request, len(prompt_ids), loaded.engine.max_model_len, defaults.get("max_tokens")
+                request,
+                len(prompt_ids),
+                loaded.engine.max_model_len,
+                defaults.get("max_tokens"),
+                self.settings.max_memory_tokens if policy.memory else None,
             ),
+            problem=problem_of(request.messages),
+            verifier=verifier,
+            answer_format=answer_format,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from steiner.reasoning.policy import ReasoningEffort
+from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
 
 DEFAULT_MODEL = "models/steiner-tiny"
 
@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     )
 
     reasoning_effort: ReasoningEffort = Field("medium", description="Used where a request names no effort.")
+    reasoning: ReasoningOptions = Field(
+        ReasoningOptions(), description="Limits and rules of reasoning where a request has none of its own."
+    )
+    max_memory_tokens: int = Field(
+        65536, ge=1, description="Longest generation with memory, which the model's context does not bound."
+    )
 
     max_request_bytes: int = Field(4 << 20, ge=1024)
     generation_timeout_s: float = Field(600.0, gt=0, description="Longest run of one generation.")

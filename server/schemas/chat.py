@@ -98,6 +98,52 @@ class StreamOptions(RequestModel):
         return value
 
 
+class TextFormat(RequestModel):
+    """An answer in any form."""
+
+    type: Literal["text"]
+
+
+class JsonObjectFormat(RequestModel):
+    """An answer that is a JSON object."""
+
+    type: Literal["json_object"]
+
+
+class JsonSchema(RequestModel):
+    """A named schema. It is always kept to, so `strict` changes nothing."""
+
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
+    name: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
+    description: str | None = None
+    json_schema: dict[str, Any] = Field(alias="schema")
+    strict: bool | None = None
+
+
+class JsonSchemaFormat(RequestModel):
+    """An answer that fits a JSON Schema; the reasoning before it is not held to it."""
+
+    type: Literal["json_schema"]
+    json_schema: JsonSchema
+
+
+def _format_kind(given: object) -> str | None:
+    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
+    return f"({kind})" if kind in ("text", "json_object", "json_schema") else None
+
+
+ResponseFormat = Annotated[
+    Annotated[TextFormat, Tag("(text)")]
+    | Annotated[JsonObjectFormat, Tag("(json_object)")]
+    | Annotated[JsonSchemaFormat, Tag("(json_schema)")],
+    Discriminator(
+        _format_kind,
+        custom_error_type="response_format",
+        custom_error_message="the type must be text, json_object or json_schema",
+    ),
+]
+
 NOT_OFFERED: dict[str, str] = {
     "audio": "this server answers with text",
     "function_call": "functions are not offered",
@@ -105,7 +151,6 @@ NOT_OFFERED: dict[str, str] = {
     "logit_bias": "biases on token ids are not offered",
     "modalities": "this server answers with text",
     "prediction": "predicted outputs are not offered",
-    "response_format": "structured answers are not offered",
     "stop": "stop strings are not offered; the answer ends with the model's end of turn, or max_completion_tokens",
     "thinking_token_budget": "send reasoning.max_reasoning_tokens instead",
     "tool_choice": "tools are not offered",
@@ -139,6 +184,7 @@ class GenerationRequest(RequestModel):
 
     reasoning_effort: ReasoningEffort | None = None
     reasoning: ReasoningOptions | None = Field(None, description="Limits and rules of reasoning.")
+    response_format: ResponseFormat | None = Field(None, description="Of the answer alone.")
 
     n: int | None = None
     logprobs: bool | None = None

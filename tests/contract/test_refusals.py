@@ -75,7 +75,19 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "two choices": ({"n": 2}, "n", ("n=1", "2")),
     "stop strings": ({"stop": ["\n"]}, "stop", ("not offered",)),
     "tools": ({"tools": [{"type": "function"}]}, "tools", ("not offered",)),
-    "json answers": ({"response_format": {"type": "json_object"}}, "response_format", ("not offered",)),
+    "an unknown format": ({"response_format": {"type": "yaml"}}, "response_format", ("json_schema", "yaml")),
+    "a schema without a name": (
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+        "response_format.json_schema.name",
+        ("missing",),
+    ),
+    "an unknown verifier": ({"reasoning": {"verifier": "oracle"}}, "reasoning.verifier", ("arithmetic",)),
+    "a bias beyond all": ({"reasoning": {"end_bias": -101}}, "reasoning.end_bias", ("-100",)),
+    "more than memory allows": (
+        {"reasoning": {"memory": True}, "max_completion_tokens": 1_000_000},
+        "max_completion_tokens",
+        ("65536", "MAX_MEMORY_TOKENS"),
+    ),
     "log probabilities": ({"logprobs": True}, "logprobs", ("not offered",)),
     "another budget": ({"thinking_token_budget": 5}, "thinking_token_budget", ("max_reasoning_tokens",)),
     "half a character": (
