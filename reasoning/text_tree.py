@@ -52,9 +52,10 @@ def _stacked(steps: tuple[Step, ...], indent: str) -> list[tuple[Step, str, bool
 
 def _label(step: Step, max_text: int) -> str:
     mark = {"verified": "+", "refuted": "x", None: "?"}[step.verdict]
-    by_force = " by a verifier" if step.verdict_forced else ""
+    by_force = " by force" if step.verdict_forced else ""
     conclusion = step.text_of("summary") or step.text_of("next_step") or step.text_of("thought")
-    notes = [_decided(step), "interrupted" if step.interrupted else ""]
+    repeats = "" if step.repeats is None else f"repeats step {step.repeats}"
+    notes = [repeats, _decided(step), "interrupted" if step.interrupted else ""]
     ending = "".join(f" ({note})" for note in notes if note)
     return f"{step.id} {mark}{by_force} {_shortened(conclusion, max_text)}{ending}"
 

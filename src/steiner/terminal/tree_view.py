@@ -60,11 +60,15 @@ class TreeView:
         #: What the open line shows: a section's role, "answer", or nothing.
         self._open: str | None = None
 
+    def begin(self) -> None:
+        """Show the problem; `reasoning.started` does it, and a saved trace lacks that event."""
+        self._text.line(Text(), self._prompt.strip(), "bold")
+
     def handle(self, event: Event) -> None:  # noqa: C901 - one case an event type
         """Show one event."""
         match event:
             case events.ReasoningStarted():
-                self._text.line(Text(), self._prompt.strip(), "bold")
+                self.begin()
             case events.StepStarted(step=step, depth=depth):
                 # A protocol that leaves depths unknown gives a flat list.
                 self._depth = depth or 1
@@ -78,8 +82,10 @@ class TreeView:
                 self._verdict(verdict, forced)
             case events.SectionDone():
                 self._end()
-            case events.StepDone(interrupted=interrupted):
+            case events.StepDone(interrupted=interrupted, repeats=repeats):
                 self._end()
+                if repeats is not None:
+                    self._note(f"repeats step {repeats}", "magenta")
                 if interrupted:
                     self._note("interrupted", "yellow")
             case events.Backtracked(to_step=to_step, to_depth=to_depth):
@@ -130,7 +136,7 @@ class TreeView:
         )
         self._text.write(f"  {glyph} {verdict}", style)
         if forced:
-            self._text.write(" (by a verifier)", "magenta")
+            self._text.write(" (forced)", "magenta")
 
     def _note(self, text: str, style: str) -> None:
         self._end()

@@ -19,7 +19,7 @@ def test_a_search() -> None:
         steps=(
             step(1, 0, Proceed(), "verified", "15 and 11 make 4"),
             step(2, 1, Backtrack(to_depth=1), "refuted", "4 + 4 is 8"),
-            step(3, 1, Backtrack(to_depth=0), "refuted", "4 - 4 is 0", verdict_forced=True),
+            step(3, 1, Backtrack(to_depth=0), "refuted", "4 + 4 is 8", verdict_forced=True, repeats=2),
             step(4, 0, Proceed(), "verified", "15 and 7 are open"),
             step(5, 4, None, None, "15 + 7", interrupted=True),
         ),
@@ -31,7 +31,7 @@ def test_a_search() -> None:
         "problem",
         "+- 1 + 15 and 11 make 4",
         "|  +- 2 x 4 + 4 is 8 (back to depth 1)",
-        "|  `- 3 x by a verifier 4 - 4 is 0 (back to the problem)",
+        "|  `- 3 x by force 4 + 4 is 8 (repeats step 2) (back to the problem)",
         "`- 4 + 15 and 7 are open",
         "   `- 5 ? 15 + 7 (interrupted)",
         "answer: 15 + 7 (ended by max_reasoning_tokens, 63 reasoning tokens)",

@@ -97,7 +97,7 @@ def test_branches_hang_under_the_step_they_returned_to() -> None:
         "│  │    ↩ back to step 1\n"
         "│  ├─ step 3\n"
         "│  │    understanding  see 3\n"
-        "│  │    verification   check 3 ✗ refuted (by a verifier)\n"
+        "│  │    verification   check 3 ✗ refuted (forced)\n"
         "│  │    ↩ back to the problem\n"
         "├─ step 4\n"
         "│    understanding  see 4\n"
@@ -161,7 +161,8 @@ def test_what_went_wrong_is_said_where_it_happened() -> None:
         started(),
         *step(1, 1, 0, "verified", {"type": "end"})[:1],
         {"type": "section.started", "step": 1, "role": "summary", "name": "summary"},
-        {"type": "intervention", "kind": "budget", "step": 1, "num_forced_tokens": 3, "detail": "closed"},
+        {"type": "intervention", "kind": "budget", "step": 1, "num_forced_tokens": 3,
+         "num_context_tokens": 40, "detail": "closed"},
         {
             "type": "step.done", "step": 1, "verdict": None, "decision": None,
             "interrupted": True, "num_tokens": 5,
