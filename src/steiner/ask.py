@@ -14,18 +14,26 @@ from steiner.terminal.usage_line import usage_line
 
 
 def ask_and_show(
-    url: str, api_key: str | None, prompt: str, options: dict[str, Any], *, as_json: bool, svg: Path | None
+    url: str,
+    api_key: str | None,
+    prompt: str,
+    options: dict[str, Any],
+    *,
+    as_json: bool = False,
+    svg: Path | None = None,
+    save: Path | None = None,
 ) -> int:
     """Stream one answer to standard output; 0 if the generation ended by itself, else 1.
 
     Args:
         svg: where to save what was shown as a picture, if anywhere.
+        save: where to save the trace, if anywhere, for `steiner trace`; a failed or cancelled one, too.
 
     Ctrl-C cancels the generation on the server before the command ends.
 
     Raises:
         ClientError: the server cannot be reached, or refused.
-        OSError: the picture cannot be written.
+        OSError: the picture or the trace cannot be written.
     """
     client = ReasoningClient(url, api_key=api_key)
     console = Console(highlight=False)
@@ -55,6 +63,9 @@ def ask_and_show(
         if generation_id is not None:
             client.cancel(generation_id)
         raise
+    finally:
+        if save is not None and generation_id is not None:
+            save.write_text(client.trace(generation_id).model_dump_json(indent=2) + "\n", encoding="utf-8")
     if svg is not None:
         save_svg(shown, prompt, svg)
     return status

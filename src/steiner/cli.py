@@ -52,6 +52,7 @@ def ask(
     temperature: Annotated[float | None, typer.Option(help="0 to 2; 0 is greedy.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line, as JSON.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Save what was shown as a picture.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Save the trace, as JSON, for `steiner trace`.")] = None,
 ) -> None:
     """Ask a running server and watch the reasoning grow as a tree."""
     from steiner.ask import ask_and_show
@@ -65,7 +66,24 @@ def ask(
         "temperature": temperature,
     }
     text = sys.stdin.read() if prompt == "-" else prompt
-    raise typer.Exit(ask_and_show(url, api_key, text, options, as_json=as_json, svg=svg))
+    raise typer.Exit(ask_and_show(url, api_key, text, options, as_json=as_json, svg=svg, save=save))
+
+
+@app.command()
+def trace(
+    file: Annotated[str, typer.Argument(help="What `ask --save` or `--json` wrote; - is standard input.")],
+    image: Annotated[Path | None, typer.Option(help="Draw the tree, too: OUT.svg or OUT.png.")] = None,
+    problem: Annotated[str, typer.Option(help="What was asked; a trace does not say.")] = "",
+) -> None:
+    """Show a saved trace as a tree, in the terminal and as a picture."""
+    from steiner.saved_trace import SavedTraceError
+    from steiner.show_trace import UnknownImageFormatError, show_trace
+
+    try:
+        show_trace(file, problem, image)
+    except (SavedTraceError, UnknownImageFormatError) as error:
+        typer.secho(f"steiner: {error}", fg="red", err=True)
+        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -144,6 +162,10 @@ def main() -> None:
         app()
     except (SteinerError, MissingExtraError) as error:
         typer.secho(f"steiner: {error}", fg="red", err=True)
+        sys.exit(1)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        typer.secho(f"steiner: cannot use{where}: {error.strerror or error}", fg="red", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

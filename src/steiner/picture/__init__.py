@@ -1,0 +1,1 @@
+"""A trace as a picture: its steps as cards in a tidy tree, as shapes that SVG and PNG writers take."""
