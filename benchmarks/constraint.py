@@ -9,7 +9,7 @@ section that use up the policy's steps:
   request) and compiled by xgrammar (vLLM's engine); the second, from the caches;
 - grammar: the calls that vLLM makes for each token of a request, on one core;
 - parser: `Parser.feed` with its events, in updates of 1, 8 and 64 tokens;
-- conductor: its counts, and the look of budget and limits at each token.
+- conductor: all of ours between engine and HTTP, parser and interventions included, each token an update.
 
 All lanes are measured in turn within each repeat, in CPU time, pinned to one core, garbage collection on as in the
 server; the tables have medians. With --engine the same run measures vLLM on a checkpoint, alone and with a grammar.
@@ -67,7 +67,7 @@ def main() -> int:
     with pinned(arguments.cpu):
         cases = list(cases_of(arguments))
         results = measure(cases, arguments.repeats)
-    report = {"arguments": vars(arguments), "machine": machine(), "results": results}
+    report: dict[str, Any] = {"arguments": vars(arguments), "machine": machine(), "results": results}
     if arguments.engine:
         report["engine"] = measure_engine(arguments.model, arguments.engine_tokens, arguments.repeats)
     print(compile_table(results), token_table(results), sep="\n\n")

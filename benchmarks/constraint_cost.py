@@ -3,10 +3,11 @@
 CPU time, not wall time: it repeats on a machine that others use as well.
 """
 
+import asyncio
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +17,15 @@ import xgrammar
 from legal_walks import Walk
 from transformers import PreTrainedTokenizerFast
 
-from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.decoding import SectionDecoder
-from steiner.reasoning.grammar import compile_grammar, counts_in_grammar
+from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
-from steiner.server.interventions.base import Intervention
-from steiner.server.interventions.budget import CountLimits, TokenBudget
-from steiner.server.progress import Progress
+from steiner.server.assignment import Assignment
+from steiner.server.conductor import Conductor
+from steiner.server.engine import Sampling, TokenRequest
+from steiner.server.scripted_engine import Script, ScriptedEngine
 
 CHUNKS = (1, 8, 64)
 #: Threads of vLLM's compiler of grammars (v1/structured_output/backend_xgrammar.py).
@@ -64,7 +65,7 @@ class TokenCost:
         grammar: vLLM's calls of the matcher: mask, accept, look whether it has ended.
         apply_mask: the mask over one row of float32 logits on the CPU; a GPU engine does it on the GPU.
         parser: `Parser.feed` in updates of so many tokens, the events built.
-        conductor: counts and the interventions' look at each token.
+        conductor: all that ours does between engine and server, parser and interventions included, a token an update.
     """
 
     grammar: float
@@ -181,7 +182,7 @@ def token_cost(
             size: parse(Parser(engine.bound, new_decoder), walk.token_ids, size) * microseconds
             for size in CHUNKS
         },
-        conductor=look(engine.bound, policy, walk.token_ids) * microseconds,
+        conductor=conduct(engine.bound, policy, walk.token_ids, new_decoder) * microseconds,
     )
 
 
@@ -193,23 +194,36 @@ def parse(parser: Parser, token_ids: list[int], size: int) -> float:
     return time.thread_time() - begin_s
 
 
-def look(bound: BoundProtocol, policy: Policy, token_ids: list[int]) -> float:
-    """Seconds that the conductor's counts and limits take, with a budget that is never reached.
+def conduct(
+    bound: BoundProtocol, policy: Policy, token_ids: list[int], new_decoder: Callable[[], SectionDecoder]
+) -> float:
+    """Seconds of a conductor over an engine that says the sequence, less those of the engine itself.
 
     Raises:
         RefusedError: an intervention cuts.
     """
-    progress = Progress(bound)
-    counted = counts_in_grammar(policy)
-    interventions: list[Intervention] = [TokenBudget(len(token_ids) + 1)]
-    if not (counted.steps and counted.backtracks):
-        interventions.append(CountLimits(Automaton(bound, policy)))
+    assignment = Assignment(
+        id="rsn_benchmark",
+        model="scripted",
+        prompt_ids=(0,),
+        policy=policy,
+        sampling=Sampling(),
+        max_tokens=len(token_ids),
+    )
+    request = TokenRequest("alone", assignment.prompt_ids, len(token_ids), assignment.sampling, ())
+    alone, engine = (ScriptedEngine([Script(token_ids)], max_model_len=1 + len(token_ids)) for _ in range(2))
+    engine_s = asyncio.run(_exhaust(alone.generate(request)))
+    conductor = Conductor(engine, bound, assignment, new_decoder)
+    spent_s = asyncio.run(_exhaust(conductor.run()))
+    if len(engine.requests) > 1 or conductor.progress.num_tokens < len(token_ids):
+        raise RefusedError("an intervention cuts the walk, which the policy allows")
+    return spent_s - engine_s
+
+
+async def _exhaust(updates: AsyncGenerator[object, None]) -> float:
     begin_s = time.thread_time()
-    for token_id in token_ids:
-        for intervention in interventions:
-            if intervention.before(progress, token_id) is not None:
-                raise RefusedError(f"an intervention cuts at token {token_id}, which the policy allows")
-        progress.take(token_id)
+    async for _ in updates:
+        pass
     return time.thread_time() - begin_s
 
 

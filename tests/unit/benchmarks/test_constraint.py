@@ -75,11 +75,10 @@ def test_what_is_refused_is_no_measurement(scripts: Scripts) -> None:
     engine = cost.Engine(tokenizer, bound, NUM_ROWS)
     with pytest.raises(cost.RefusedError, match="the grammar refuses token"):
         engine.follow(compile_grammar(bound, Policy(max_steps=5)), walk.token_ids)
-    # So many steps and backtracks are left to the conductor, with all that the automaton knows.
-    uncounted = Policy(max_steps=1000, max_backtracks=1000)
-    assert cost.look(bound, uncounted, walk.token_ids) > 0
-    with pytest.raises(cost.RefusedError, match="an intervention cuts at token"):
-        cost.look(bound, uncounted.model_copy(update={"max_depth": 1}), walk.token_ids)
+    new_decoder = section_texts(tokenizer.backend_tokenizer)
+    assert cost.conduct(bound, Policy(max_steps=6), walk.token_ids, new_decoder) > 0
+    with pytest.raises(cost.RefusedError, match="an intervention cuts"):
+        cost.conduct(bound, Policy(max_reasoning_tokens=40), walk.token_ids, new_decoder)
 
 
 def test_a_run_with_small_counts(scripts: Scripts, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
