@@ -14,9 +14,11 @@ from steiner.reasoning.events import Event
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.reasoning.verifiers.base import Verifier
 from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
 from steiner.server.engine import Sampling
+from steiner.server.interventions.answer import AnswerFormat
 from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
 from steiner.server.service import LoadedModel, Service
@@ -87,7 +89,12 @@ class Stage:
         return ScriptedEngine([Script(self.ids_of(text), per_update, holds) for text in texts])
 
     def conductor(
-        self, engine: ScriptedEngine, policy: Policy | None = None, max_tokens: int = 2000
+        self,
+        engine: ScriptedEngine,
+        policy: Policy | None = None,
+        max_tokens: int = 2000,
+        verifier: Verifier | None = None,
+        answer_format: AnswerFormat | None = None,
     ) -> Conductor:
         assignment = Assignment(
             id="rsn_test",
@@ -96,6 +103,9 @@ class Stage:
             policy=policy or Policy(),
             sampling=Sampling(seed=7),
             max_tokens=max_tokens,
+            problem="make 22 from 15 4 11",
+            verifier=verifier,
+            answer_format=answer_format,
         )
         return Conductor(engine, self.bound, assignment, section_texts(self.tokenizer.backend_tokenizer))
 

@@ -1,0 +1,69 @@
+"""The answer's own grammar: when it begins, what the engine is asked for, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from steiner.reasoning.policy import Policy
+from steiner.server.interventions.answer import AnswerFormat
+
+SCHEMA = {"type": "object", "properties": {"value": {"type": "integer"}}, "required": ["value"]}
+FORMAT = AnswerFormat("schema number", SCHEMA)
+
+
+async def test_the_reasoning_knows_nothing_of_it(stage: Any) -> None:
+    reasoning, answer = stage.one_step.split("<end>")
+    engine = stage.engine(f"{reasoning}<end>", answer)
+    conductor = stage.conductor(engine, answer_format=FORMAT)
+    events = await stage.events(conductor.run())
+    first, second = engine.requests
+    assert first.json_schema is None
+    assert first.grammar is not None
+    assert first.stop_ids == (stage.bound.end_of_turn_id, stage.bound.reasoning_end_id)
+    assert second.grammar is None
+    assert json.loads(second.json_schema) == SCHEMA
+    assert second.stop_ids == (stage.bound.end_of_turn_id,)
+    assert set(second.logit_bias) == stage.bound.special_ids - {stage.bound.end_of_turn_id}
+    (cut,) = [event for event in events if event.type == "intervention"]
+    assert (cut.kind, cut.num_forced_tokens) == ("answer", 0)
+    assert cut.detail == "the answer is held to schema number"
+    assert conductor.trace.answer == "22"
+    assert conductor.trace.num_violations == 0
+    assert events[-1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("max_reasoning_tokens", [0, 15])
+async def test_it_follows_a_reasoning_that_was_closed_by_force(stage: Any, max_reasoning_tokens: int) -> None:
+    texts = [stage.with_backtrack] if max_reasoning_tokens else []
+    engine = stage.engine(*texts, "22<eot>")
+    conductor = stage.conductor(
+        engine, Policy(max_reasoning_tokens=max_reasoning_tokens), answer_format=FORMAT
+    )
+    events = await stage.events(conductor.run())
+    kinds = [event.kind for event in events if event.type == "intervention"]
+    assert kinds == ["budget", "answer"]
+    assert engine.requests[-1].json_schema is not None
+    assert len(engine.requests) == len(texts) + 1
+    assert conductor.trace.answer == "22"
+
+
+async def test_any_object_is_a_schema_of_its_own(stage: Any) -> None:
+    engine = stage.engine("22<eot>")
+    conductor = stage.conductor(
+        engine, Policy(max_reasoning_tokens=0), answer_format=AnswerFormat("a JSON object", None)
+    )
+    await stage.events(conductor.run())
+    assert json.loads(engine.requests[0].json_schema) == {"type": "object"}
+
+
+async def test_biases_reach_the_engine(stage: Any) -> None:
+    engine = stage.engine(stage.one_step)
+    conductor = stage.conductor(engine, Policy(backtrack_bias=2.5, end_bias=-1.0))
+    await stage.events(conductor.run())
+    assert engine.requests[0].logit_bias == {
+        stage.bound.backtrack_id: 2.5,
+        stage.bound.reasoning_end_id: -1.0,
+    }
