@@ -13,7 +13,7 @@ from steiner.reasoning.events import EVENT_ADAPTER, Event
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.trace_of_events import BrokenStreamError, trace_of
 
-STREAM_FIELD = re.compile(rb"\s*(?:event|data|id|retry)?:")
+STREAM_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:event|data|id|retry)?:")
 KINDS = (
     "expected a trace (`steiner ask --save FILE`, or GET /v1/reasoning/{id}), its events as JSON Lines "
     "(`steiner ask --json`), or a recorded stream (`curl -N` on /v1/reasoning)"
@@ -56,7 +56,8 @@ def parse_saved_trace(data: bytes) -> Trace:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SavedTraceError(f"byte {error.start} is not UTF-8; {KINDS}") from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # Line feeds alone: JSON may hold the other characters at which `splitlines` breaks.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     first = _object_in(lines[0][1])
     if first is not None and "type" in first:
         return trace_of([_event(line, f"line {number}") for number, line in lines])

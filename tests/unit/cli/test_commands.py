@@ -145,7 +145,7 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
     assert loaded.split() == ["LOADED"]
     assert all(
         any(f" {name} " in line for line in text)
-        for name in ("serve", "ask", "demo", "train", "eval", "data")
+        for name in ("serve", "ask", "trace", "demo", "train", "eval", "data")
     )
 
 
