@@ -1,6 +1,6 @@
 """The engine: vLLM's AsyncLLM, in this process' frontend and its own core process.
 
-The only file that imports vllm, and it does so late: importing it must not cost seconds.
+The only file of our server that imports vllm, and it does so late: importing it must not cost seconds.
 """
 
 from __future__ import annotations
