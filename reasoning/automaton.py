@@ -180,9 +180,10 @@ class Automaton:
         return 0 <= token_id < self.bound.vocab_size and token_id not in self.bound.special_ids
 
     def text_room(self, state: State) -> int | None:
-        """Tokens of text that the open section may still take; None where it ends with its step and not at a limit."""
-        section = self.bound.sections[state.section]
-        return None if section.end_id is None else self.policy.section_limit(section.role) - state.num_text
+        """Tokens of text that the open section may still take; None where only the end of reasoning could stop it."""
+        if not self.bound.protocol.has_limited_sections:
+            return None
+        return self.policy.section_limit(self.bound.sections[state.section].role) - state.num_text
 
     def ends_of_text(self, state: State) -> frozenset[int]:
         """What may end the text of the open section once it has some."""

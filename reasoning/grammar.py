@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from steiner.reasoning.automaton import Allowed, Automaton, State
+from steiner.reasoning.automaton import Allowed, Automaton, Phase, State
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 
@@ -175,7 +175,7 @@ class _Grammar:
             if state.phase == "answer":
                 symbols.append(self._text_rule("answer") + ("?" if state.num_text else ""))
                 break
-            if state.phase == "section" and state.section == 0 and not is_inside and not state.closing:
+            if not is_inside and self._is_begun_step(state):
                 symbols.append(self._step_rule(state))
                 break
             is_inside = False
@@ -215,6 +215,11 @@ class _Grammar:
         self._rules[name] = f"{name}{limit} ::= {self._any_text} {name} | {self._any_text} | {MARK}"
         return name
 
+    def _is_begun_step(self, state: State) -> bool:
+        """Whether nothing of a step is written but its start, if that has a marker."""
+        begun: Phase = "section" if self._automaton.bound.sections[0].start_id is not None else "text"
+        return (state.phase, state.section, state.num_text, state.closing) == (begun, 0, 0, False)
+
     def _step_rule(self, state: State) -> str:
         """The rule of a step that has just begun; steps that differ in nothing counted share it."""
         num_steps = state.num_steps if self._counted.steps else min(state.num_steps, self._min_steps)
@@ -222,6 +227,6 @@ class _Grammar:
         name = f"step_{state.depth}_{num_steps}_{num_backtracks}"
         if name not in self._rules:
             self._rules[name] = name
-            same = State("section", depth=state.depth, num_steps=num_steps, num_backtracks=num_backtracks)
+            same = State(state.phase, depth=state.depth, num_steps=num_steps, num_backtracks=num_backtracks)
             self._unwritten.append((name, same))
         return name

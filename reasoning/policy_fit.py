@@ -46,7 +46,7 @@ def refuse_small_budget(policy: Policy, protocol: Protocol) -> None:
 
 
 def _ineffective(given: Mapping[str, Any], protocol: Protocol) -> Iterable[tuple[str, str]]:
-    limited = {section.role for section in protocol.sections if section.end is not None}
+    limited = {section.role for section in protocol.sections if protocol.has_limited_sections}
     without = {
         "min_steps": (protocol.has_decisions, ONE_STEP),
         "max_steps": (protocol.has_decisions, ONE_STEP),

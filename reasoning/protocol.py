@@ -36,7 +36,7 @@ class TokenizerLike(Interface):
 class SectionMarkers:
     """One section of a step: its name on the wire, the role it plays, and the tokens around its text.
 
-    A section without markers is all that its step holds, and begins and ends with it. It has no limit of its own.
+    A section without markers is all that its step holds, and begins and ends with it.
     """
 
     name: str
@@ -115,6 +115,11 @@ class Protocol:
     def has_decisions(self) -> bool:
         """Whether a step can be followed by another."""
         return self.proceed is not None or self.backtrack is not None
+
+    @property
+    def has_limited_sections(self) -> bool:
+        """Whether a section can end without the reasoning, so that its tokens can be limited."""
+        return self.step_end is not None or self.sections[0].end is not None
 
     @property
     def special_tokens(self) -> tuple[str, ...]:

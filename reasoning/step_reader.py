@@ -69,6 +69,8 @@ class StepReader:
             self._start_step(token_id)
             self.record.count(1)
             return
+        if token_id in self._sections:
+            self._open_unmarked_step()
         self.record.count(1)
         read = self._read.get(token_id)
         if read is None:
@@ -124,13 +126,15 @@ class StepReader:
 
     def _open_unmarked(self) -> None:
         """Open the step and the section that have no marker, in front of text."""
-        record = self.record
-        if record.draft is None and self._bound.step_start_id is None:
-            record.start_step()
-        draft = record.draft
+        self._open_unmarked_step()
+        draft = self.record.draft
         if self._unmarked is None or draft is None or draft.is_ended or draft.section is not None:
             return
-        record.start_section(draft, self._unmarked)
+        self.record.start_section(draft, self._unmarked)
+
+    def _open_unmarked_step(self) -> None:
+        if self.record.draft is None and self._bound.step_start_id is None:
+            self.record.start_step()
 
     def _is_judged(self, section: SectionDraft) -> bool:
         """Whether a verdict has ended the text of the section."""
@@ -150,8 +154,6 @@ class StepReader:
 
     def _start_section(self, token_id: int) -> None:
         record, section = self.record, self._sections[token_id]
-        if record.draft is None and self._bound.step_start_id is None:
-            record.start_step()
         draft = record.draft
         if draft is None or draft.is_ended:
             self._log.violate("a section outside of a step", token_id)

@@ -14,7 +14,7 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.protocol import BoundProtocol, Protocol
+from steiner.reasoning.protocol import BoundProtocol, Protocol, SectionMarkers
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.protocols.steiner_preview import STEINER_PREVIEW
 from steiner.reasoning.protocols.think import THINK
@@ -97,14 +97,46 @@ def at_qwens_size(request: pytest.FixtureRequest) -> Spoken:
     return Spoken(tokenizer, protocol.bind(tokenizer))
 
 
-@pytest.fixture(scope="session", params=["words", "digits", "preview", "thinking"])
+@pytest.fixture(scope="session")
+def framed() -> Spoken:
+    """A protocol that only a test has: steps with markers, each of one section without, and no way back."""
+    return spelled_in_bytes(
+        Protocol(
+            name="framed",
+            reasoning_start="<plan>",
+            reasoning_end="</plan>",
+            step_start="<step>",
+            step_end="</step>",
+            proceed="<next>",
+            sections=(SectionMarkers("item", "thought"),),
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def sectioned() -> Spoken:
+    """Another: one step without markers, its sections with."""
+    return spelled_in_bytes(
+        Protocol(
+            name="sectioned",
+            reasoning_start="<work>",
+            reasoning_end="</work>",
+            sections=(
+                SectionMarkers("draft", "thought", "<draft>", "</draft>"),
+                SectionMarkers("check", "verification", "<check>", "</check>"),
+            ),
+        )
+    )
+
+
+@pytest.fixture(scope="session", params=["words", "digits", "preview", "thinking", "framed", "sectioned"])
 def spoken(request: pytest.FixtureRequest) -> Spoken:
-    """Every protocol, and `steiner` twice."""
+    """Every protocol, `steiner` twice, and two with other markers missing."""
     value: Spoken = request.getfixturevalue(request.param)
     return value
 
 
-@pytest.fixture(scope="session", params=["words", "digits", "preview"])
+@pytest.fixture(scope="session", params=["words", "digits", "preview", "framed"])
 def stepwise(request: pytest.FixtureRequest) -> Spoken:
     """The protocols that have steps to limit."""
     value: Spoken = request.getfixturevalue(request.param)
@@ -152,7 +184,8 @@ class OwnTree:
         if is_text and self._is_ended:
             self.answer.append(token_id)
             return
-        if token_id == bound.step_start_id or (is_text and bound.step_start_id is None and not self._is_open):
+        opens = is_text or token_id in self._starts
+        if token_id == bound.step_start_id or (opens and bound.step_start_id is None and not self._is_open):
             self._start_step()
         if self._is_open and token_id != bound.reasoning_end_id:
             self.steps[-1].num_tokens += 1
