@@ -14,7 +14,7 @@ PADDING = 10.0
 HEAD = 20.0
 TEXT, LINE_HEIGHT = 12.0, 15.5
 NOTE, NOTE_HEIGHT = 10.0, 13.0
-MAX_LINES = 3
+MAX_LINES, MAX_BOOKEND_LINES = 3, 12
 MAX_HINT = 1500
 INNER = WIDTH - 2 * PADDING
 
@@ -59,7 +59,7 @@ class Card:
 
 def text_card(kind: Literal["problem", "answer"], text: str) -> Card:
     """The card of the problem or of the answer."""
-    return Card(kind, kind, wrapped(text, TEXT, INNER, MAX_LINES), hint=text[:MAX_HINT])
+    return Card(kind, kind, wrapped(text, TEXT, INNER, MAX_BOOKEND_LINES), hint=visible(text[:MAX_HINT]))
 
 
 def step_card(step: Step, remarks: tuple[Note, ...] = ()) -> Card:

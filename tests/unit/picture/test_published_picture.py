@@ -1,0 +1,17 @@
+"""The picture in the README is what the command under it makes."""
+
+from pathlib import Path
+
+from steiner.reasoning.trace import Trace
+from steiner.show_trace import draw_trace
+
+ROOT = Path(__file__).resolve().parents[3]
+PICTURES = ROOT / "docs" / "pictures"
+COMMAND = 'steiner trace docs/pictures/tree.json --problem "$(cat docs/pictures/tree.txt)" --image docs/pictures/tree.svg'
+
+
+def test_it_is_current(tmp_path: Path) -> None:
+    trace = Trace.model_validate_json((PICTURES / "tree.json").read_bytes())
+    draw_trace(trace, (PICTURES / "tree.txt").read_text().strip(), tmp_path / "tree.svg")
+    assert (tmp_path / "tree.svg").read_text() == (PICTURES / "tree.svg").read_text(), f"run {COMMAND}"
+    assert COMMAND in (ROOT / "README.md").read_text()
