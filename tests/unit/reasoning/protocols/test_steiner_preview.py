@@ -1,6 +1,8 @@
 """The released preview's protocol, on a tokenizer built with its 14 tokens where Qwen2.5's vocabulary ends."""
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,10 +21,17 @@ from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.protocols.steiner_preview import STEINER_PREVIEW
-from steiner.reasoning.steps import Backtrack
+from steiner.reasoning.steps import Backtrack, End, Proceed
 
 QWEN_IDS = 151_665
 LOGIT_ROWS = 151_680
+SAMPLE = Path(__file__).with_name("steiner_preview_sample.txt")
+"""A reconstruction, not the model's own words: the author's report could not be had in full.
+
+It has the layout of the sample that the report prints, which compares 7.7 and 7.13: the same 13 of the 14 tokens in the
+same order, without a backtrack, and with the blank lines and indentation that the author added for reading.
+https://medium.com/@peakji/a-small-step-towards-reproducing-openai-o1-b9a756a00855
+"""
 
 
 def tokenizer_with(markers: tuple[str, ...], size: int) -> PreTrainedTokenizerFast:
@@ -115,3 +124,84 @@ def test_a_backtrack_leads_to_an_unknown_place(tokenizer: PreTrainedTokenizerFas
     assert [(e.to_depth, e.to_step) for e in events if isinstance(e, Backtracked)] == [(None, None)]
     assert trace.steps[0].text_of("next_step") == "a"
     assert trace.answer == "7.7"
+
+
+def sample_text() -> str:
+    """As the model writes it: nothing stands between two tokens, or between a token and its text."""
+    text = re.sub(r"\s*(<\|[a-z_]+\|>)\s*", r"\1", SAMPLE.read_text().strip())
+    return f"{text}<|im_end|>"
+
+
+def sample_ids(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    ids: list[int] = tokenizer.encode(sample_text(), add_special_tokens=False)
+    return ids
+
+
+def test_the_sample_has_every_token_but_the_backtrack(tokenizer: PreTrainedTokenizerFast) -> None:
+    markers = set(STEINER_PREVIEW.special_tokens)
+    found = {token for token in markers if tokenizer.convert_tokens_to_ids(token) in sample_ids(tokenizer)}
+    assert markers - found == {"<|reasoning_backtrack|>"}
+
+
+def test_the_sample_is_read_into_a_typed_trace(tokenizer: PreTrainedTokenizerFast) -> None:
+    bound = STEINER_PREVIEW.bind(tokenizer)
+    parser = Parser(bound, section_texts(tokenizer.backend_tokenizer))
+    parser.feed(sample_ids(tokenizer))
+    parser.close("stop")
+    trace = parser.trace
+    assert (trace.num_violations, trace.ended_by, trace.finish_reason) == (0, "model", "stop")
+    assert [(step.id, step.depth, step.parent) for step in trace.steps] == [(1, 1, 0), (2, 2, 1)]
+    assert [step.decision for step in trace.steps] == [Proceed(), End()]
+    assert {step.verdict for step in trace.steps} == {None}
+    for step in trace.steps:
+        assert [(section.name, section.role) for section in step.sections] == [
+            ("name", "next_step"),
+            ("thought", "understanding"),
+            ("summary", "summary"),
+            ("reflection", "verification"),
+        ]
+    assert [step.text_of("next_step") for step in trace.steps] == [
+        "Line up the decimal places",
+        "Compare the tenths",
+    ]
+    assert trace.conclusions() == (
+        "I write both numbers with two decimal places.",
+        "The tenths decide: 7 against 1.",
+    )
+    assert trace.answer.startswith("7.7 is larger than 7.13")
+
+
+def test_automaton_and_grammar_take_the_sample(tokenizer: PreTrainedTokenizerFast) -> None:
+    bound = STEINER_PREVIEW.bind(tokenizer)
+    automaton = Automaton(bound, Policy())
+    state = automaton.initial
+    info = xgrammar.TokenizerInfo.from_huggingface(
+        tokenizer, vocab_size=LOGIT_ROWS, stop_token_ids=[bound.end_of_turn_id]
+    )
+    compiled = xgrammar.GrammarCompiler(info).compile_grammar(compile_grammar(bound, Policy()))
+    matcher = xgrammar.GrammarMatcher(compiled, override_stop_tokens=[bound.end_of_turn_id])
+    for token_id in sample_ids(tokenizer):
+        state = automaton.advance(state, token_id)
+        assert matcher.accept_token(token_id)
+    assert (state.phase, matcher.is_terminated()) == ("done", True)
+
+
+def test_the_order_of_the_ids_does_not_matter() -> None:
+    """Which of the last eight tokens has which id is not known; they are found by their names."""
+    frame, around = STEINER_PREVIEW.special_tokens[:6], STEINER_PREVIEW.special_tokens[6:]
+    traces = []
+    for order in (around, around[::-1]):
+        tokenizer = tokenizer_with((*frame, *order), 300)
+        parser = Parser(STEINER_PREVIEW.bind(tokenizer), section_texts(tokenizer.backend_tokenizer))
+        parser.feed(sample_ids(tokenizer))
+        traces.append(parser.trace)
+    assert traces[0] == traces[1]
+    assert traces[0].num_violations == 0
+
+
+def test_the_spare_row_is_never_sampled(tokenizer: PreTrainedTokenizerFast) -> None:
+    bound = STEINER_PREVIEW.bind(tokenizer)
+    automaton = Automaton(bound, Policy())
+    assert bound.vocab_size == LOGIT_ROWS - 1
+    assert automaton.is_text(0)
+    assert not automaton.is_text(LOGIT_ROWS - 1)
