@@ -6,7 +6,7 @@ from functools import lru_cache
 from steiner.reasoning.steps import Step
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Judgement
-from steiner.reasoning.verifiers.equations import false_equation
+from steiner.reasoning.verifiers.equations import false_equation, may_mean_other_signs
 
 MAX_TEXT = 4_000
 """Characters of a section; a longer one is left to the model."""
@@ -53,4 +53,4 @@ class ArithmeticVerifier:
 @lru_cache(maxsize=64)
 def _is_plain(problem: str) -> bool:
     """Whether the problem means the usual arithmetic: puzzles redefine signs, or give equations that are false."""
-    return OTHER_ARITHMETIC.search(problem) is None and false_equation(problem) is None
+    return OTHER_ARITHMETIC.search(problem) is None and not may_mean_other_signs(problem)

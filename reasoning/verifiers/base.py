@@ -16,7 +16,7 @@ class Judgement:
 
 
 class Verifier(Protocol):
-    """Judges steps and answers. Never raises, whatever the texts are, and takes about a millisecond."""
+    """Judges steps and answers. Never raises, whatever the texts are, and takes milliseconds at most."""
 
     name: str
 

@@ -11,7 +11,14 @@ from fractions import Fraction
 from itertools import chain, pairwise
 
 from steiner.reasoning.expression import MAX_CHARACTERS, TOKEN, evaluate
-from steiner.reasoning.verifiers.number_notation import CONTINENTAL, ENGLISH, Number, NumberNotation, written
+from steiner.reasoning.verifiers.number_notation import (
+    CONTINENTAL,
+    ENGLISH,
+    Number,
+    NumberNotation,
+    decimal,
+    written,
+)
 
 UNICODE_OPERATORS = str.maketrans(
     {"\u00d7": "*", "\u22c5": "*", "\u00b7": "*", "\u2219": "*", "\u00f7": "/", "\u2215": "/", "\u2212": "-"}
@@ -30,6 +37,8 @@ BREAK = re.compile(
 LABEL = re.compile(r"\b(?:step|part|case|line|equation) [0-9]+$", re.IGNORECASE)
 EQUATION = re.compile(r"[0-9.,+\-*/^()=%\s]+")
 SIGNED_NUMBER = re.compile(r"\s*-?([0-9.,]+%?)\s*")
+LEFT_OF_EQUALS = re.compile(r"[0-9(][0-9.,+\-*/^() \t]*$")
+RIGHT_OF_EQUALS = re.compile(r"\s*-?[0-9][0-9.,]*")
 OPERATORS = "+-*/^=%<>"
 FRACTION = re.compile(r"-?[0-9]+ ?/ ?[0-9]+")
 MAX_EQUATIONS = 32
@@ -59,13 +68,14 @@ class _Side:
     number: Number | None
 
     @property
-    def is_result(self) -> bool:
-        """Whether it says a value and not how to come to one."""
-        return self.number is not None or FRACTION.fullmatch(self.text) is not None
-
-    @property
     def quoted(self) -> str:
         return self.text if len(self.text) <= MAX_QUOTED else f"{self.text[: MAX_QUOTED - 3]}..."
+
+    @property
+    def worked_out(self) -> str:
+        """The value in another form than the text has already."""
+        is_fraction = FRACTION.fullmatch(self.text) is not None
+        return decimal(self.value) if is_fraction else written(self.value)
 
 
 def false_equation(text: str) -> str | None:
@@ -83,6 +93,17 @@ def false_equation(text: str) -> str | None:
         if num_equations == MAX_EQUATIONS:
             break
     return None
+
+
+def may_mean_other_signs(text: str) -> bool:
+    """Whether a text has an equation of numbers that is false as it stands, as puzzles with signs of their own do."""
+    text = text.translate(UNICODE_OPERATORS)
+    for equals, _ in zip(re.finditer("=", text), range(MAX_EQUATIONS), strict=False):
+        left = LEFT_OF_EQUALS.search(text[max(0, equals.start() - SURROUNDINGS) : equals.start()])
+        right = RIGHT_OF_EQUALS.match(text[equals.end() : equals.end() + SURROUNDINGS])
+        if left and right and any(_faults(f"{left[0]}={right[0].rstrip('.,')}")):
+            return True
+    return False
 
 
 def _clauses(text: str) -> Iterator[_Clause | None]:
@@ -105,12 +126,14 @@ def _clauses(text: str) -> Iterator[_Clause | None]:
 
 def _begins(clause: _Clause, is_read: bool) -> bool:
     """Whether nothing in front of the clause belongs to its first expression."""
-    before = clause.before.rstrip()
+    before, mark = clause.before.rstrip(), clause.break_before
+    if mark == "\n" and before.endswith((",", ":")):
+        before, mark = before[:-1].rstrip(), before[-1]
     last = before[-1:]
     if last and last in OPERATORS + "([{":
         return False
     is_number = bool(last) and last in "0123456789)]%"
-    match clause.break_before:
+    match mark:
         case ",":
             # Not `the sum of 2, 3 * 1 = 5`.
             return is_read or not is_number
@@ -196,21 +219,28 @@ def _fault(sides: list[_Side]) -> str | None:
     for left, right in pairwise(sides):
         if _agree(left, right, is_rounded):
             continue
-        if right.is_result:
-            return f"{left.quoted} = {written(left.value)}, not {right.quoted}"
-        if left.is_result:
-            return f"{right.quoted} = {written(right.value)}, not {left.quoted}"
-        return f"{left.quoted} = {written(left.value)}, but {right.quoted} = {written(right.value)}"
+        return _difference(left, right)
     return None
+
+
+def _difference(left: _Side, right: _Side) -> str:
+    """What is worked out first, what it should have given last; a fraction counts as a result beside a sum."""
+    told = next((side for side in (right, left) if side.number is not None), None)
+    told = told or next((side for side in (right, left) if FRACTION.fullmatch(side.text)), None)
+    if told is None:
+        return f"{left.quoted} = {left.worked_out}, but {right.quoted} = {right.worked_out}"
+    other = left if told is right else right
+    return f"{other.quoted} = {other.worked_out}, not {told.quoted}"
 
 
 def _agree(left: _Side, right: _Side, is_rounded: bool) -> bool:
     """Equal, or equal up to the last place that a decimal was rounded or cut to."""
     difference = abs(left.value - right.value)
-    for side in (left, right):
+    for side, other in ((left, right), (right, left)):
         if side.number is None:
             continue
-        if not side.number.is_whole and difference < side.number.unit:
+        is_cut = not side.number.is_whole and abs(side.value) < abs(other.value)
+        if is_cut and difference < side.number.unit:
             return True
         if is_rounded and difference <= side.number.unit / 2:
             return True

@@ -53,12 +53,20 @@ CONTINENTAL = NumberNotation(",", ".")
 
 def written(value: Fraction) -> str:
     """A whole number or a short decimal where it is one, else a fraction; a very long one is rounded."""
-    if 10**12 % value.denominator:
-        text = str(value)
-    else:
-        whole, rest = divmod(abs(value), 1)
-        decimals = f"{int(rest * 10**12):012d}".rstrip("0")
-        text = f"{'-' if value < 0 else ''}{whole}{'.' if decimals else ''}{decimals}"
-    if len(text) <= MAX_WRITTEN:
-        return text
+    if 10**12 % value.denominator == 0:
+        return decimal(value)
+    text = str(value)
+    return text if len(text) <= MAX_WRITTEN else _rounded(value)
+
+
+def decimal(value: Fraction) -> str:
+    """A whole number or a decimal, cut after four places where it would not end soon."""
+    whole, rest = divmod(abs(value), 1)
+    places = f"{int(rest * 10**12):012d}"
+    decimals = places.rstrip("0") if 10**12 % value.denominator == 0 else f"{places[:4]}..."
+    text = f"{'-' if value < 0 else ''}{whole}{'.' if decimals else ''}{decimals}"
+    return text if len(text) <= MAX_WRITTEN else _rounded(value)
+
+
+def _rounded(value: Fraction) -> str:
     return f"about {Decimal(value.numerator) / Decimal(value.denominator):.3g}"
