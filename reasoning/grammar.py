@@ -1,12 +1,14 @@
 """The automaton as an xgrammar EBNF over token ids.
 
 The automaton is walked from state to state, and what it allows is written down, so the grammar holds no second copy of
-the rules. A state in which a step has just begun becomes a rule; stretches that many of them share become rules, too.
+the rules. A state in which a step has just begun becomes a rule; stretches that many of them share become rules, too,
+and so do the depths that a backtrack may name: each list is the next shorter one and one depth more, or the lists would
+be most of the text, which vLLM parses for every request.
 
 Depth is always counted, since it decides which backtracks are legal, and so are steps up to the minimum. All steps and
-backtracks are counted while the rules stay near MAX_RULES: beyond that the compilation of xgrammar grows faster than
-they do, while the mask per token stays the same. What is not counted is left to the conductor, which ends the
-reasoning where the automaton refuses a token.
+backtracks are counted while the rules of steps stay within MAX_RULES: beyond that the compilation of xgrammar grows
+faster than they do, while the mask per token stays the same. What is not counted is left to the conductor, which ends
+the reasoning where the automaton refuses a token.
 
 Every grammar carries a mark of its own. xgrammar's compiler shares masks between grammars by a hash of each rule that
 knows a token by its place in the grammar, not by its id (0.2.8: `root ::= Token(1)` and then `root ::= Token(3)` mask
@@ -14,6 +16,7 @@ alike), so two requests with different limits could get each other's masks.
 """
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -30,7 +33,7 @@ SHORTEST_PART = 3
 """Symbols from which on a stretch is worth a rule of its own."""
 MARK = "mark"
 """Name of the rule that makes a grammar unlike any other; every other rule leads to it through a rule of text."""
-_RULE_NAME = re.compile(r"\b(?:answer|part|step|text)\w*")
+_RULE_NAME = re.compile(r"\b(?:answer|part|return|step|text)\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def _key(policy: Policy) -> str:
     """The policies of one language have one key. Section limits are a dict, hence the JSON text."""
     budget = 0 if policy.max_reasoning_tokens == 0 else None
     ruled = policy.model_copy(update={"max_reasoning_tokens": budget})
-    return ruled.model_dump_json(exclude=_WITHOUT_RULES)
+    return json.dumps(ruled.model_dump(exclude=_WITHOUT_RULES), sort_keys=True)
 
 
 @lru_cache(maxsize=256)
@@ -178,6 +181,9 @@ class _Grammar:
             if not is_inside and self._is_begun_step(state):
                 symbols.append(self._step_rule(state))
                 break
+            if state.phase == "depth" and state.depth > 1 and not (state.spelled or state.closing):
+                symbols = [self._part(symbols), self._return_rule(state)]
+                break
             is_inside = False
             allowed = self._automaton.allowed(state)
             if allowed.text:
@@ -222,11 +228,27 @@ class _Grammar:
 
     def _step_rule(self, state: State) -> str:
         """The rule of a step that has just begun; steps that differ in nothing counted share it."""
-        num_steps = state.num_steps if self._counted.steps else min(state.num_steps, self._min_steps)
-        num_backtracks = state.num_backtracks if self._counted.backtracks else 0
+        num_steps, num_backtracks = self._counts(state)
         name = f"step_{state.depth}_{num_steps}_{num_backtracks}"
         if name not in self._rules:
             self._rules[name] = name
             same = State(state.phase, depth=state.depth, num_steps=num_steps, num_backtracks=num_backtracks)
             self._unwritten.append((name, same))
         return name
+
+    def _return_rule(self, state: State) -> str:
+        """The rule of the depths that a backtrack may name: those of a path one step shorter, or the deepest."""
+        name = "_".join(map(str, ("return", state.depth, *self._counts(state))))
+        if name not in self._rules:
+            shorter = self._walk(replace(state, depth=state.depth - 1))
+            ids = self._automaton.bound.depth_ids[self._automaton.legal_depths(state)[-1]]
+            for token_id in ids:
+                state = self._automaton.advance(state, token_id)
+            spelled = " ".join(f"Token({token_id})" for token_id in ids)
+            self._rules[name] = f"{name} ::= {shorter} | {spelled} {self._walk(state)}"
+        return name
+
+    def _counts(self, state: State) -> tuple[int, int]:
+        """Steps and backtracks as far as the grammar counts them."""
+        num_steps = state.num_steps if self._counted.steps else min(state.num_steps, self._min_steps)
+        return num_steps, state.num_backtracks if self._counted.backtracks else 0
