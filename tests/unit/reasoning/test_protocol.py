@@ -1,5 +1,6 @@
 """Markers resolved by name, and what is said where a tokenizer lacks them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,10 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.errors import MissingTokenError, ProtocolError
-from steiner.reasoning.protocol import MAX_DEPTH
+from steiner.reasoning.protocol import MAX_DEPTH, Protocol, SectionMarkers
+from steiner.reasoning.protocols import PROTOCOLS
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.reasoning.protocols.think import THINK
 
 
 def byte_tokenizer(special: list[str]) -> PreTrainedTokenizerFast:
@@ -74,3 +77,32 @@ def test_depths_are_spelled_as_the_tokenizer_spells_numbers(bound: Any) -> None:
     assert [len(digits.depth_ids[depth]) for depth in (0, 9, 10, 64)] == [1, 1, 2, 2]
     assert digits.depth_ids[12] == digits.depth_ids[1] + digits.depth_ids[2]
     assert len(set(digits.depth_ids)) == MAX_DEPTH + 1
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "reason"),
+    [
+        (STEINER, {"sections": ()}, "a step needs a section"),
+        (STEINER, {"step_end": None}, "a step has both markers or neither"),
+        (STEINER, {"step_start": None, "step_end": None}, "decisions stand between steps"),
+        (THINK, {"proceed": "<next>"}, "decisions stand between steps"),
+        (THINK, {"sections": (SectionMarkers("a", "thought", "<a>"),)}, "a section has both markers"),
+        (THINK, {"sections": THINK.sections * 2}, "a section without markers must be the only one"),
+        (STEINER, {"refuted": None}, "verdicts come in pairs"),
+        (STEINER, {"sections": STEINER.sections[:2]}, "verdicts need one verification section"),
+        (STEINER, {"backtrack": None}, "only a backtrack can name a depth"),
+        (STEINER, {"backtrack": STEINER.proceed}, "each marker must be another token"),
+    ],
+)
+def test_markers_that_make_no_protocol_are_refused(
+    base: Protocol, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=f"protocol '{base.name}': {reason}"):
+        replace(base, **changes)
+
+
+def test_a_protocol_has_the_markers_that_it_has() -> None:
+    assert THINK.special_tokens == ("<think>", "</think>")
+    assert (THINK.has_decisions, THINK.has_verdicts, THINK.has_limited_sections) == (False, False, False)
+    assert (STEINER.has_decisions, STEINER.has_verdicts, STEINER.has_limited_sections) == (True, True, True)
+    assert len({protocol.name for protocol in PROTOCOLS.values()}) == len(PROTOCOLS) == 3

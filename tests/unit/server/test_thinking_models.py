@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -15,11 +16,12 @@ from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.opening import Opening, opening_of
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocols import detect_protocol
+from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.protocols.think import THINK
 from steiner.server.app import create_app
 from steiner.server.prompts import PromptEncoder, Turn
 from steiner.server.schemas.chat import ReasoningRequest
+from steiner.server.settings import Settings
 
 TURNS = (
     "{%- for m in messages -%}{%- set text = m['content'].split('</think>')[-1] -%}"
@@ -258,3 +260,10 @@ async def test_over_http(stage: Any, options: dict[str, Any], param: str) -> Non
         data = [json.loads(line[6:]) for line in stream.text.splitlines() if line.startswith("data: ")]
         assert [event["sequence_number"] for event in data] == list(range(1, len(data) + 1))
         assert "".join(event["text"] for event in data if event["type"] == "section.delta") == "15 + 7"
+
+
+def test_every_protocol_can_be_named_by_hand() -> None:
+    for name in PROTOCOLS:
+        assert Settings(protocol=name).protocol == name  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="protocol"):
+        Settings(protocol="thinking")  # type: ignore[arg-type]
