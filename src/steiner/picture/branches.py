@@ -63,6 +63,8 @@ def returns(
     trunks: dict[int, float] = {}
     stubs: set[tuple[Point, Point]] = set()
     tips: set[Point] = set()
+    #: Nodes that were passed on the way to a destination: from there on the way is drawn already.
+    passed: set[tuple[int, int]] = set()
     for node, destination in destinations.items():
         enters, start, current = places[node].middle + LANE, places[node].along, node
         while (parent := parents[current]) is not None:
@@ -77,6 +79,9 @@ def returns(
                 break
             leaves = above.across_end + PASSING
             flows[parent].add((enters, leaves))
+            if (parent, destination) in passed:
+                break
+            passed.add((parent, destination))
             enters, start, current = leaves, trunk, parent
     across = (
         ((trunks[parent], first), (trunks[parent], last))
