@@ -7,7 +7,10 @@ from steiner.show_trace import draw_trace
 
 ROOT = Path(__file__).resolve().parents[3]
 PICTURES = ROOT / "docs" / "pictures"
-COMMAND = 'steiner trace docs/pictures/tree.json --problem "$(cat docs/pictures/tree.txt)" --image docs/pictures/tree.svg'
+COMMAND = (
+    'steiner trace docs/pictures/tree.json --problem "$(cat docs/pictures/tree.txt)" '
+    "--image docs/pictures/tree.svg"
+)
 
 
 def test_it_is_current(tmp_path: Path) -> None:
