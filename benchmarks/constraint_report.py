@@ -94,7 +94,7 @@ def draw(results: list[Record], path: Path) -> None:
     counted = [record for record in results if record["policy"].isdigit()]
     protocols = list(dict.fromkeys(record["protocol"] for record in counted))
     figure, row = plt.subplots(
-        1, len(protocols), figsize=(4.2 * len(protocols), 3.6), squeeze=False, sharey=True
+        1, len(protocols), figsize=(4.2 * len(protocols), 4), squeeze=False, sharey=True, layout="constrained"
     )
     for axes, protocol in zip(row[0], protocols, strict=True):
         records = [record for record in counted if record["protocol"] == protocol]
@@ -108,8 +108,7 @@ def draw(results: list[Record], path: Path) -> None:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     row[0][0].set_ylabel("microseconds a token")
-    row[0][-1].legend(fontsize=7, loc="upper right", bbox_to_anchor=(1, 0.86))
-    figure.tight_layout()
+    figure.legend(*row[0][0].get_legend_handles_labels(), fontsize=8, ncol=3, loc="outside lower center")
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
 
