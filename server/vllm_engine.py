@@ -153,6 +153,7 @@ class VllmEngine:
             raise EngineError("the engine failed on this request") from error
 
     def check_schema(self, json_schema: str) -> None:
+        from vllm.exceptions import VLLMClientError
         from vllm.sampling_params import SamplingParams, StructuredOutputsParams
         from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
 
@@ -160,7 +161,7 @@ class VllmEngine:
             validate_xgrammar_grammar(
                 SamplingParams(structured_outputs=StructuredOutputsParams(json=json_schema))
             )
-        except ValueError as error:
+        except (VLLMClientError, ValueError) as error:
             raise EngineRefusal(str(error)) from error
 
     async def check_health(self) -> None:

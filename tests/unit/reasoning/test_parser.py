@@ -117,7 +117,9 @@ def test_the_clock_is_the_callers(parser: Any, spelling: Any) -> None:
 def test_own_events_take_part_in_the_numbering(parser: Any, spelling: Any) -> None:
     first = parser.emit(Done, finish_reason="stop")
     started = parser.feed(spelling.ids_of("<start><step_start>"))
-    last = parser.emit(Intervention, kind="loop", step=1, num_forced_tokens=2, num_context_tokens=9, detail="again")
+    last = parser.emit(
+        Intervention, kind="loop", step=1, num_forced_tokens=2, num_context_tokens=9, detail="again"
+    )
     assert [first.sequence_number, started[0].sequence_number, last.sequence_number] == [1, 2, 3]
 
 
