@@ -37,6 +37,7 @@ class StepContext(Generic[Problem, State, Move]):
         result: the state that it leads to.
         seen: whether `result` was refuted earlier in this trace.
         verified: the verdict.
+        exhausted: places that a refutation leaves for good, each with the moves tried there, which are all.
         return_to: where the search goes on: after a refutation the state it returns to with the moves tried there,
             after a verification the result with none.
     """
@@ -49,6 +50,7 @@ class StepContext(Generic[Problem, State, Move]):
     result: State
     seen: bool
     verified: bool
+    exhausted: Sequence[tuple[State, Sequence[Move]]]
     return_to: tuple[State, Sequence[Move]]
 
 

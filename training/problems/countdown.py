@@ -68,18 +68,15 @@ class Countdown(CountdownRules):
     def order(
         self, problem: CountdownProblem, state: Numbers, moves: Sequence[Combine], rng: random.Random
     ) -> list[Combine]:
-        """Pair by pair, pairs and operators shuffled; where two numbers are left, the winning move alone."""
+        """Pair by pair, the largest first, operators shuffled; where two numbers are left, the winning move alone."""
         if len(state) == 2:
             return [move for move in moves if result_of(move) == problem.target][:1]
-        pairs = sorted({(move.left, move.right) for move in moves})
         operators = list(OPERATORS)
-        rng.shuffle(pairs)
         rng.shuffle(operators)
-        rank = {pair: index for index, pair in enumerate(pairs)}
-        return sorted(moves, key=lambda move: (rank[move.left, move.right], operators.index(move.operator)))
+        return sorted(moves, key=lambda move: (-move.left, -move.right, operators.index(move.operator)))
 
     def understanding(self, problem: CountdownProblem, state: Numbers, tried: Sequence[Combine]) -> str:
-        """Target, numbers and the moves tried, grouped by pair; `end` marks a pair with none left."""
+        """Target, numbers and what was tried last: pairs have an order, so the pair at hand stands for those before."""
         return f"make {problem.target} with {self._numbers_and_tried(state, tried)}"
 
     def render_step(self, step: StepContext[CountdownProblem, Numbers, Combine]) -> SectionTexts:
@@ -148,19 +145,22 @@ class Countdown(CountdownRules):
 
     @classmethod
     def _summary(cls, step: StepContext[CountdownProblem, Numbers, Combine]) -> str:
-        """What is left; behind a refutation all that is known of the place returned to, so that no more is needed."""
+        """What is left; behind a refutation the places left for good, and last the one returned to.
+
+        So it is written that nothing is open before a place is left, and the last words are all the next step needs.
+        """
         if step.verified:
             return "goal" if len(step.result) == 1 else f"left {' '.join(map(str, step.result))}"
-        return f"open {cls._numbers_and_tried(*step.return_to)}"
+        places = (cls._numbers_and_tried(state, tried) for state, tried in (*step.exhausted, step.return_to))
+        return " all ".join(places)
 
     @staticmethod
     def _numbers_and_tried(state: Numbers, tried: Sequence[Combine]) -> str:
-        groups: dict[tuple[int, int], list[str]] = {}
-        for move in tried:
-            groups.setdefault((move.left, move.right), []).append(move.operator)
-        listed = [
-            f"; {left} {right} {' '.join(operators)}"
-            + (" end" if len(operators) == len(combinations_of(left, right)) else "")
-            for (left, right), operators in groups.items()
-        ]
-        return " ".join([*map(str, state), "tried", *listed])
+        words = [*map(str, state), "tried"]
+        if tried:
+            pair = (tried[-1].left, tried[-1].right)
+            operators = [move.operator for move in tried if (move.left, move.right) == pair]
+            words += [*map(str, pair), *operators]
+            if len(operators) == len(combinations_of(*pair)):
+                words.append("end")
+        return " ".join(words)

@@ -1,6 +1,7 @@
 """Sample a trace from a DAG: a depth-first search that verifies every step and backtracks out of dead ends."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal
 
@@ -88,6 +89,7 @@ class _Search(Generic[Problem, State, Move]):
         seen = self._remembers and result in self._refuted
         verified = not seen and not self._family.is_refutable(self._problem, result)
         decision: Literal["proceed", "end"] | int
+        exhausted: list[tuple[State, Sequence[Move]]] = []
         if verified:
             self._path.append((state, move))
             self._state = result
@@ -98,9 +100,12 @@ class _Search(Generic[Problem, State, Move]):
         else:
             self._tried[state].append(move)
             self._refuted.add(result)
-            decision = self._retreat()
+            exhausted = self._retreat()
+            decision = len(self._path)
         return_to = (self._state, () if verified else tuple(self._tried[self._state]))
-        context = StepContext(self._problem, path, state, tried, move, result, seen, verified, return_to)
+        context = StepContext(
+            self._problem, path, state, tried, move, result, seen, verified, exhausted, return_to
+        )
         return TraceStep(
             self._family.render_step(context),
             "verified" if verified else "refuted",
@@ -108,13 +113,15 @@ class _Search(Generic[Problem, State, Move]):
             self._dag.index[result],
         )
 
-    def _retreat(self) -> int:
-        """Leave every state whose moves are all tried; returns the depth to go back to."""
+    def _retreat(self) -> list[tuple[State, Sequence[Move]]]:
+        """Leave every state whose moves are all tried; returns them, each with these moves."""
+        exhausted: list[tuple[State, Sequence[Move]]] = []
         while self._path and not self._moves_left(self._state):
+            exhausted.append((self._state, tuple(self._tried[self._state])))
             self._refuted.add(self._state)
             self._state, move = self._path.pop()
             self._tried[self._state].append(move)
-        return len(self._path)
+        return exhausted
 
     def _give_up(self) -> TraceStep:
         understanding = self._family.understanding(
