@@ -210,8 +210,9 @@ async def test_effort_none_answers_at_once(model: Model) -> None:
     num_forced = {"before": 2, "reasoning": 1, "answer": 0}[model.opening]
     (request,) = engine.requests
     bound = model.stage.bound
-    assert list(request.prompt_ids[-2:])[-1] == bound.reasoning_end_id or model.opening == "answer"
+    assert (request.prompt_ids[-1] == bound.reasoning_end_id) == (num_forced > 0)
     assert (trace.steps, trace.answer, trace.num_violations) == ((), "22", 0)
+    assert types(events).count("intervention") == (num_forced > 0)
     usage = events[-2]
     assert (usage.forced_tokens, usage.reasoning_tokens, usage.completion_tokens) == (
         num_forced,
