@@ -1,14 +1,17 @@
 """Countdown: arithmetic by hand, and a checker that is exact."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.reasoning.tasks.countdown import MAX_VALUE, Combine, CountdownProblem, result_of
+from steiner.training.dags.search import build_dag
 from steiner.training.problems import MalformedProblemError
 from steiner.training.problems.countdown import Countdown
+from steiner.training.traces.walk import sample_trace
 
 FAMILY = Countdown()
 PROBLEM = FAMILY.parse("make 22 from 15 4 11")
@@ -109,9 +112,39 @@ def test_every_intermediate_result_is_a_number_the_tokenizer_knows(numbers: list
             assert move.left == result_of(move) * move.right
 
 
-def test_a_step_says_which_pair_is_exhausted() -> None:
+@pytest.mark.parametrize(
+    ("num_tried", "said"),
+    [(0, ""), (1, " 7 7 -"), (4, " 7 7 - + * / end"), (5, " 7 2 +"), (7, " 7 2 + - * end")],
+)
+def test_a_step_says_what_was_tried_last(num_tried: int, said: str) -> None:
+    """The pairs before it are all tried, since they have an order."""
     problem = CountdownProblem((7, 7, 2), 50)
-    tried = [Combine(7, "+", 2), Combine(7, "-", 2), Combine(7, "*", 2), Combine(7, "+", 7)]
-    assert (
-        FAMILY.understanding(problem, (7, 7, 2), tried) == "make 50 with 7 7 2 tried ; 7 2 + - * end ; 7 7 +"
-    )
+    in_order = [Combine(7, operator, 7) for operator in "-+*/"] + [
+        Combine(7, operator, 2) for operator in "+-*"
+    ]
+    understood = FAMILY.understanding(problem, (7, 7, 2), in_order[:num_tried])
+    assert understood == f"make 50 with 7 7 2 tried{said}"
+
+
+def test_moves_are_tried_pair_by_pair_and_the_largest_pair_first() -> None:
+    problem = CountdownProblem((3, 9, 5), 50)
+    for seed in range(20):
+        moves = FAMILY.order(problem, (9, 5, 3), FAMILY.moves(problem, (9, 5, 3)), random.Random(seed))
+        pairs = [(move.left, move.right) for move in moves]
+        assert pairs == sorted(pairs, reverse=True)
+
+
+def test_places_are_said_to_be_exhausted_before_they_are_left() -> None:
+    """Found in real searches: behind each `all` stands the place that is returned to, with what was tried there."""
+    num_left = 0
+    for seed in range(30):
+        rng = random.Random(seed)
+        problem = FAMILY.generate(rng, 4)
+        trace = sample_trace(FAMILY, problem, build_dag(FAMILY, problem), rng, remembers=False)
+        for step, following in pairwise(trace.steps):
+            if step.verdict == "refuted":
+                *left, returned_to = step.sections.summary.split(" all ")
+                assert all(place.endswith(" end") for place in left)
+                assert following.sections.understanding == f"make {problem.target} with {returned_to}"
+                num_left += len(left)
+    assert num_left > 20

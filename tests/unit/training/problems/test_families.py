@@ -177,7 +177,7 @@ def test_a_written_move_is_read_back(family: Family[Any, Any, Any], seed: int, s
     state = family.root(problem)
     for move in family.moves(problem, state):
         result = family.apply(problem, state, move)
-        step = StepContext(problem, (), state, (), move, result, False, True, (result, ()))
+        step = StepContext(problem, (), state, (), move, result, False, True, (), (result, ()))
         written = family.render_step(step).next_step
         assert family.read_move(problem, state, written) == move
         assert family.read_move(problem, state, f" {written} ") == move

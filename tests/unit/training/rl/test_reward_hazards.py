@@ -33,7 +33,7 @@ class Searcher:
 
     def next_step(self, state: Any, move: Any) -> str:
         result = self.family.apply(self.problem, state, move)
-        context = StepContext(self.problem, (), state, (), move, result, False, True, (result, ()))
+        context = StepContext(self.problem, (), state, (), move, result, False, True, (), (result, ()))
         return self.family.render_step(context).next_step
 
     def distance(self, state: Any) -> int | None:
