@@ -6,9 +6,9 @@ and so do the depths that a backtrack may name: each list is the next shorter on
 be most of the text, which vLLM parses for every request.
 
 Depth is always counted, since it decides which backtracks are legal, and so are steps up to the minimum. All steps and
-backtracks are counted while the rules of steps stay within MAX_RULES: beyond that the compilation of xgrammar grows
-faster than they do, while the mask per token stays the same. What is not counted is left to the conductor, which ends
-the reasoning where the automaton refuses a token.
+backtracks are counted while the rules of steps stay within MAX_RULES: a longer text costs every request more in vLLM's
+check, while the mask per token stays the same. What is not counted is left to the conductor, which ends the reasoning
+where the automaton refuses a token.
 
 Every grammar carries a mark of its own. xgrammar's compiler shares masks between grammars by a hash of each rule that
 knows a token by its place in the grammar, not by its id (0.2.8: `root ::= Token(1)` and then `root ::= Token(3)` mask
@@ -27,7 +27,7 @@ from steiner.reasoning.automaton import Allowed, Automaton, Phase, State
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 
-MAX_RULES = 500
+MAX_RULES = 100
 UNCOUNTED = 1_000_000
 SHORTEST_PART = 3
 """Symbols from which on a stretch is worth a rule of its own."""

@@ -105,8 +105,9 @@ def test_nothing_follows_a_turn_that_is_done(spelling: Any, bound: Any, accepts:
 @pytest.mark.parametrize(
     ("limits", "counted"),
     [
-        ({}, Counted(steps=True, backtracks=False)),
-        ({"max_steps": 12, "max_backtracks": 8}, Counted(steps=True, backtracks=True)),
+        ({}, Counted(steps=False, backtracks=False)),
+        ({"max_steps": 6, "max_backtracks": 4}, Counted(steps=True, backtracks=True)),
+        ({"max_steps": 12, "max_backtracks": 8}, Counted(steps=True, backtracks=False)),
         ({"max_steps": 1000, "max_backtracks": 4}, Counted(steps=False, backtracks=True)),
         ({"max_steps": 1000, "max_backtracks": 1000}, Counted(steps=False, backtracks=False)),
         # States that no trace can reach do not count: two steps have no more than one backtrack.
@@ -126,7 +127,7 @@ def test_what_is_counted(limits: dict[str, int], counted: Counted, bound: Any) -
 def test_the_minimum_of_steps_is_kept_without_counting_all(
     counted: bool, bound: Any, spelling: Any, accepts: Any
 ) -> None:
-    policy = Policy(min_steps=3, **({} if counted else {"max_steps": 1000, "max_backtracks": 1000}))
+    policy = Policy(min_steps=3, **({"max_steps": 12} if counted else {}))
     assert counts_in_grammar(policy).steps == counted
     grammar = compile_grammar(bound, policy)
     assert not accepts(grammar, spelling.path("<proceed>", "<end>"))

@@ -150,8 +150,10 @@ async def test_counts_beyond_the_grammar_are_kept_by_a_cut(stage: Any, limit: st
     text = {"max_steps": onwards, "max_backtracks": stage.with_backtrack}[limit]
     engine = stage.engine(text, "22<eot>")
     conductor = stage.conductor(engine, policy)
-    await stage.events(conductor.run())
+    events = await stage.events(conductor.run())
     trace = conductor.trace
+    [cut] = [event for event in events if event.type == "intervention"]
+    assert (cut.kind, cut.num_forced_tokens, events[-2].forced_tokens) == ("budget", 1, 1)
     assert len(trace.steps) == num_steps
     assert trace.ended_by == limit
     assert trace.num_violations == 0
