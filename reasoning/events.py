@@ -24,6 +24,14 @@ class Numbered(BaseModel):
 
 
 class ReasoningStarted(Numbered):
+    """Opens every stream.
+
+    Attributes:
+        id: under which the generation is resumed, read and cancelled (`rsn_...`).
+        protocol: names the markers and sections of the model.
+        policy: the limits and rules that hold, those of the deployment included.
+    """
+
     type: Literal["reasoning.started"] = "reasoning.started"
     id: str
     model: str
@@ -32,6 +40,14 @@ class ReasoningStarted(Numbered):
 
 
 class StepStarted(Numbered):
+    """A step begins; what follows up to its `step.done` belongs to it.
+
+    Attributes:
+        step: id, counted from 1 in the order of the stream.
+        depth: length of the path from the problem to this step; null where the protocol leaves it unknown.
+        parent: the step that this one continues; 0 is the problem, null unknown.
+    """
+
     type: Literal["step.started"] = "step.started"
     step: int
     depth: int | None
@@ -39,6 +55,8 @@ class StepStarted(Numbered):
 
 
 class SectionStarted(Numbered):
+    """A section of the open step begins; `role` is the same in every protocol, `name` is the protocol's own."""
+
     type: Literal["section.started"] = "section.started"
     step: int
     role: SectionRole
@@ -46,6 +64,8 @@ class SectionStarted(Numbered):
 
 
 class SectionDelta(Numbered):
+    """More text of the open section; the deltas of a section together are the text of its `section.done`."""
+
     type: Literal["section.delta"] = "section.delta"
     step: int
     role: SectionRole
@@ -53,6 +73,8 @@ class SectionDelta(Numbered):
 
 
 class SectionDone(Numbered):
+    """The section has ended, or was ended with its step; `text` is all of it."""
+
     type: Literal["section.done"] = "section.done"
     step: int
     role: SectionRole
@@ -114,6 +136,14 @@ class Violation(Numbered):
 
 
 class ReasoningDone(Numbered):
+    """The search is over and the answer follows; a generation that stops inside the reasoning has none.
+
+    Attributes:
+        ended_by: `model` where the end was its own choice, else the limit or the intervention that left no other.
+        num_steps: refuted and interrupted steps included.
+        num_reasoning_tokens: tokens between the start and the end of reasoning, forced ones included.
+    """
+
     type: Literal["reasoning.done"] = "reasoning.done"
     ended_by: EndedBy
     num_steps: int
@@ -122,11 +152,15 @@ class ReasoningDone(Numbered):
 
 
 class AnswerDelta(Numbered):
+    """More text of the answer; the deltas together are the text of `answer.done`."""
+
     type: Literal["answer.delta"] = "answer.delta"
     text: str
 
 
 class AnswerDone(Numbered):
+    """The answer has ended, or was cut off where `finish_reason` is `length`; `text` is all of it."""
+
     type: Literal["answer.done"] = "answer.done"
     text: str
     num_tokens: int
@@ -145,17 +179,23 @@ class Usage(Numbered):
 
 
 class Done(Numbered):
+    """The last event of a generation that ran to its end; `length` says that it ran out of tokens."""
+
     type: Literal["done"] = "done"
     finish_reason: FinishReason
 
 
 class Failed(Numbered):
+    """The last event of a generation that the server had to give up; `code` is for programs, `message` for people."""
+
     type: Literal["error"] = "error"
     message: str
     code: str
 
 
 class Cancelled(Numbered):
+    """The last event of a generation that was cancelled; what came before it stands, and so does its trace."""
+
     type: Literal["cancelled"] = "cancelled"
 
 
