@@ -1,5 +1,7 @@
 """`steiner ask`: one question to a running server, shown as it is answered."""
 
+import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,32 @@ from rich.console import Console
 
 from steiner.client import ReasoningClient
 from steiner.reasoning import events
+from steiner.reasoning.errors import SteinerError
 from steiner.terminal.picture import save_svg
 from steiner.terminal.tree_view import TreeView
 from steiner.terminal.usage_line import usage_line
+
+
+class SchemaFileError(SteinerError):
+    """A file that was to hold a JSON Schema does not."""
+
+
+def response_format(schema: Path) -> dict[str, Any]:
+    """The field `response_format` of a request, from a file with the JSON Schema of the answer.
+
+    Raises:
+        OSError: the file cannot be read.
+        SchemaFileError: it holds no JSON object.
+    """
+    try:
+        described = json.loads(schema.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SchemaFileError(f"{schema} is not valid JSON: {error}") from error
+    if not isinstance(described, dict):
+        raise SchemaFileError(f"{schema} must hold a JSON object, the schema of the answer")
+    # OpenAI's rule for names.
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", schema.stem)[:64]
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": described}}
 
 
 def ask_and_show(

@@ -49,20 +49,31 @@ def ask(
     effort: Annotated[str | None, typer.Option(help="none, minimal, low, medium or high.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Most steps, refuted ones included.")] = None,
     max_reasoning_tokens: Annotated[int | None, typer.Option(help="Most tokens of reasoning.")] = None,
+    verifier: Annotated[str | None, typer.Option(help="Checker that outranks the model: auto, ...")] = None,
+    memory: Annotated[
+        bool | None, typer.Option("--memory/--no-memory", help="Fold abandoned branches into a summary.")
+    ] = None,
+    schema: Annotated[Path | None, typer.Option(help="File with the JSON Schema of the answer.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 to 2; 0 is greedy.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line, as JSON.")] = False,
     svg: Annotated[Path | None, typer.Option(help="Save what was shown as a picture.")] = None,
     save: Annotated[Path | None, typer.Option(help="Save the trace, as JSON, for `steiner trace`.")] = None,
 ) -> None:
     """Ask a running server and watch the reasoning grow as a tree."""
-    from steiner.ask import ask_and_show
+    from steiner.ask import ask_and_show, response_format
 
-    limits = {"max_steps": max_steps, "max_reasoning_tokens": max_reasoning_tokens}
-    reasoning = {name: value for name, value in limits.items() if value is not None}
+    asked = {
+        "max_steps": max_steps,
+        "max_reasoning_tokens": max_reasoning_tokens,
+        "verifier": verifier,
+        "memory": memory,
+    }
+    reasoning = {name: value for name, value in asked.items() if value is not None}
     options: dict[str, Any] = {
         "model": model,
         "reasoning_effort": effort,
         "reasoning": reasoning or None,
+        "response_format": None if schema is None else response_format(schema),
         "temperature": temperature,
     }
     text = sys.stdin.read() if prompt == "-" else prompt

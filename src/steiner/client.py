@@ -43,7 +43,7 @@ class ClientError(SteinerError):
 
 
 class RequestRefusedError(ClientError):
-    """The server refused; `message` is its own."""
+    """The server refused; the message is its own, on one line."""
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -218,4 +218,4 @@ def _raise_if_refused(response: httpx.Response) -> None:
     except (ValueError, KeyError, TypeError):
         # Not our server, or a proxy before it: what it said is all there is.
         message, param, code = response.text.strip()[:500] or response.reason_phrase, None, None
-    raise RequestRefusedError(response.status_code, message, param, code)
+    raise RequestRefusedError(response.status_code, " ".join(message.split()), param, code)

@@ -59,6 +59,8 @@ class TreeView:
         self._depth = 0
         #: What the open line shows: a section's role, "answer", or nothing.
         self._open: str | None = None
+        #: Notes that came while a line was open, which may still grow; they are written below it.
+        self._held: list[tuple[str, str]] = []
 
     def begin(self) -> None:
         """Show the problem; `reasoning.started` does it, and a saved trace lacks that event."""
@@ -106,8 +108,10 @@ class TreeView:
             case events.Usage() | events.Done():
                 pass
             case events.Cancelled():
+                self._end()
                 self._note("cancelled", "yellow")
             case events.Failed(message=message):
+                self._end()
                 self._note(f"error: {message}", "bold red")
             case _:
                 assert_never(event)
@@ -127,6 +131,9 @@ class TreeView:
         if self._open is not None:
             self._text.end()
             self._open = None
+        held, self._held = self._held, []
+        for text, style in held:
+            self._note(text, style)
 
     def _verdict(self, verdict: Verdict, forced: bool) -> None:
         glyph, style = (
@@ -139,8 +146,10 @@ class TreeView:
             self._text.write(" (forced)", "magenta")
 
     def _note(self, text: str, style: str) -> None:
-        self._end()
-        self._text.line(self._bars(self._depth).append("  "), text, style)
+        if self._open is None:
+            self._text.line(self._bars(self._depth).append("  "), text, style)
+        else:
+            self._held.append((text, style))
 
 
 def _place(depth: int | None, step: int | None) -> str:

@@ -37,7 +37,7 @@ class Script(http.server.BaseHTTPRequestHandler):
         if body["messages"][0]["content"] == "bad":
             self.send_response(400)
             self.end_headers()
-            self.wfile.write(json.dumps({"error": {"message": "messages: too bad"}}).encode())
+            self.wfile.write(json.dumps({"error": {"message": "messages:\n too bad"}}).encode())
             return
         self.send_response(200)
         self.end_headers()
@@ -81,6 +81,42 @@ def test_ask_draws_the_tree_and_the_counts(server: tuple[str, type[Script]]) -> 
             "reasoning": {"max_steps": 4},
         }
     ]
+
+
+def test_ask_asks_for_what_a_request_may_have(server: tuple[str, type[Script]], tmp_path: Path) -> None:
+    url, handler = server
+    schema = tmp_path / "the result.v1.json"
+    schema.write_text('{"type": "object"}', encoding="utf-8")
+    given = ("--verifier", "auto", "--memory", "--max-reasoning-tokens", "90", "--schema", str(schema))
+    assert steiner("ask", "what?", "--url", url, *given).returncode == 0
+    assert steiner("ask", "what?", "--url", url, "--no-memory").returncode == 0
+    first, second = handler.bodies
+    assert first["reasoning"] == {"verifier": "auto", "memory": True, "max_reasoning_tokens": 90}
+    assert first["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "the_result_v1", "schema": {"type": "object"}},
+    }
+    assert second["reasoning"] == {"memory": False}
+    assert "response_format" not in second
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "is not valid JSON: Expecting property name"),
+        ("[]", "must hold a JSON object"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_a_schema_that_is_none_is_refused_here(text: str | None, problem: str, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    if text is not None:
+        schema.write_text(text, encoding="utf-8")
+    done = steiner("ask", "what?", "--url", "http://127.0.0.1:9", "--schema", str(schema))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert problem in done.stderr
+    assert str(schema) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_ask_reads_the_question_from_standard_input(server: tuple[str, type[Script]]) -> None:

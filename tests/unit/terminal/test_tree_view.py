@@ -177,6 +177,79 @@ def test_what_went_wrong_is_said_where_it_happened() -> None:
     ]
 
 
+def intervention(kind: str, step: int | None, detail: str) -> dict[str, Any]:
+    return {
+        "type": "intervention", "kind": kind, "step": step, "num_forced_tokens": 0,
+        "num_context_tokens": 40, "detail": detail,
+    }  # fmt: skip
+
+
+def test_a_forced_verdict_stands_behind_the_text_it_judges_and_its_reason_below() -> None:
+    forced = [
+        intervention("loop", 1, "step 1 repeats step 7: refuted"),
+        {"type": "step.verified", "step": 1, "verdict": "refuted", "forced": True},
+    ]
+    events = [
+        started(),
+        *step(1, 1, 0, "refuted", {"type": "end"})[:1],
+        *section(1, "verification", "check", *forced),
+        {
+            "type": "step.done", "step": 1, "verdict": "refuted", "repeats": 7,
+            "decision": {"type": "backtrack", "to_depth": 0}, "interrupted": False, "num_tokens": 5,
+        },
+    ]  # fmt: skip
+    assert draw(events).splitlines()[2:] == [
+        "│    verification   check ✗ refuted (forced)",
+        "│    intervention (loop): step 1 repeats step 7: refuted",
+        "│    repeats step 7",
+    ]
+
+
+def test_a_note_does_not_break_the_text_that_it_comes_into() -> None:
+    text = [
+        {"type": "violation", "detail": "odd", "token_id": None, "text": ""},
+        {"type": "section.delta", "step": 1, "role": "summary", "text": " and on"},
+    ]
+    events = [
+        started(),
+        *step(1, 1, 0, "verified", {"type": "end"})[:1],
+        *section(1, "summary", "so far", *text),
+        *section(1, "summary", "cut off")[:-1],
+        intervention("budget", 1, "full"),
+        {"type": "cancelled"},
+    ]
+    assert draw(events).splitlines()[2:] == [
+        "│    summary        so far and on",
+        "│    protocol violation: odd",
+        "│    summary        cut off",
+        "│    intervention (budget): full",
+        "│    cancelled",
+    ]
+
+
+def test_memory_and_the_form_of_the_answer_are_noted_where_they_act() -> None:
+    events = [
+        started(),
+        {"type": "step.started", "step": 2, "depth": 2, "parent": 1},
+        intervention("memory", 2, "23 tokens of branches abandoned at depth 1 folded"),
+        *section(2, "understanding", "see 2"),
+        {
+            "type": "reasoning.done", "ended_by": "model", "num_steps": 2, "num_backtracks": 1,
+            "num_reasoning_tokens": 40,
+        },
+        intervention("answer", 2, "the answer is held to schema result"),
+        {"type": "answer.delta", "text": "{}"},
+        {"type": "answer.done", "text": "{}", "num_tokens": 1, "finish_reason": "stop"},
+    ]  # fmt: skip
+    assert draw(events).splitlines()[1:] == [
+        "│  ├─ step 2",
+        "│  │    intervention (memory): 23 tokens of branches abandoned at depth 1 folded",
+        "│  │    understanding  see 2",
+        "  intervention (answer): the answer is held to schema result",
+        "└─ answer         {}",
+    ]
+
+
 def test_a_protocol_without_depths_is_a_flat_list() -> None:
     events = [
         started(),
