@@ -40,6 +40,8 @@ from steiner.server.interventions.selection import Interventions
 from steiner.server.progress import Progress
 from steiner.server.token_requests import answer_request, policy_bias
 
+NUM_SEEDS = 2**63
+
 
 class Conductor:
     """Runs one assignment; `run` may be called once.
@@ -76,6 +78,7 @@ class Conductor:
             assignment.verifier,
             assignment.problem,
             assignment.answer_format,
+            opening,
             tree=lambda: self._parser.trace,
             mark_repeat=self._parser.mark_repeat,
         )
@@ -165,8 +168,9 @@ class Conductor:
         if self._num_requests:
             request_id = f"{assignment.id}-{self._num_requests}"
             if sampling.seed is not None:
-                # The same seed again would draw the same numbers again.
-                sampling = dataclasses.replace(sampling, seed=sampling.seed + self._num_requests)
+                # The same seed again would draw the same numbers again. Below 0 one seed means none, to vLLM.
+                seed = (sampling.seed + self._num_requests) % NUM_SEEDS
+                sampling = dataclasses.replace(sampling, seed=seed)
         self._num_requests += 1
         request = TokenRequest(
             request_id=request_id,
@@ -196,16 +200,17 @@ class Conductor:
         token_ids = update.token_ids
         events: list[Event] = []
         ended_by: EndedBy = "model"
+        is_limited = self.assignment.policy.constrained
         num_fed = num_taken = 0
         cut: Cut | None = None
         for token_id in token_ids:
             if token_id in interventions.judging_ids:
-                events += self._feed(token_ids[num_fed:num_taken])
+                events += self._feed(token_ids[num_fed:num_taken], ended_by)
                 num_fed = num_taken
             cut = interventions.before(progress, token_id)
             if cut is not None:
                 break
-            if token_id == self._bound.reasoning_end_id and progress.phase == "reasoning":
+            if token_id == self._bound.reasoning_end_id and progress.phase == "reasoning" and is_limited:
                 ended_by = self._automaton.limit_reached(progress.decision_state) or "model"
             self._take(token_id)
             num_taken += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from steiner.reasoning.automaton import State
 from steiner.reasoning.protocol import BoundProtocol
-from steiner.server.interventions.base import Cut
+from steiner.server.interventions.base import Cut, end_of_reasoning
 from steiner.server.progress import Progress
 
 
@@ -22,6 +22,21 @@ class AnswerFormat:
 
     name: str
     schema: dict[str, Any] | None
+
+
+class AnswerOfFreeModel:
+    """Closes a reasoning that a model without a grammar leaves out or abandons, so that its answer is held, too."""
+
+    watched_ids: frozenset[int] | None = None
+
+    def before(self, progress: Progress, token_id: int) -> Cut | None:
+        """Cut in front of an answer that does not begin behind the end of reasoning."""
+        bound = progress.bound
+        starts = progress.phase == "before" and token_id != bound.reasoning_start_id
+        abandons = progress.phase == "reasoning" and token_id == bound.end_of_turn_id
+        if not (starts or abandons):
+            return None
+        return end_of_reasoning(progress, "the answer began inside of the reasoning", "model", "answer")
 
 
 class FormattedAnswer:

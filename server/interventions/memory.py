@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from steiner.reasoning.automaton import State
 from steiner.reasoning.folding import FoldingContext
+from steiner.reasoning.opening import Opening
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.server.interventions.base import Cut
 from steiner.server.progress import Progress
@@ -19,9 +20,9 @@ class BranchMemory:
         context: what the model has behind the prompt.
     """
 
-    def __init__(self, bound: BoundProtocol) -> None:
+    def __init__(self, bound: BoundProtocol, opening: Opening) -> None:
         assert bound.step_start_id is not None
-        self.context = FoldingContext(bound)
+        self.context = FoldingContext(bound, opening)
         self.watched_ids = frozenset({bound.step_start_id})
         self._step_start_id = bound.step_start_id
         self._folded: tuple[int, int] | None = None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from steiner.reasoning.automaton import Automaton
+from steiner.reasoning.opening import Opening
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Verifier
-from steiner.server.interventions.answer import AnswerFormat, FormattedAnswer
+from steiner.server.interventions.answer import AnswerFormat, AnswerOfFreeModel, FormattedAnswer
 from steiner.server.interventions.base import Cut, FollowUp, Intervention
 from steiner.server.interventions.budget import CountLimits, TokenBudget
 from steiner.server.interventions.memory import BranchMemory
@@ -21,6 +22,7 @@ class Interventions:
     Args:
         verifier: outranks the model's verdicts; None leaves them.
         problem: text of the last user message, for the verifier.
+        opening: where the completion begins.
         tree: the tree so far, the open step last.
         mark_repeat: told the id of the step that the open one repeats.
 
@@ -35,19 +37,22 @@ class Interventions:
         verifier: Verifier | None,
         problem: str,
         answer_format: AnswerFormat | None,
+        opening: Opening,
         tree: Callable[[], Trace],
         mark_repeat: Callable[[int], None],
     ) -> None:
         policy, bound = automaton.policy, automaton.bound
         self._budget = None
         self._answer = None if answer_format is None else FormattedAnswer(bound, answer_format)
-        self.memory = BranchMemory(bound) if policy.memory else None
+        self.memory = BranchMemory(bound, opening) if policy.memory else None
         before: list[Intervention] = []
         if policy.max_reasoning_tokens is not None:
             self._budget = TokenBudget(policy.max_reasoning_tokens)
             before.append(self._budget)
         if policy.constrained:
             before.append(CountLimits(automaton))
+        elif self._answer is not None:
+            before.append(AnswerOfFreeModel())
         judges: list[Judge] = [RepeatJudge()] if policy.refute_repeats else []
         if verifier is not None:
             judges.append(VerifierJudge(verifier, problem))

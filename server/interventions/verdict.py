@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.events import InterventionKind
+from steiner.reasoning.events import EndedBy, InterventionKind
 from steiner.reasoning.repeats import find_repeat, num_trailing_repeats
 from steiner.reasoning.steps import Step, Verdict
 from steiner.reasoning.trace import Trace
@@ -106,12 +106,18 @@ class VerdictReview:
         self._ids: dict[Verdict, int] = {}
         if bound.verified_id is not None and bound.refuted_id is not None:
             self._ids = {"verified": bound.verified_id, "refuted": bound.refuted_id}
+        self._verification_end_id = next(
+            (section.end_id for section in bound.sections if section.role == "verification"), None
+        )
         watched = self._ids.values() or (bound.proceed_id, bound.reasoning_end_id)
         self.watched_ids = frozenset(token_id for token_id in watched if token_id is not None)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
         """Cut where a judge disagrees with the model."""
         if progress.phase != "reasoning":
+            return None
+        in_place = progress.end_of_section == self._verification_end_id if self._ids else not progress.in_step
+        if not in_place:
             return None
         tree = self._tree()
         if not tree.steps or not self._is_due(tree.steps[-1]):
@@ -124,15 +130,18 @@ class VerdictReview:
                 return self._enforce(progress, token_id, judge, finding)
         return None
 
-    def _is_due(self, step: Step) -> bool:
+    @staticmethod
+    def _is_due(step: Step) -> bool:
         """Whether the step awaits its verdict, or, without verdicts, its decision."""
-        if step.verdict is not None or step.decision is not None or step.interrupted or not step.sections:
-            return False
-        return not self._ids or step.sections[-1].role == "verification"
+        return step.verdict is None and step.decision is None and not step.interrupted and bool(step.sections)
 
     def _enforce(self, progress: Progress, token_id: int, judge: Judge, finding: Finding) -> Cut | None:
         if finding.repeats is not None:
             self._mark_repeat(finding.repeats)
+        bound = self._automaton.bound
+        if token_id == bound.reasoning_end_id and (finding.ends or not self._can_turn_back(progress)):
+            # The model ends what would be ended for it.
+            return None
         if finding.ends:
             detail = f"{finding.reason}, as the ones before it did"
             return end_of_reasoning(progress, detail, "loop", judge.kind)
@@ -141,17 +150,26 @@ class VerdictReview:
         forced = self._ids[finding.verdict]
         if forced == token_id:
             return None
-        bound = self._automaton.bound
         index = next(i for i, section in enumerate(bound.sections) if section.role == "verification")
         resume = replace(progress.decision_state, phase="verdict", section=index, verdict=finding.verdict)
         return Cut(judge.kind, (forced,), f"{finding.reason}: {finding.verdict}", resume)
 
     def _turn_back(self, progress: Progress, judge: Judge, finding: Finding) -> Cut | None:
-        """A backtrack in place of going on, where the policy has one left."""
-        backtrack_id = self._automaton.bound.backtrack_id
-        state = progress.decision_state
-        if finding.verdict == "verified" or backtrack_id not in self._automaton.allowed(state).ids:
+        """A backtrack in place of going on; without one left the search ends, as behind a refuted verdict."""
+        policy, backtrack_id = self._automaton.policy, self._automaton.bound.backtrack_id
+        if finding.verdict == "verified" or backtrack_id is None:
             return None
-        assert backtrack_id is not None
+        state = progress.decision_state
+        if not self._can_turn_back(progress):
+            limit: EndedBy = "max_steps" if state.num_steps >= policy.max_steps else "max_backtracks"
+            detail = f"{finding.reason}, and {limit} ({getattr(policy, limit)}) is reached"
+            return end_of_reasoning(progress, detail, limit, judge.kind)
         resume = self._automaton.advance(state, backtrack_id)
         return Cut(judge.kind, (backtrack_id,), f"{finding.reason}: backtrack", resume)
+
+    def _can_turn_back(self, progress: Progress) -> bool:
+        """Whether limits and budget leave room for a backtrack, where a step is decided."""
+        budget = self._automaton.policy.max_reasoning_tokens
+        has_room = budget is None or progress.num_reasoning < budget
+        backtrack_id = self._automaton.bound.backtrack_id
+        return has_room and backtrack_id in self._automaton.allowed(progress.decision_state).ids

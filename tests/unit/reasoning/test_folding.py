@@ -80,3 +80,32 @@ def test_a_place_that_is_not_on_the_live_path_is_none(
 def test_a_protocol_that_names_no_depth_cannot_fold(bound: BoundProtocol) -> None:
     with pytest.raises(ValueError, match="steiner-preview"):
         FoldingContext(replace(bound, protocol=STEINER_PREVIEW, depth_ids=()))
+
+
+def test_a_prompt_that_opens_the_reasoning_is_the_first_place(
+    bound: BoundProtocol, spelling: Any, ids_of: Any
+) -> None:
+    path = spelling.path("<proceed>").removeprefix("<start>")
+    text = f"{path}{spelling.step('refuted')}<backtrack>"
+    first = spelling.path("<proceed>").removeprefix("<start>")
+    opened = FoldingContext(bound, "reasoning")
+    assert folded(opened, ids_of, f"{text}1{START}") == ids_of(f"{first}{fold('left 7', 1)}{START}")
+    opened = FoldingContext(bound, "reasoning")
+    assert folded(opened, ids_of, f"{text}0{START}") == ids_of(f"{fold('left 7', 0)}{START}")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["<proceed><proceed>", "<start>", "<step_start>", "<step_end>", "<backtrack>9<step_start>"],
+)
+def test_behind_a_break_between_steps_nothing_is_folded(
+    broken: str, context: FoldingContext, spelling: Any, ids_of: Any
+) -> None:
+    text = f"{spelling.path('<proceed>')}{broken}{spelling.step('refuted')}<backtrack>0{START}"
+    assert folded(context, ids_of, text) == ids_of(text)
+
+
+def test_a_step_without_a_summary_is_not_folded(context: FoldingContext, spelling: Any, ids_of: Any) -> None:
+    step = spelling.step("refuted").split("<step_summary_start>")[0] + "<step_end>"
+    text = f"{spelling.path('<proceed>')}{step}<backtrack>0{START}"
+    assert folded(context, ids_of, text) == ids_of(text)

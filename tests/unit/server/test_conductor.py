@@ -1,5 +1,6 @@
 """The conductor against scripted engines: what is sampled, cut, forced, continued, and how it ends."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -220,3 +221,31 @@ async def test_closing_the_run_aborts_the_engine(stage: Any) -> None:
     await anext(run)
     await run.aclose()
     assert engine.aborted == ["rsn_test"]
+
+
+@pytest.mark.parametrize("per_update", PER_UPDATE)
+async def test_limits_that_are_not_enforced_end_nothing(stage: Any, per_update: int) -> None:
+    engine = stage.engine(f"<start>{stage.step()}<end>22<verified>2<eot>", per_update=per_update)
+    conductor = stage.conductor(engine, Policy(constrained=False, max_steps=1))
+    await stage.events(conductor.run())
+    assert conductor.trace.ended_by == "model"
+
+
+async def test_markers_in_front_of_the_reasoning_do_not_hide_it_from_the_budget(stage: Any) -> None:
+    engine = stage.engine(f"<verified><start>{stage.step()}<end>22<eot>", "22<eot>")
+    conductor = stage.conductor(engine, Policy(constrained=False, max_reasoning_tokens=15))
+    events = await stage.events(conductor.run())
+    assert events[-2].reasoning_tokens <= 15
+    assert conductor.trace.ended_by == "max_reasoning_tokens"
+
+
+async def test_the_seed_of_a_continuation_stays_in_range(stage: Any) -> None:
+    for seed in (2**63 - 1, -2):
+        engine = stage.engine(stage.with_backtrack, "22<eot>")
+        conductor = stage.conductor(engine, Policy(max_reasoning_tokens=20))
+        sampling = dataclasses.replace(conductor.assignment.sampling, seed=seed)
+        conductor.assignment = dataclasses.replace(conductor.assignment, sampling=sampling)
+        await stage.events(conductor.run())
+        first, second = (request.sampling.seed for request in engine.requests)
+        assert first == seed
+        assert 0 <= second < 2**63

@@ -67,3 +67,13 @@ async def test_biases_reach_the_engine(stage: Any) -> None:
         stage.bound.backtrack_id: 2.5,
         stage.bound.reasoning_end_id: -1.0,
     }
+
+
+@pytest.mark.parametrize("said", ["22<eot>", "<start><step_start><eot>", "<end>22<eot>"])
+async def test_a_free_model_that_does_not_end_its_reasoning_is_held_to_it(stage: Any, said: str) -> None:
+    engine = stage.engine(said, "22<eot>")
+    conductor = stage.conductor(engine, Policy(constrained=False), answer_format=FORMAT)
+    events = await stage.events(conductor.run())
+    assert json.loads(engine.requests[-1].json_schema) == SCHEMA
+    assert conductor.trace.answer == "22"
+    assert [event.kind for event in events if event.type == "intervention"] == ["answer", "answer"]

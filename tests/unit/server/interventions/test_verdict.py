@@ -151,3 +151,12 @@ async def test_a_refutation_without_a_backtrack_left_ends_the_search(stage: Any)
     assert [cut.kind for cut in interventions(events)] == ["verifier", "budget"]
     assert conductor.trace.ended_by == "max_backtracks"
     assert conductor.trace.answer == "22"
+
+
+async def test_a_verdict_behind_its_verification_is_not_replaced(stage: Any) -> None:
+    """The verification ended without one, so a forced verdict would break the protocol, too."""
+    step = stage.step().replace("<verified><step_verification_end>", "<step_verification_end><verified>")
+    engine = stage.engine(f"<start>{step}<end>22<eot>")
+    conductor = stage.conductor(engine, Policy(constrained=False), verifier=Opinion("refuted", 1))
+    assert not interventions(await stage.events(conductor.run()))
+    assert conductor.trace.steps[0].verdict is None
