@@ -64,7 +64,7 @@ class FoldingContext:
     def folded_ids(self) -> tuple[int, ...]:
         """The folded step of the backtrack that is spelled out."""
         bound = self._bound
-        return (
+        ids = (
             bound.step_start_id,
             self._summary_start_id,
             *(self._summary or ()),
@@ -73,6 +73,7 @@ class FoldingContext:
             bound.backtrack_id,
             *self._spelled,
         )
+        return tuple(token_id for token_id in ids if token_id is not None)
 
     def take(self, token_ids: Iterable[int]) -> None:
         """Account for more ids."""

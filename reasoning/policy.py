@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from steiner.reasoning.errors import PolicyError
-from steiner.reasoning.policy_fit import refuse_ineffective, refuse_small_budget
+from steiner.reasoning.policy_fit import refuse_ineffective, refuse_small_budget, refuse_unconstrained
 from steiner.reasoning.protocol import MAX_DEPTH, Protocol, SectionRole
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
@@ -153,5 +153,7 @@ class ReasoningOptions(BaseModel):
                 f"{ineffective[0]} has no effect when nothing may be reasoned (max_reasoning_tokens 0 or effort none); "
                 "leave it out, or give a budget in max_reasoning_tokens",
             )
+        if not policy.constrained:
+            refuse_unconstrained(given)
         refuse_small_budget(policy, protocol)
         return policy

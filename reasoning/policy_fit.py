@@ -16,6 +16,15 @@ NO_WAY_BACK = "its model has no token to go back"
 NO_VERDICTS = "its steps carry no verdict"
 NO_DEPTH = "its backtracks do not say where to, so what they abandon is unknown"
 ONE_SECTION = "its one section lasts as long as the reasoning, which max_reasoning_tokens limits"
+KEPT_BY_CONSTRAINT = {
+    "allow_change_of_mind",
+    "max_backtracks",
+    "max_depth",
+    "max_section_tokens",
+    "max_steps",
+    "min_steps",
+    "section_tokens",
+}
 
 
 def refuse_ineffective(given: Mapping[str, Any], protocol: Protocol) -> None:
@@ -27,6 +36,20 @@ def refuse_ineffective(given: Mapping[str, Any], protocol: Protocol) -> None:
     for field, reason in sorted(_ineffective(given, protocol)):
         raise PolicyError(
             field, f"{field} has no effect with protocol {protocol.name!r}: {reason}; leave it out"
+        )
+
+
+def refuse_unconstrained(given: Mapping[str, Any]) -> None:
+    """Check that nothing was asked for that only the constraint keeps.
+
+    Raises:
+        PolicyError: a limit could have no effect, for decoding is not constrained.
+    """
+    for field in sorted(KEPT_BY_CONSTRAINT & given.keys()):
+        raise PolicyError(
+            field,
+            f"{field} has no effect where constrained is false; leave it out, or limit the reasoning with "
+            "max_reasoning_tokens",
         )
 
 

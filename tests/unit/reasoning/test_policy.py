@@ -164,3 +164,33 @@ def test_without_steps_an_effort_is_a_budget() -> None:
     assert budgets == [0, 1_024, 4_096, 16_384, None]
     assert Policy.for_effort("low", STEINER) == Policy.for_effort("low")
     assert ReasoningOptions().resolve("low", Policy(), THINK).max_reasoning_tokens == 4_096
+
+
+@pytest.mark.parametrize(
+    "limit", ["min_steps", "max_steps", "max_depth", "max_backtracks", "max_section_tokens"]
+)
+@pytest.mark.parametrize("by_default", [True, False])
+def test_a_limit_that_nothing_would_keep_is_refused(limit: str, by_default: bool) -> None:
+    own = {} if by_default else {"constrained": False}
+    with pytest.raises(PolicyError, match=f"{limit} has no effect where constrained is false") as refusal:
+        ReasoningOptions(**own, **{limit: 2}).resolve(None, Policy(constrained=not by_default), STEINER)
+    assert refusal.value.field == limit
+
+
+def test_without_the_constraint_what_the_server_does_is_taken() -> None:
+    options = ReasoningOptions(constrained=False, verifier="auto", memory=True, max_reasoning_tokens=99)
+    policy = options.resolve("low", Policy(), STEINER)
+    assert (policy.verifier, policy.memory, policy.constrained) == ("auto", True, False)
+
+
+def test_an_effort_leaves_the_rules_of_the_deployment() -> None:
+    rules = {
+        "verifier": "auto",
+        "memory": True,
+        "backtrack_bias": 2.0,
+        "end_bias": -1.0,
+        "constrained": False,
+    }
+    for effort in ("minimal", "low", "medium", "high"):
+        policy = ReasoningOptions().resolve(effort, Policy(**rules), STEINER)
+        assert policy.model_dump(include=set(rules)) == rules
