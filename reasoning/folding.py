@@ -44,7 +44,8 @@ class FoldingContext:
         self._summary_start_id, self._summary_end_id = summary.start_id, summary.end_id
         # Where what hangs below each step of the live path begins; the problem is the first of them.
         self._places: list[int] = [0] if opening == "reasoning" else []
-        self._due: _Due = {"before": "start", "reasoning": "step", "answer": "nothing"}[opening]
+        openings: dict[Opening, _Due] = {"before": "start", "reasoning": "step", "answer": "nothing"}
+        self._due: _Due = openings[opening]
         self._following = _following(bound)
         self._frame_ids = {token_id for _, token_id in self._following} | {bound.reasoning_end_id}
         # Of the current step: None until it is whole.

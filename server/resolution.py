@@ -16,6 +16,7 @@ from steiner.server.errors import InvalidRequest
 from steiner.server.interventions.answer import AnswerFormat
 from steiner.server.prompts import Turn
 from steiner.server.refusals import refusal
+from steiner.server.schema_limits import why_too_large
 from steiner.server.schemas.chat import GenerationRequest, JsonObjectFormat, JsonSchemaFormat, Message
 from steiner.server.token_requests import schema_text
 
@@ -73,7 +74,7 @@ def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> An
     """What the answer is held to.
 
     Raises:
-        InvalidRequest: the engine cannot hold answers to this schema.
+        InvalidRequest: the engine cannot hold answers to this schema, or not soon.
     """
     match request.response_format:
         case JsonObjectFormat():
@@ -83,10 +84,15 @@ def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> An
         case _:
             return None
     try:
-        engine.check_schema(schema_text(answer_format))
-    except EngineRefusal as error:
+        text = schema_text(answer_format)
+        too_large = why_too_large(described.json_schema, text)
+        if too_large is not None:
+            raise EngineRefusal(too_large)
+        engine.check_schema(text)
+    except (EngineRefusal, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
         raise InvalidRequest(
-            f"response_format.json_schema.schema cannot be enforced: {error}",
+            f"response_format.json_schema.schema cannot be enforced: {reason}",
             param="response_format.json_schema.schema",
             code="invalid_value",
         ) from error
