@@ -242,3 +242,17 @@ def test_the_walks_had_interventions_of_every_kind(words: Spoken) -> None:
         for intervention in run(words, policy, seed, 7, judged=True).trace.interventions:
             kinds[intervention.kind] = kinds.get(intervention.kind, 0) + 1
     assert min(kinds.get(kind, 0) for kind in ("budget", "loop", "verifier", "memory")) > 15, kinds
+
+
+@given(policy=policies, seed=st.integers(0, 2**32), per_update=st.integers(1, 40), budget=st.integers(15, 60))
+def test_in_every_protocol_the_budget_holds_and_nothing_is_broken(
+    stepwise: Spoken, policy: Policy, seed: int, per_update: int, budget: int
+) -> None:
+    """Without verdicts a refutation is a forced backtrack, for which the budget must have room, too."""
+    policy = policy.model_copy(update={"max_reasoning_tokens": budget})
+    done = run(stepwise, policy, seed, per_update, judged=True)
+    usage = done.events[-2]
+    assert usage.type == "usage"
+    assert usage.reasoning_tokens <= budget
+    assert usage.completion_tokens == len(done.engine.tape)
+    assert done.trace.num_violations == 0
