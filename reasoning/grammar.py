@@ -86,9 +86,10 @@ def compile_continuation(bound: BoundProtocol, policy: Policy, start: State) -> 
 
     A sequence that is cut now and then would need another grammar each time, for another count. Without the counts
     there are as many as there are places to cut at, times the depths, so that the engine soon knows them all. The
-    limits on steps and backtracks are then the conductor's to keep.
+    limits on steps and backtracks are then the conductor's to keep. Where backtracks are used up there are none.
     """
-    uncounted = policy.model_copy(update={"max_steps": UNCOUNTED, "max_backtracks": UNCOUNTED})
+    max_backtracks = UNCOUNTED if start.num_backtracks < policy.max_backtracks else 0
+    uncounted = policy.model_copy(update={"max_steps": UNCOUNTED, "max_backtracks": max_backtracks})
     same = replace(start, num_steps=min(start.num_steps, policy.min_steps), num_backtracks=0)
     return _text(bound, _key(uncounted), same)
 

@@ -7,7 +7,6 @@ request continues over the same prefix, which the engine's prefix cache makes ch
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -115,7 +114,7 @@ class Conductor:
                 continue
             if self._room < 1:
                 break
-            request = await self._next_request()
+            request = self._next_request()
             async with aclosing(self._engine.generate(request)) as updates:
                 async for update in updates:
                     events, cut = self._accept(update)
@@ -161,7 +160,7 @@ class Conductor:
         """Whether a cut's tokens still fit; without, the generation ends for its length, unclosed."""
         return cut is None or len(cut.forced) <= self._room
 
-    async def _next_request(self) -> TokenRequest:
+    def _next_request(self) -> TokenRequest:
         assignment, policy, bound = self.assignment, self.assignment.policy, self._bound
         sampling = assignment.sampling
         request_id = assignment.id
@@ -186,13 +185,14 @@ class Conductor:
             request = dataclasses.replace(request, stop_ids=(*request.stop_ids, bound.reasoning_end_id))
         if not policy.constrained:
             return request
-        return dataclasses.replace(request, grammar=await self._grammar())
+        return dataclasses.replace(request, grammar=self._grammar())
 
-    async def _grammar(self) -> str:
+    def _grammar(self) -> str:
+        # On the event loop: a few milliseconds once for each policy, where a thread would add to every cut.
         bound, policy, resume = self._bound, self.assignment.policy, self._resume
         if resume is None or self._num_requests == 1:
-            return await asyncio.to_thread(compile_grammar, bound, policy, resume)
-        return await asyncio.to_thread(compile_continuation, bound, policy, resume)
+            return compile_grammar(bound, policy, resume)
+        return compile_continuation(bound, policy, resume)
 
     def _accept(self, update: TokenUpdate) -> tuple[list[Event], Cut | None]:
         """Take the tokens of an update up to the first place where an intervention cuts."""

@@ -60,15 +60,19 @@ class CountLimits:
         self.watched_ids = frozenset(token_id for token_id in decisions if token_id is not None)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
-        """End the reasoning in place of a decision that a limit forbids."""
+        """Cut in place of a decision that a limit forbids: the end of reasoning, or one more choice of what is left."""
         bound = progress.bound
         if token_id not in (bound.backtrack_id, bound.proceed_id) or progress.phase != "reasoning":
             return None
         state = progress.decision_state
         if token_id in self._automaton.allowed(state).ids:
             return None
-        # A change of mind that is not left to the model stands beside other choices; it ends the search, too.
-        limit = self._automaton.limit_reached(state) or "max_backtracks"
+        limit = self._automaton.limit_reached(state)
+        if limit is None:
+            # Backtracks are used up where going on is legal, too: what follows is sampled from a grammar without them.
+            return Cut(
+                "budget", (), f"max_backtracks ({self._automaton.policy.max_backtracks}) used up", state
+            )
         return end_of_reasoning(
             progress, f"{limit} ({getattr(self._automaton.policy, limit)}) reached", limit
         )

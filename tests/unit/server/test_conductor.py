@@ -1,6 +1,7 @@
 """The conductor against scripted engines: what is sampled, cut, forced, continued, and how it ends."""
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -160,6 +161,29 @@ async def test_counts_beyond_the_grammar_are_kept_by_a_cut(stage: Any, limit: st
     assert trace.num_violations == 0
     assert not any(step.interrupted for step in trace.steps)
     assert trace.answer == "22"
+
+
+async def test_backtracks_that_are_used_up_leave_the_other_choices(stage: Any) -> None:
+    """A change of mind beyond the limit is not sampled, and the model may still go on."""
+    policy = Policy(max_backtracks=0, max_steps=300, max_depth=64, allow_change_of_mind=True)
+    assert not counts_in_grammar(policy).steps
+    text = f"<start>{stage.step()}<backtrack>0{stage.step()}"
+    engine = stage.engine(text, f"<proceed>{stage.step(number=2)}<end>22<eot>")
+    conductor = stage.conductor(engine, policy)
+    events = await stage.events(conductor.run())
+    [cut] = [event for event in events if event.type == "intervention"]
+    assert (cut.kind, cut.num_forced_tokens) == ("budget", 0)
+    assert cut.detail == "max_backtracks (0) used up"
+    assert str(stage.bound.backtrack_id) not in set(
+        re.findall(r"\d+", without_text(engine.requests[1].grammar))
+    )
+    assert (conductor.trace.ended_by, conductor.trace.num_backtracks) == ("model", 0)
+    assert len(conductor.trace.steps) == 2
+
+
+def without_text(grammar: str) -> str:
+    """A grammar's rules without the lists of what text must not be."""
+    return re.sub(r"ExcludeToken\([^)]*\)", "", grammar)
 
 
 @pytest.mark.parametrize("max_tokens", range(1, 60))
