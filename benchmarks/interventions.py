@@ -75,7 +75,7 @@ SHORT = {"max_section_tokens": 1, "max_steps": 40, "max_backtracks": 40}
 PROVOCATIONS: dict[str, Provocation] = {
     "budget": Provocation(Policy(max_reasoning_tokens=60)),
     "verifier": Provocation(Policy(), verifier=Contradiction()),
-    "loop": Provocation(Policy(**SHORT), temperature=1.5),
+    "loop": Provocation(Policy(**SHORT), temperature=2.0),
     "memory": Provocation(Policy(memory=True)),
     "answer": Provocation(Policy(), answer_format=AnswerFormat("a number", SCHEMA)),
 }
@@ -180,7 +180,7 @@ class Bench:
             "pause_ms": statistics.median(pauses_s) * 1e3,
             "steps": statistics.median(pauses_s) / step_s - 1,
             "steps_p95": statistics.quantiles(pauses_s, n=20)[-1] / step_s - 1 if len(pauses_s) > 1 else None,
-            "steps_first_round": statistics.median(first.pauses_s) / step_s - 1,
+            "steps_first_round": statistics.median(first.pauses_s) / step_s - 1 if first.pauses_s else None,
         }
 
 

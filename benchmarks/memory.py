@@ -1,12 +1,12 @@
 """What memory does for long searches: tokens in the context over backtracks, and searches that outlive the context.
 
-    python benchmarks/memory.py [--model DIR] [--max-model-len 1024] [--problems 32] [--json FILE] [--figure FILE]
+    python benchmarks/memory.py [--model DIR] [--max-model-len 512] [--problems 48] [--json FILE] [--figure FILE]
 
 Held-out Countdown problems with four numbers, half of them without a solution, so that everything has to be tried.
 Each is asked twice, greedily, of one server: with `reasoning.memory` and without. The context behind a backtrack is
-read from the server's own `intervention` events; without memory it is all that was generated so far. A search is complete if the
-model ended it and answered. `longest search` is what prompt and completion would have taken up without memory, in
-contexts of the model.
+read from the server's own `intervention` events; without memory it is all that was generated so far. A search is
+complete if the model ended it and answered. `longest search` is what prompt and completion would have taken up
+without memory, in contexts of the model.
 """
 
 import argparse
@@ -63,11 +63,14 @@ def main() -> int:
         for solvable in (True, False)
         for problem in held_out_problems("countdown", (4,), half, arguments.seed, solvable)
     ]
-    port = free_port()
-    command = [*serve_command(arguments.model, port), "--max-model-len", str(arguments.max_model_len)]
-    with LocalServer([*command, "--generation-timeout-s", "3600"], port) as server:
-        server.wait_until_ready()
-        searches = asyncio.run(ask_all(server.url, problems, arguments.streams))
+    if arguments.url:
+        searches = asyncio.run(ask_all(arguments.url, problems, arguments.streams))
+    else:
+        port = free_port()
+        command = [*serve_command(arguments.model, port), "--max-model-len", str(arguments.max_model_len)]
+        with LocalServer([*command, "--generation-timeout-s", "3600"], port) as server:
+            server.wait_until_ready()
+            searches = asyncio.run(ask_all(server.url, problems, arguments.streams))
     print(table(searches, arguments.max_model_len))
     if arguments.json:
         report = {
@@ -186,8 +189,9 @@ def read_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", type=Path, default=ROOT / "models/steiner-tiny", help="checkpoint folder")
-    parser.add_argument("--max-model-len", type=int, default=1024, help="context of the server, in tokens")
-    parser.add_argument("--problems", type=int, default=32, help="half of them without a solution")
+    parser.add_argument("--url", help="a running server with this context, instead of one on the model")
+    parser.add_argument("--max-model-len", type=int, default=512, help="context of the server, in tokens")
+    parser.add_argument("--problems", type=int, default=48, help="half of them without a solution")
     parser.add_argument("--streams", type=int, default=16, help="generations at a time")
     parser.add_argument("--seed", type=int, default=1, help="of the problems")
     parser.add_argument("--json", type=Path, help="write every search here")

@@ -37,7 +37,8 @@ def settings_from(arguments: Sequence[str]) -> Settings:
     except ValidationError as error:
         raise WrongFlagError("\n".join(map(_line, error.errors()))) from error
     except SettingsError as error:
-        raise WrongFlagError(str(error)) from error
+        # pydantic names the field but not the variable, nor what it wants.
+        raise WrongFlagError(f"{error}: a STEINER_ variable of several values is JSON") from error
 
 
 def _line(problem: ErrorDetails) -> str:
