@@ -27,6 +27,7 @@ class Generation:
 
     Args:
         conductor: makes the events; it is run once.
+        owner: name of the caller that it belongs to.
         timeout_s: longest run before the generation ends in an `error` with code ``timeout``.
         observe: called with each batch of new events, in order; must not raise.
         on_engine_dead: called if the engine turns out to be gone.
@@ -36,6 +37,7 @@ class Generation:
         self,
         conductor: Conductor,
         *,
+        owner: str,
         timeout_s: float,
         observe: Callable[[Sequence[Event]], None],
         on_engine_dead: Callable[[], None],
@@ -44,6 +46,7 @@ class Generation:
         self.id = conductor.assignment.id
         self.model = conductor.assignment.model
         self.created = int(now())
+        self.owner = owner
         self._conductor = conductor
         self._timeout_s = timeout_s
         self._observe = observe

@@ -36,13 +36,12 @@ class Generations:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
-    def find(self, generation_id: str) -> Generation | None:
-        """The generation of this id, running or still kept."""
+    def find(self, generation_id: str, owner: str) -> Generation | None:
+        """The generation of this id and owner, running or still kept."""
         self._forget_old()
-        if generation := self._running.get(generation_id):
-            return generation
         kept = self._finished.get(generation_id)
-        return kept[1] if kept else None
+        generation = self._running.get(generation_id) or (kept[1] if kept else None)
+        return generation if generation is not None and generation.owner == owner else None
 
     def remove(self, generation_id: str) -> None:
         """Forget a finished generation."""

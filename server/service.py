@@ -20,6 +20,7 @@ from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.verifiers import find_verifier
+from steiner.server.access.caller import Caller
 from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
 from steiner.server.engine import EngineDead, TokenEngine
@@ -139,7 +140,7 @@ class Service:
             except EngineDead:
                 self.lifecycle.fail()
 
-    async def start(self, request: GenerationRequest, endpoint: Endpoint) -> Generation:
+    async def start(self, request: GenerationRequest, endpoint: Endpoint, caller: Caller) -> Generation:
         """Begin a generation.
 
         Raises:
@@ -161,6 +162,7 @@ class Service:
         meter = GenerationMeter(self.metrics, endpoint, conductor.progress)
         generation = Generation(
             conductor,
+            owner=caller.name,
             timeout_s=self.settings.generation_timeout_s,
             observe=meter.observe,
             on_engine_dead=self.lifecycle.fail,

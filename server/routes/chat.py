@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from steiner.server.chunk_stream import ChunkStream
 from steiner.server.generation import Generation
-from steiner.server.routes.dependencies import ServiceOfApp
+from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
 from steiner.server.schemas.chat import ChatRequest
 from steiner.server.wire.chat import chat_completion, chat_stream
 
@@ -17,12 +17,14 @@ router = APIRouter(tags=["chat"])
 
 
 @router.post("/v1/chat/completions", summary="Chat completion with typed reasoning")
-async def create_chat_completion(body: ChatRequest, request: Request, service: ServiceOfApp) -> Response:
+async def create_chat_completion(
+    body: ChatRequest, request: Request, service: ServiceOfApp, caller: CallerOfRequest
+) -> Response:
     """OpenAI's chat completions; the reasoning comes beside the answer, as text and as steps.
 
     With `stream` the answer is a stream of chunks. Leaving early ends the generation.
     """
-    generation = await service.start(body, "chat")
+    generation = await service.start(body, "chat", caller)
     if body.stream:
         options = body.stream_options
         include_usage = bool(options and options.include_usage)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from steiner.server.access.caller import ANONYMOUS, Caller
 from steiner.server.service import Service
 
 
@@ -15,4 +16,9 @@ def _service(request: Request) -> Service:
     return service
 
 
+def _caller() -> Caller:
+    return ANONYMOUS
+
+
 ServiceOfApp = Annotated[Service, Depends(_service)]
+CallerOfRequest = Annotated[Caller, Depends(_caller)]

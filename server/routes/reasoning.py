@@ -7,9 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Response
 
 from steiner.reasoning.trace import Trace
+from steiner.server.access.caller import Caller
 from steiner.server.errors import InvalidRequest, UnknownResource
 from steiner.server.generation import Generation
-from steiner.server.routes.dependencies import ServiceOfApp
+from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
 from steiner.server.schemas.chat import ReasoningRequest
 from steiner.server.service import Service
 from steiner.server.sse import EventStream
@@ -18,8 +19,8 @@ from steiner.server.wire.reasoning import reasoning_stream
 router = APIRouter(prefix="/v1/reasoning", tags=["reasoning"])
 
 
-def _find(service: Service, generation_id: str) -> Generation:
-    generation = service.generations.find(generation_id)
+def _find(service: Service, generation_id: str, caller: Caller) -> Generation:
+    generation = service.generations.find(generation_id, caller.name)
     if generation is None:
         kept = f"finished ones are kept for {service.settings.retention_s:g} s"
         raise UnknownResource(
@@ -33,15 +34,17 @@ def _stream(service: Service, generation: Generation, after: int = 0) -> EventSt
 
 
 @router.post("", summary="Reason, as a stream of typed events", status_code=200, response_class=EventStream)
-async def create_reasoning(body: ReasoningRequest, service: ServiceOfApp) -> EventStream:
+async def create_reasoning(
+    body: ReasoningRequest, service: ServiceOfApp, caller: CallerOfRequest
+) -> EventStream:
     """Server-sent events, each named by its type. The generation goes on when the client leaves."""
-    return _stream(service, await service.start(body, "reasoning"))
+    return _stream(service, await service.start(body, "reasoning", caller))
 
 
 @router.get("/{generation_id}", summary="The trace so far")
-async def read_trace(generation_id: str, service: ServiceOfApp) -> Trace:
+async def read_trace(generation_id: str, service: ServiceOfApp, caller: CallerOfRequest) -> Trace:
     """The tree of steps, with the answer when there is one."""
-    return _find(service, generation_id).trace
+    return _find(service, generation_id, caller).trace
 
 
 @router.get(
@@ -50,10 +53,11 @@ async def read_trace(generation_id: str, service: ServiceOfApp) -> Trace:
 async def resume_events(
     generation_id: str,
     service: ServiceOfApp,
+    caller: CallerOfRequest,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The events after `Last-Event-ID`, without loss; 204 when there are no more and never will be."""
-    generation = _find(service, generation_id)
+    generation = _find(service, generation_id, caller)
     after = _sequence_number(last_event_id, generation.last_sequence_number)
     if generation.finished and after == generation.last_sequence_number:
         return Response(status_code=204)
@@ -61,9 +65,9 @@ async def resume_events(
 
 
 @router.delete("/{generation_id}", status_code=204, summary="Cancel, or remove a finished one")
-async def delete_generation(generation_id: str, service: ServiceOfApp) -> Response:
+async def delete_generation(generation_id: str, service: ServiceOfApp, caller: CallerOfRequest) -> Response:
     """A running generation is cancelled and its trace kept; a finished one is removed."""
-    generation = _find(service, generation_id)
+    generation = _find(service, generation_id, caller)
     if generation.finished:
         service.generations.remove(generation_id)
     else:

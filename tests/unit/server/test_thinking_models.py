@@ -18,6 +18,7 @@ from steiner.reasoning.opening import Opening, opening_of
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.protocols.think import THINK
+from steiner.server.access.caller import ANONYMOUS
 from steiner.server.app import create_app
 from steiner.server.prompts import PromptEncoder, Turn
 from steiner.server.schemas.chat import ReasoningRequest
@@ -108,7 +109,7 @@ async def said(model: Model, *texts: str, per_update: int = 1, **body: Any) -> t
     engine = model.stage.engine(*texts, per_update=per_update)
     service = model.stage.service(engine)
     request = ReasoningRequest(messages=[{"role": "user", "content": "15 + 7?"}], **body)
-    generation = await service.start(request, "reasoning")
+    generation = await service.start(request, "reasoning", ANONYMOUS)
     events = await model.stage.events(generation.events())
     return events, generation.trace, engine
 
