@@ -11,11 +11,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from typing import Any
 
 from steiner.reasoning.events import Event
 from steiner.reasoning.trace import Trace
 from steiner.server.conductor import Conductor
 from steiner.server.engine import EngineDead, EngineError, EngineRefusal
+from steiner.server.metrics import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ class Generation:
     Args:
         conductor: makes the events; it is run once.
         owner: name of the caller that it belongs to.
+        endpoint: under which it was started.
+        request: what that endpoint will want to know of the request later; JSON.
         timeout_s: longest run before the generation ends in an `error` with code ``timeout``.
         observe: called with each batch of new events, in order; must not raise.
         on_engine_dead: called if the engine turns out to be gone.
@@ -38,6 +42,8 @@ class Generation:
         conductor: Conductor,
         *,
         owner: str,
+        endpoint: Endpoint,
+        request: dict[str, Any],
         timeout_s: float,
         observe: Callable[[Sequence[Event]], None],
         on_engine_dead: Callable[[], None],
@@ -47,6 +53,8 @@ class Generation:
         self.model = conductor.assignment.model
         self.created = int(now())
         self.owner = owner
+        self.endpoint = endpoint
+        self.request = request
         self._conductor = conductor
         self._timeout_s = timeout_s
         self._observe = observe
@@ -81,6 +89,11 @@ class Generation:
         if self._task is not None and not self.finished and not self._cancel_requested:
             self._cancel_requested = True
             self._task.cancel()
+
+    async def stop(self) -> None:
+        """`cancel`, and wait until it has ended."""
+        self.cancel()
+        await self.wait()
 
     async def wait(self) -> None:
         """Until the terminal event is in the log and the engine is free of the request."""

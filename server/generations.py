@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from steiner.server.generation import Generation
+from steiner.server.readable import Readable
 
 
 class Generations:
@@ -36,14 +37,14 @@ class Generations:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
-    def find(self, generation_id: str, owner: str) -> Generation | None:
-        """The generation of this id and owner, running or still kept."""
+    async def find(self, generation_id: str, owner: str) -> Readable | None:
+        """The generation of this id and owner, running or still kept; chat completions are not."""
         self._forget_old()
         kept = self._finished.get(generation_id)
         generation = self._running.get(generation_id) or (kept[1] if kept else None)
         return generation if generation is not None and generation.owner == owner else None
 
-    def remove(self, generation_id: str) -> None:
+    async def remove(self, generation_id: str) -> None:
         """Forget a finished generation."""
         self._running.pop(generation_id, None)
         self._finished.pop(generation_id, None)

@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 from steiner.reasoning.events import Event
 from steiner.server.progress import Progress
 
-Endpoint = Literal["chat", "reasoning"]
+Endpoint = Literal["chat", "reasoning", "responses"]
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from pydantic import ValidationError
@@ -46,7 +46,7 @@ from steiner.server.tokenizer import TokenizerError, load_tokenizer
 
 Result = TypeVar("Result")
 
-ID_PREFIX: dict[Endpoint, str] = {"chat": "chatcmpl-", "reasoning": "rsn_"}
+ID_PREFIX: dict[Endpoint, str] = {"chat": "chatcmpl-", "reasoning": "rsn_", "responses": "resp_"}
 
 
 class LoadError(Exception):
@@ -140,8 +140,23 @@ class Service:
             except EngineDead:
                 self.lifecycle.fail()
 
-    async def start(self, request: GenerationRequest, endpoint: Endpoint, caller: Caller) -> Generation:
+    async def start(
+        self,
+        request: GenerationRequest,
+        endpoint: Endpoint,
+        caller: Caller,
+        *,
+        retain: bool,
+        record: dict[str, Any] | None = None,
+    ) -> Generation:
         """Begin a generation.
+
+        Args:
+            request: what to generate.
+            endpoint: under which it was asked for.
+            caller: to whom it belongs.
+            retain: whether it can be found by its id, while it runs and afterwards.
+            record: what the endpoint will want to know of the request later; JSON.
 
         Raises:
             ApiError: the request is refused, or the server is not ready.
@@ -163,11 +178,13 @@ class Service:
         generation = Generation(
             conductor,
             owner=caller.name,
+            endpoint=endpoint,
+            request=record or {},
             timeout_s=self.settings.generation_timeout_s,
             observe=meter.observe,
             on_engine_dead=self.lifecycle.fail,
         )
-        self.generations.start(generation, retain=endpoint == "reasoning")
+        self.generations.start(generation, retain=retain)
         return generation
 
     async def _assignment(

@@ -24,7 +24,7 @@ async def create_chat_completion(
 
     With `stream` the answer is a stream of chunks. Leaving early ends the generation.
     """
-    generation = await service.start(body, "chat", caller)
+    generation = await service.start(body, "chat", caller, retain=False)
     if body.stream:
         options = body.stream_options
         include_usage = bool(options and options.include_usage)

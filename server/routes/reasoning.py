@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Response
 from steiner.reasoning.trace import Trace
 from steiner.server.access.caller import Caller
 from steiner.server.errors import InvalidRequest, UnknownResource
-from steiner.server.generation import Generation
+from steiner.server.readable import Readable
 from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
 from steiner.server.schemas.chat import ReasoningRequest
 from steiner.server.service import Service
@@ -19,8 +19,8 @@ from steiner.server.wire.reasoning import reasoning_stream
 router = APIRouter(prefix="/v1/reasoning", tags=["reasoning"])
 
 
-def _find(service: Service, generation_id: str, caller: Caller) -> Generation:
-    generation = service.generations.find(generation_id, caller.name)
+async def _find(service: Service, generation_id: str, caller: Caller) -> Readable:
+    generation = await service.generations.find(generation_id, caller.name)
     if generation is None:
         kept = f"finished ones are kept for {service.settings.retention_s:g} s"
         raise UnknownResource(
@@ -29,7 +29,7 @@ def _find(service: Service, generation_id: str, caller: Caller) -> Generation:
     return generation
 
 
-def _stream(service: Service, generation: Generation, after: int = 0) -> EventStream:
+def _stream(service: Service, generation: Readable, after: int = 0) -> EventStream:
     return EventStream(reasoning_stream(generation, after), keep_alive_s=service.settings.keep_alive_s)
 
 
@@ -38,13 +38,13 @@ async def create_reasoning(
     body: ReasoningRequest, service: ServiceOfApp, caller: CallerOfRequest
 ) -> EventStream:
     """Server-sent events, each named by its type. The generation goes on when the client leaves."""
-    return _stream(service, await service.start(body, "reasoning", caller))
+    return _stream(service, await service.start(body, "reasoning", caller, retain=True))
 
 
 @router.get("/{generation_id}", summary="The trace so far")
 async def read_trace(generation_id: str, service: ServiceOfApp, caller: CallerOfRequest) -> Trace:
     """The tree of steps, with the answer when there is one."""
-    return _find(service, generation_id, caller).trace
+    return (await _find(service, generation_id, caller)).trace
 
 
 @router.get(
@@ -57,7 +57,7 @@ async def resume_events(
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The events after `Last-Event-ID`, without loss; 204 when there are no more and never will be."""
-    generation = _find(service, generation_id, caller)
+    generation = await _find(service, generation_id, caller)
     after = _sequence_number(last_event_id, generation.last_sequence_number)
     if generation.finished and after == generation.last_sequence_number:
         return Response(status_code=204)
@@ -67,12 +67,11 @@ async def resume_events(
 @router.delete("/{generation_id}", status_code=204, summary="Cancel, or remove a finished one")
 async def delete_generation(generation_id: str, service: ServiceOfApp, caller: CallerOfRequest) -> Response:
     """A running generation is cancelled and its trace kept; a finished one is removed."""
-    generation = _find(service, generation_id, caller)
+    generation = await _find(service, generation_id, caller)
     if generation.finished:
-        service.generations.remove(generation_id)
+        await service.generations.remove(generation_id)
     else:
-        generation.cancel()
-        await generation.wait()
+        await generation.stop()
     return Response(status_code=204)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from steiner.reasoning.events import Event
-from steiner.server.generation import Generation
+from steiner.server.readable import Readable
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
@@ -17,7 +17,7 @@ def encode_events(events: Sequence[Event]) -> bytes:
     ).encode()
 
 
-async def reasoning_stream(generation: Generation, after: int = 0) -> AsyncIterator[bytes]:
+async def reasoning_stream(generation: Readable, after: int = 0) -> AsyncIterator[bytes]:
     """The stream from the event numbered `after` + 1, one piece per engine update."""
     async for events in generation.events(after):
         yield encode_events(events)

@@ -1,0 +1,52 @@
+"""What readers of a generation see of it, wherever it is: running here, running elsewhere, or finished."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
+
+from steiner.reasoning.events import Event
+from steiner.reasoning.trace import Trace
+from steiner.server.metrics import Endpoint
+
+
+class Readable(Protocol):
+    """One generation, by whatever it is kept.
+
+    Attributes:
+        owner: name of the caller that it belongs to.
+        created: when it was started, in seconds of Unix time.
+        endpoint: under which it was started.
+        request: what that endpoint wanted to know of the request later; JSON.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def endpoint(self) -> Endpoint: ...
+    @property
+    def request(self) -> dict[str, Any]: ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether the log has its terminal event."""
+
+    @property
+    def last_sequence_number(self) -> int:
+        """Number of the newest event; 0 before the first."""
+
+    @property
+    def trace(self) -> Trace:
+        """The tree so far."""
+
+    def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
+        """Every event numbered above `after`, in order, in batches as they come, up to the terminal one."""
+
+    async def stop(self) -> None:
+        """End it early, unless it has ended, and wait until it has."""
