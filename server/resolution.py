@@ -92,8 +92,8 @@ def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> An
     except (EngineRefusal, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else error
         raise InvalidRequest(
-            f"response_format.json_schema.schema cannot be enforced: {reason}",
-            param="response_format.json_schema.schema",
+            f"{request.field_names.schema} cannot be enforced: {reason}",
+            param=request.field_names.schema,
             code="invalid_value",
         ) from error
     return answer_format
@@ -120,16 +120,17 @@ def resolve_max_tokens(
     Raises:
         InvalidRequest: they and the prompt do not fit the model's context, or the bound.
     """
+    names = request.field_names
     room = max_model_len - num_prompt
     if room < 1:
         raise InvalidRequest(
             f"the prompt has {num_prompt} tokens, the model's context {max_model_len}, which leaves "
-            f"{max(room, 0)} for reasoning and answer; shorten the messages",
-            param="messages",
+            f"{max(room, 0)} for reasoning and answer; shorten the {names.messages}",
+            param=names.messages,
             code="context_length_exceeded",
         )
     limit = request.length_limit
-    field = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
+    field = "max_tokens" if request.max_completion_tokens is None else names.length
     if max_memory_tokens is not None:
         if limit is not None and limit > max_memory_tokens:
             raise InvalidRequest(

@@ -196,7 +196,9 @@ class Service:
         try:
             prompt_ids = await loaded.encoder.encode(turns_of(request.messages))
         except PromptError as error:
-            raise InvalidRequest(str(error), param="messages", code="invalid_value") from error
+            raise InvalidRequest(
+                str(error), param=request.field_names.messages, code="invalid_value"
+            ) from error
         defaults = loaded.engine.default_sampling
         return Assignment(
             id=id_prefix + uuid.uuid4().hex,

@@ -6,7 +6,8 @@ here is listed with the reason, so that it is refused for what it is and not as 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -161,8 +162,32 @@ NOT_OFFERED: dict[str, str] = {
 """Known to OpenAI's clients, but not offered: refused by name unless null or empty."""
 
 
-class GenerationRequest(RequestModel):
-    """What both routes take: the conversation, how to sample, and how to reason."""
+@dataclass(frozen=True, slots=True)
+class FieldNames:
+    """What a dialect calls the fields that a refusal behind the schema may name."""
+
+    messages: str = "messages"
+    length: str = "max_completion_tokens"
+    schema: str = "response_format.json_schema.schema"
+
+
+class SamplingRequest(RequestModel):
+    """How to sample: OpenAI's parameters and vLLM's."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=-1, lt=INT32, description="0 and -1: every token.")
+    min_p: float | None = Field(None, ge=0, le=1)
+    repetition_penalty: float | None = Field(None, gt=0, le=100)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    seed: int | None = Field(None, ge=-INT64, lt=INT64)
+
+
+class GenerationRequest(SamplingRequest):
+    """What every route takes or makes of what it takes: the conversation, how to sample, and how to reason."""
+
+    field_names: ClassVar[FieldNames] = FieldNames()
 
     model: str | None = Field(None, description="Model name as in /v1/models; default: the served model.")
     messages: list[Message] = Field(min_length=1)
@@ -173,14 +198,6 @@ class GenerationRequest(RequestModel):
         description="Reasoning and answer together; to limit reasoning alone: reasoning.max_reasoning_tokens.",
     )
     max_tokens: int | None = Field(None, ge=1, description="Older name of max_completion_tokens.")
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    top_k: int | None = Field(None, ge=-1, lt=INT32, description="0 and -1: every token.")
-    min_p: float | None = Field(None, ge=0, le=1)
-    repetition_penalty: float | None = Field(None, gt=0, le=100)
-    presence_penalty: float | None = Field(None, ge=-2, le=2)
-    frequency_penalty: float | None = Field(None, ge=-2, le=2)
-    seed: int | None = Field(None, ge=-INT64, lt=INT64)
 
     reasoning_effort: ReasoningEffort | None = None
     reasoning: ReasoningOptions | None = Field(None, description="Limits and rules of reasoning.")
