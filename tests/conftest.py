@@ -1,9 +1,15 @@
-"""The tiny model's tokenizer, and a stage on which engines play what tests write for them."""
+"""The tiny model's tokenizer, a stage on which engines play what tests write for them, and servers.
+
+`serve` starts servers on scripted engines; `server` is a process with vLLM, one in a test run for each model.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +29,9 @@ from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
+
+from .running_server import SHIPPED, RunningServer, start_server, stop_while_reasoning
+from .scripted_server import Served, ServerThread, wait_until
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -127,3 +136,48 @@ class Stage:
 @pytest.fixture(scope="session")
 def stage(bound: BoundProtocol, tokenizer: PreTrainedTokenizerFast, ids_of: Ids) -> Stage:
     return Stage(bound, tokenizer, ids_of)
+
+
+@pytest.fixture(scope="module")
+def serve(stage: Stage) -> Iterator[Callable[..., Served]]:
+    """Start servers over scripted engines; they stop with the module's last test."""
+    running: list[ServerThread] = []
+
+    def start(engine: ScriptedEngine, **settings: object) -> Served:
+        service = stage.service(engine, **settings)
+        running.append(ServerThread(service))
+        return Served(running[-1].url, service, engine)
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., None]:
+    return wait_until
+
+
+@pytest.fixture(scope="session")
+def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A nano model whose weights are noise, with the protocol's tokens and a chat template."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "nano"
+    subprocess.run([sys.executable, "-m", "steiner.training.random_checkpoint", folder], check=True)
+    return folder
+
+
+MODELS = ["random weights", *(["steiner-tiny"] if (SHIPPED / "config.json").is_file() else [])]
+
+
+@pytest.fixture(scope="session", params=MODELS)
+def server(
+    request: pytest.FixtureRequest, random_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningServer]:
+    """A server on each model in turn; never two at once."""
+    model = SHIPPED if request.param == "steiner-tiny" else random_checkpoint
+    running = start_server(model, tmp_path_factory.mktemp("server"))
+    yield running
+    exit_code, last_event = stop_while_reasoning(running)
+    assert exit_code == 0, f"after SIGTERM the server ended with {exit_code}:\n{running.tail()}"
+    assert last_event == "event: done", "what ran at SIGTERM was not finished"
+    assert "Traceback" not in running.tail()

@@ -6,12 +6,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from steiner.snippets import curl_line, openai_snippet
-
-from .conftest import RunningServer
 
 pytestmark = pytest.mark.e2e
 PROMPT = "make 22 from 15 4 11"
@@ -41,7 +40,7 @@ def test_the_demo_shows_a_tree_an_answer_and_what_the_checker_says(tmp_path: Pat
     assert "steiner serve" in done.stdout
 
 
-def test_the_curl_line_works_as_printed(server: RunningServer) -> None:
+def test_the_curl_line_works_as_printed(server: Any) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl on this machine")
     stream = shell(curl_line(server.url, server.model, PROMPT))
@@ -53,11 +52,11 @@ def test_the_curl_line_works_as_printed(server: RunningServer) -> None:
     assert ("section.done" if server.model == "nano" else "step.verified") in names
 
 
-def test_the_openai_snippet_works_as_printed(server: RunningServer) -> None:
+def test_the_openai_snippet_works_as_printed(server: Any) -> None:
     assert shell(openai_snippet(sys.executable, server.url, server.model, PROMPT)).strip()
 
 
-def test_ask_talks_to_a_real_server(server: RunningServer, tmp_path: Path) -> None:
+def test_ask_talks_to_a_real_server(server: Any, tmp_path: Path) -> None:
     limits = ("--max-steps", "2", "--temperature", "0")
     drawn = steiner("ask", PROMPT, "--url", server.url, *limits, cwd=tmp_path)
     assert drawn.returncode == 0, drawn.stderr

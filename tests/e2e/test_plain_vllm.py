@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -20,7 +21,8 @@ from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.protocols.steiner import STEINER
 
-from .conftest import REPOSITORY, SHIPPED
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHIPPED = REPOSITORY / "models" / "steiner-tiny"
 
 pytestmark = [
     pytest.mark.e2e,

@@ -1,4 +1,4 @@
-"""Real server processes, one at a time: vLLM on random weights, and on the shipped ones where there are any."""
+"""A real server process: how tests start one, and end it in the middle of its work."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "models" / "steiner-tiny"
 START_S = 180.0
 
@@ -97,28 +95,3 @@ def stop_while_reasoning(server: RunningServer) -> tuple[int, str]:
     finally:
         if server.process.poll() is None:
             server.process.kill()
-
-
-@pytest.fixture(scope="session")
-def random_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A nano model whose weights are noise, with the protocol's tokens and a chat template."""
-    folder = tmp_path_factory.mktemp("checkpoint") / "nano"
-    subprocess.run([sys.executable, "-m", "steiner.training.random_checkpoint", folder], check=True)
-    return folder
-
-
-MODELS = ["random weights", *(["steiner-tiny"] if (SHIPPED / "config.json").is_file() else [])]
-
-
-@pytest.fixture(scope="session", params=MODELS)
-def server(
-    request: pytest.FixtureRequest, random_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningServer]:
-    """A server on each model in turn; never two at once."""
-    model = SHIPPED if request.param == "steiner-tiny" else random_checkpoint
-    running = start_server(model, tmp_path_factory.mktemp("server"))
-    yield running
-    exit_code, last_event = stop_while_reasoning(running)
-    assert exit_code == 0, f"after SIGTERM the server ended with {exit_code}:\n{running.tail()}"
-    assert last_event == "event: done", "what ran at SIGTERM was not finished"
-    assert "Traceback" not in running.tail()

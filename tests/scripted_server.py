@@ -1,0 +1,49 @@
+"""A real HTTP server over a scripted engine, in a thread of the tests' own process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+
+from steiner.server.app import create_app
+from steiner.server.scripted_engine import ScriptedEngine
+from steiner.server.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A listening server and what is behind it."""
+
+    url: str
+    service: Service
+    engine: ScriptedEngine
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Poll until something happened in another thread or process."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.002)
+
+
+class ServerThread:
+    """One server; `stop` ends its connections, too."""
+
+    def __init__(self, service: Service) -> None:
+        config = uvicorn.Config(create_app(service), port=0, lifespan="off", log_level="warning")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+        self._thread.start()
+        wait_until(lambda: self._server.started)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+
+    def stop(self) -> None:
+        self._server.force_exit = self._server.should_exit = True
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive()
