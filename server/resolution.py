@@ -17,7 +17,9 @@ from steiner.server.interventions.answer import AnswerFormat
 from steiner.server.prompts import Turn
 from steiner.server.refusals import refusal
 from steiner.server.schema_limits import why_too_large
-from steiner.server.schemas.chat import GenerationRequest, JsonObjectFormat, JsonSchemaFormat, Message
+from steiner.server.schemas.chat import GenerationRequest
+from steiner.server.schemas.messages import Message
+from steiner.server.schemas.response_format import JsonObjectFormat, JsonSchemaFormat
 from steiner.server.token_requests import schema_text
 
 

@@ -1,88 +1,24 @@
 """Request body of chat completions and of the reasoning stream.
 
 Field by field what OpenAI's and vLLM's are. null means the default. What is known there and not offered
-here is listed with the reason, so that it is refused for what it is and not as a spelling mistake.
+here is in `not_offered`, so that it is refused for what it is and not as a spelling mistake.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
-from steiner.reasoning.steps import Step
+from steiner.server.schemas.messages import Message, TextPart
+from steiner.server.schemas.not_offered import without_what_is_not_offered
+from steiner.server.schemas.request_model import RequestModel
+from steiner.server.schemas.response_format import ResponseFormat
 
 INT64 = 2**63
 INT32 = 2**31
-
-
-class RequestModel(BaseModel):
-    """Base of every request object: nothing unknown, no NaN."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class TextPart(RequestModel):
-    """One piece of text content."""
-
-    type: Literal["text"]
-    text: str
-
-
-def _content_kind(content: object) -> str:
-    return "(parts)" if isinstance(content, list) else "(text)"
-
-
-Content = Annotated[
-    Annotated[str, Tag("(text)")] | Annotated[list[TextPart], Tag("(parts)")], Discriminator(_content_kind)
-]
-"""Text, or a list of text parts, which are joined by line feeds."""
-
-
-class Message(RequestModel):
-    """One turn of the conversation.
-
-    Of an earlier assistant turn, `content` enters the prompt and, if `reasoning_steps` are sent back, the
-    conclusions of their live path before it. `reasoning` and `reasoning_content` are accepted, because
-    clients send messages back as they got them, and left out of the prompt.
-    """
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Content | None = None
-    name: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
-    reasoning_steps: list[Step] | None = None
-    refusal: str | None = None
-    annotations: list[Any] | None = Field(None, max_length=0)
-    audio: None = None
-    function_call: None = None
-    tool_calls: list[Any] | None = Field(None, max_length=0)
-
-    @model_validator(mode="after")
-    def _fits_role(self) -> Message:
-        if self.role == "assistant":
-            return self
-        if self.content is None:
-            raise ValueError(f"a message of role {self.role!r} needs content")
-        for field in ("reasoning", "reasoning_content", "reasoning_steps", "refusal"):
-            if getattr(self, field) is not None:
-                raise ValueError(f"{field} belongs to assistant messages, not to role {self.role!r}")
-        return self
-
-    @property
-    def text(self) -> str:
-        """Content as one text."""
-        match self.content:
-            case None:
-                return ""
-            case str(text):
-                return text
-            case parts:
-                return "\n".join(part.text for part in parts)
 
 
 class StreamOptions(RequestModel):
@@ -97,69 +33,6 @@ class StreamOptions(RequestModel):
         if value:
             raise ValueError("chunks are not obfuscated here; leave it out or send false")
         return value
-
-
-class TextFormat(RequestModel):
-    """An answer in any form."""
-
-    type: Literal["text"]
-
-
-class JsonObjectFormat(RequestModel):
-    """An answer that is a JSON object."""
-
-    type: Literal["json_object"]
-
-
-class JsonSchema(RequestModel):
-    """A named schema. It is always kept to, so `strict` changes nothing."""
-
-    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
-
-    name: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
-    description: str | None = None
-    json_schema: dict[str, Any] = Field(alias="schema")
-    strict: bool | None = None
-
-
-class JsonSchemaFormat(RequestModel):
-    """An answer that fits a JSON Schema; the reasoning before it is not held to it."""
-
-    type: Literal["json_schema"]
-    json_schema: JsonSchema
-
-
-def _format_kind(given: object) -> str | None:
-    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
-    return f"({kind})" if kind in ("text", "json_object", "json_schema") else None
-
-
-ResponseFormat = Annotated[
-    Annotated[TextFormat, Tag("(text)")]
-    | Annotated[JsonObjectFormat, Tag("(json_object)")]
-    | Annotated[JsonSchemaFormat, Tag("(json_schema)")],
-    Discriminator(
-        _format_kind,
-        custom_error_type="response_format",
-        custom_error_message="the type must be text, json_object or json_schema",
-    ),
-]
-
-NOT_OFFERED: dict[str, str] = {
-    "audio": "this server answers with text",
-    "function_call": "functions are not offered",
-    "functions": "functions are not offered",
-    "logit_bias": "biases on token ids are not offered",
-    "modalities": "this server answers with text",
-    "prediction": "predicted outputs are not offered",
-    "stop": "stop strings are not offered; the answer ends with the model's end of turn, or max_completion_tokens",
-    "thinking_token_budget": "send reasoning.max_reasoning_tokens instead",
-    "tool_choice": "tools are not offered",
-    "tools": "tools are not offered",
-    "top_logprobs": "log probabilities are not offered",
-    "web_search_options": "web search is not offered",
-}
-"""Known to OpenAI's clients, but not offered: refused by name unless null or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +89,7 @@ class GenerationRequest(SamplingRequest):
     @model_validator(mode="before")
     @classmethod
     def _refuse_what_is_not_offered(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            for name, reason in NOT_OFFERED.items():
-                if data.get(name) not in (None, [], {}):
-                    raise PydanticCustomError(
-                        "not_offered", "{param}: {reason}", {"param": name, "reason": reason}
-                    )
-            return {name: value for name, value in data.items() if name not in NOT_OFFERED}
-        return data
+        return without_what_is_not_offered(data)
 
     @field_validator("n")
     @classmethod

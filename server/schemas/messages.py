@@ -1,0 +1,73 @@
+"""Messages of chat completions: roles, and content as text or as text parts.
+
+https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from steiner.reasoning.steps import Step
+from steiner.server.schemas.request_model import RequestModel
+
+
+class TextPart(RequestModel):
+    """One piece of text content."""
+
+    type: Literal["text"]
+    text: str
+
+
+def _content_kind(content: object) -> str:
+    return "(parts)" if isinstance(content, list) else "(text)"
+
+
+Content = Annotated[
+    Annotated[str, Tag("(text)")] | Annotated[list[TextPart], Tag("(parts)")], Discriminator(_content_kind)
+]
+"""Text, or a list of text parts, which are joined by line feeds."""
+
+
+class Message(RequestModel):
+    """One turn of the conversation.
+
+    Of an earlier assistant turn, `content` enters the prompt and, if `reasoning_steps` are sent back, the
+    conclusions of their live path before it. `reasoning` and `reasoning_content` are accepted, because
+    clients send messages back as they got them, and left out of the prompt.
+    """
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Content | None = None
+    name: str | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    reasoning_steps: list[Step] | None = None
+    refusal: str | None = None
+    annotations: list[Any] | None = Field(None, max_length=0)
+    audio: None = None
+    function_call: None = None
+    tool_calls: list[Any] | None = Field(None, max_length=0)
+
+    @model_validator(mode="after")
+    def _fits_role(self) -> Message:
+        if self.role == "assistant":
+            return self
+        if self.content is None:
+            raise ValueError(f"a message of role {self.role!r} needs content")
+        for field in ("reasoning", "reasoning_content", "reasoning_steps", "refusal"):
+            if getattr(self, field) is not None:
+                raise ValueError(f"{field} belongs to assistant messages, not to role {self.role!r}")
+        return self
+
+    @property
+    def text(self) -> str:
+        """Content as one text."""
+        match self.content:
+            case None:
+                return ""
+            case str(text):
+                return text
+            case parts:
+                return "\n".join(part.text for part in parts)
