@@ -45,14 +45,17 @@ class Counted:
 
 
 _PREFERENCES = (Counted(True, True), Counted(True, False), Counted(False, True))
-_DEPTH_ONLY = Counted(False, False)
 _WITHOUT_RULES = {"constrained", "backtrack_bias", "end_bias", "verifier", "refute_repeats", "memory"}
 """Fields of a policy that change no rule."""
 
 
 def counts_in_grammar(policy: Policy) -> Counted:
-    """The most counters whose states stay near MAX_RULES; depth and the minimum of steps are always among them."""
-    return next((counted for counted in _PREFERENCES if _is_small(policy, counted)), _DEPTH_ONLY)
+    """The most counters whose states stay near MAX_RULES; depth and the minimum of steps are always among them.
+
+    That no backtrack is left takes no counting, so it is always kept.
+    """
+    least = Counted(steps=False, backtracks=policy.max_backtracks == 0)
+    return next((counted for counted in _PREFERENCES if _is_small(policy, counted)), least)
 
 
 def enforced_policy(policy: Policy) -> Policy:

@@ -51,28 +51,34 @@ def _room_for(progress: Progress, token_id: int) -> int:
 
 
 class CountLimits:
-    """Keeps the limits on steps and backtracks where a grammar that counted them would be too large."""
+    """Keeps the limits on steps and backtracks where a grammar that counted them would be too large.
+
+    Where backtracks are used up and other choices are left, one of those is sampled: behind that cut no grammar of the
+    generation has a backtrack any more, so it is needed once. An engine that does not keep to the grammar would ask for
+    it without end, so a second time the reasoning ends.
+    """
 
     def __init__(self, automaton: Automaton) -> None:
         self._automaton = automaton
+        self._left_a_choice = False
         bound = automaton.bound
         decisions = (bound.backtrack_id, bound.proceed_id)
         self.watched_ids = frozenset(token_id for token_id in decisions if token_id is not None)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
         """Cut in place of a decision that a limit forbids: the end of reasoning, or one more choice of what is left."""
-        bound = progress.bound
-        if token_id not in (bound.backtrack_id, bound.proceed_id) or progress.phase != "reasoning":
+        if token_id not in self.watched_ids or progress.phase != "reasoning" or progress.in_step:
             return None
-        state = progress.decision_state
+        state, policy = progress.decision_state, self._automaton.policy
         if token_id in self._automaton.allowed(state).ids:
             return None
         limit = self._automaton.limit_reached(state)
         if limit is None:
-            # Backtracks are used up where going on is legal, too: what follows is sampled from a grammar without them.
-            return Cut(
-                "budget", (), f"max_backtracks ({self._automaton.policy.max_backtracks}) used up", state
-            )
-        return end_of_reasoning(
-            progress, f"{limit} ({getattr(self._automaton.policy, limit)}) reached", limit
-        )
+            if token_id != progress.bound.backtrack_id or state.num_backtracks < policy.max_backtracks:
+                # No limit forbids it but the protocol.
+                return None
+            limit = "max_backtracks"
+            if not self._left_a_choice:
+                self._left_a_choice = True
+                return Cut("budget", (), f"{limit} ({policy.max_backtracks}) used up", state)
+        return end_of_reasoning(progress, f"{limit} ({getattr(policy, limit)}) reached", limit)
