@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from steiner.server.access.keys import KeyRing
+from steiner.server.auth import OPEN_PATHS, Authentication
 from steiner.server.body_limit import BodyLimit
 from steiner.server.errors import install_error_handlers
 from steiner.server.routes import chat, health, metrics, models, reasoning
@@ -18,10 +20,20 @@ def create_app(service: Service) -> FastAPI:
     """Routes, errors and limits; the caller starts and stops the service."""
     app = FastAPI(title="Steiner", description=DESCRIPTION, redoc_url=None)
     app.state.service = service
-    install_error_handlers(
-        app, lambda reason: service.metrics.refused.labels(reason).inc(), chat_schemas.FIELD_NAMES
+    settings = service.settings
+
+    def count_refusal(reason: str) -> None:
+        service.metrics.refused.labels(reason).inc()
+
+    install_error_handlers(app, count_refusal, chat_schemas.FIELD_NAMES)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
+    app.add_middleware(
+        Authentication,
+        keys=KeyRing(settings.api_keys, [key.get_secret_value() for key in settings.api_key]),
+        open_paths=OPEN_PATHS if settings.protect_metrics else OPEN_PATHS | {"/metrics"},
+        count_refusal=count_refusal,
     )
-    app.add_middleware(BodyLimit, max_bytes=service.settings.max_request_bytes)
     for module in (chat, reasoning, models, health, metrics):
         app.include_router(module.router)
     return app

@@ -2,8 +2,10 @@
 
     ApiError
     |-- InvalidRequest      400  the request cannot be served as it is
+    |-- InvalidKey          401  no key, or none of this server's
     |-- UnknownResource     404  no such model, route or generation
     |-- RequestTooLarge     413
+    |-- RateLimited         429  the caller's limits are used up, or the queue is full
     |-- NotReady            503  still loading, or draining
     `-- EngineUnavailable   503  the engine died; the process is about to end
 
@@ -23,7 +25,32 @@ from starlette.exceptions import HTTPException
 
 from steiner.server.refusals import refusal
 
-REASONS = {400: "invalid_value", 404: "not_found", 413: "too_large", 503: "not_ready"}
+# What a code may be counted as: a fixed set, because every value is a time series of its own.
+REASONS = frozenset(
+    {
+        "cancelled",
+        "concurrency",
+        "context_length_exceeded",
+        "draining",
+        "engine_dead",
+        "engine_error",
+        "generation_not_found",
+        "internal_error",
+        "invalid_api_key",
+        "invalid_value",
+        "loading",
+        "method_not_allowed",
+        "model_not_found",
+        "other",
+        "queue_full",
+        "queue_timeout",
+        "requests_per_minute",
+        "timeout",
+        "tokens_per_minute",
+        "too_large",
+        "unknown_route",
+    }
+)
 
 
 class ApiError(Exception):
@@ -37,6 +64,12 @@ class ApiError(Exception):
         self.message = message
         self.param = param
         self.code = code
+        self.headers: dict[str, str] = {}
+
+    @property
+    def reason(self) -> str:
+        """What it is counted as; one of `REASONS`."""
+        return self.code if self.code in REASONS else "other"
 
     def body(self) -> dict[str, Any]:
         """JSON body of the answer."""
@@ -54,6 +87,17 @@ class InvalidRequest(ApiError):
     type = "invalid_request_error"
 
 
+class InvalidKey(ApiError):
+    """Nobody known asks (RFC 6750, section 3)."""
+
+    status = 401
+    type = "invalid_request_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="invalid_api_key")
+        self.headers["WWW-Authenticate"] = "Bearer"
+
+
 class UnknownResource(ApiError):
     """There is nothing under this name, or not for this caller."""
 
@@ -68,6 +112,41 @@ class RequestTooLarge(ApiError):
     type = "invalid_request_error"
 
 
+class RateLimited(ApiError):
+    """Too much at the moment (RFC 6585, section 4); `Retry-After` says when to come back.
+
+    Args:
+        kind: OpenAI's word for the limit, `requests` or `tokens`; `server_error` where it is not the caller's.
+        reason: what it is counted as.
+        retry_after_s: whole seconds; None where no wait would help.
+    """
+
+    status = 429
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        reason: str,
+        retry_after_s: int | None,
+        code: str = "rate_limit_exceeded",
+    ) -> None:
+        super().__init__(message, code=code)
+        self.type = kind
+        self._reason = reason
+        if retry_after_s is None:
+            # OpenAI's clients send a 429 again unless this says no.
+            self.headers["x-should-retry"] = "false"
+        else:
+            self.headers["Retry-After"] = str(retry_after_s)
+
+    @property
+    def reason(self) -> str:
+        """The limit that was met."""
+        return self._reason
+
+
 class NotReady(ApiError):
     """The server does not take new generations at the moment."""
 
@@ -77,6 +156,12 @@ class NotReady(ApiError):
 
 class EngineUnavailable(NotReady):
     """The engine is gone; only a restart brings it back."""
+
+
+def error_answer(error: ApiError, count_refusal: Callable[[str], None]) -> JSONResponse:
+    """The answer that an error means, counted under its reason."""
+    count_refusal(error.reason)
+    return JSONResponse(error.body(), status_code=error.status, headers=error.headers)
 
 
 def install_error_handlers(
@@ -91,8 +176,7 @@ def install_error_handlers(
     """
 
     def answer(error: ApiError) -> JSONResponse:
-        count_refusal(error.code or REASONS.get(error.status, "error"))
-        return JSONResponse(error.body(), status_code=error.status)
+        return error_answer(error, count_refusal)
 
     async def on_api_error(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, ApiError)

@@ -15,6 +15,7 @@ from typing import Any
 
 from steiner.reasoning.events import Event
 from steiner.reasoning.trace import Trace
+from steiner.server.access.admission import Place, TurnedAway
 from steiner.server.conductor import Conductor
 from steiner.server.engine import EngineDead, EngineError, EngineRefusal
 from steiner.server.metrics import Endpoint
@@ -32,6 +33,7 @@ class Generation:
         owner: name of the caller that it belongs to.
         endpoint: under which it was started.
         request: what that endpoint will want to know of the request later; JSON.
+        place: the right to run; given back when the generation ends, whatever way.
         timeout_s: longest run before the generation ends in an `error` with code ``timeout``.
         observe: called with each batch of new events, in order; must not raise.
         on_engine_dead: called if the engine turns out to be gone.
@@ -44,6 +46,7 @@ class Generation:
         owner: str,
         endpoint: Endpoint,
         request: dict[str, Any],
+        place: Place,
         timeout_s: float,
         observe: Callable[[Sequence[Event]], None],
         on_engine_dead: Callable[[], None],
@@ -56,6 +59,7 @@ class Generation:
         self.endpoint = endpoint
         self.request = request
         self._conductor = conductor
+        self._place = place
         self._timeout_s = timeout_s
         self._observe = observe
         self._on_engine_dead = on_engine_dead
@@ -117,12 +121,18 @@ class Generation:
 
     async def _run(self) -> None:
         try:
-            async with asyncio.timeout(self._timeout_s), aclosing(self._conductor.run()) as batches:
-                async for batch in batches:
-                    self._publish(batch)
+            async with aclosing(self._conductor.run()) as batches:
+                # The start is told before the turn comes: who waits can already leave, cancel and resume.
+                self._publish(await anext(batches))
+                await self._place.turn()
+                async with asyncio.timeout(self._timeout_s):
+                    async for batch in batches:
+                        self._publish(batch)
         except TimeoutError:
             limit = f"{self._timeout_s:g} s, the server's limit"
             self._publish(self._conductor.fail(f"the generation ran longer than {limit}", "timeout"))
+        except TurnedAway as error:
+            self._publish(self._conductor.fail(str(error), error.code))
         except EngineRefusal as error:
             self._publish(self._conductor.fail(str(error), "invalid_request"))
         except EngineDead:
@@ -138,6 +148,7 @@ class Generation:
 
     def _settle(self, _: asyncio.Task[None]) -> None:
         # Here rather than in _run: a task cancelled before its first step never enters its own body.
+        self._place.release()
         if not self.finished:
             self._publish(self._conductor.cancel())
 

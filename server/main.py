@@ -104,7 +104,7 @@ class Process:
         if self._drain is not None:
             self._server.should_exit = self._server.force_exit = True
             return
-        self._service.lifecycle.drain()
+        self._service.drain()
         self._drain = asyncio.create_task(self._finish())
 
     async def _finish(self) -> None:

@@ -17,7 +17,11 @@ from steiner.server.progress import Progress
 
 Endpoint = Literal["chat", "reasoning", "responses"]
 
-SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+# From one token to reasoning of an hour.
+SECONDS = (
+    *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+    *(60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0),
+)
 
 
 class Metrics:
@@ -26,6 +30,9 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"steiner_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(f"steiner_{name}", text, registry=registry)
 
         def histogram(name: str, text: str) -> Histogram:
             return Histogram(f"steiner_{name}", text, buckets=SECONDS, registry=registry)
@@ -39,8 +46,10 @@ class Metrics:
         )
         self.answer_tokens = counter("answer_tokens", "Tokens of answers.")
         self.generations = counter("generations", "Generations that ended.", "endpoint", "outcome")
-        self.active = Gauge("steiner_generations_active", "Generations running.", registry=registry)
+        self.active = gauge("generations_active", "Generations running on the engine.")
+        self.queued = gauge("generations_queued", "Generations waiting for their turn.")
         self.refused = counter("requests_refused", "Requests answered with an error, by reason.", "reason")
+        self.queue_wait = histogram("queue_wait_seconds", "From the request's admission to its turn.")
         self.time_to_first_step = histogram(
             "time_to_first_step_seconds", "From the request to the end of its first step."
         )
@@ -69,7 +78,6 @@ class GenerationMeter:
         self._step_began = self._began
         self._num_steps = 0
         self._answering = False
-        metrics.active.inc()
 
     def observe(self, events: Sequence[Event]) -> None:
         """Count a batch of events, in order."""
@@ -105,6 +113,5 @@ class GenerationMeter:
                 metrics.reasoning_tokens.labels("sampled").inc(event.reasoning_tokens - num_forced)
                 metrics.answer_tokens.inc(event.answer_tokens)
             case "done" | "error" | "cancelled":
-                metrics.active.dec()
                 metrics.generations.labels(self._endpoint, event.type).inc()
                 metrics.generation_duration.observe(self._clock() - self._began)

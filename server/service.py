@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 import time
 import uuid
@@ -20,7 +21,9 @@ from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.verifiers import find_verifier
+from steiner.server.access.admission import Admission
 from steiner.server.access.caller import Caller
+from steiner.server.access.quotas import Quotas
 from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
 from steiner.server.engine import EngineDead, TokenEngine
@@ -77,6 +80,16 @@ class Service:
         self.metrics = Metrics(registry)
         self.lifecycle = Lifecycle()
         self.generations = Generations(retention_s=settings.retention_s, max_retained=settings.max_retained)
+        self.quotas = Quotas(settings.default_limits, settings.api_keys)
+        self.admission = Admission(
+            max_running=settings.num_places,
+            max_queued=settings.max_queued,
+            max_wait_s=settings.queue_timeout_s,
+            max_concurrent=self.quotas.max_concurrent,
+            on_wait=self.metrics.queue_wait.observe,
+        )
+        self.metrics.active.set_function(lambda: self.admission.num_running)
+        self.metrics.queued.set_function(lambda: self.admission.num_waiting)
         self.loaded: LoadedModel | None = None
         self.created = int(time.time())
         self._default_policy = Policy()
@@ -127,6 +140,11 @@ class Service:
             raise LoadError(f"STEINER_REASONING: {error}") from error
         return policy
 
+    def drain(self) -> None:
+        """Take no new generations, and send away those that wait for their turn."""
+        self.lifecycle.drain()
+        self.admission.turn_away_waiting()
+
     def close(self) -> None:
         """Free the engine."""
         if self.loaded is not None:
@@ -173,18 +191,23 @@ class Service:
         assignment = await self._assignment(request, loaded, ID_PREFIX[endpoint])
         # Encoding a long prompt takes a while, in which the server may have begun to drain.
         self.lifecycle.require_ready()
-        conductor = Conductor(loaded.engine, loaded.bound, assignment, loaded.new_decoder)
-        meter = GenerationMeter(self.metrics, endpoint, conductor.progress)
-        generation = Generation(
-            conductor,
-            owner=caller.name,
-            endpoint=endpoint,
-            request=record or {},
-            timeout_s=self.settings.generation_timeout_s,
-            observe=meter.observe,
-            on_engine_dead=self.lifecycle.fail,
-        )
-        self.generations.start(generation, retain=retain)
+        [place] = self.admission.enter(caller)
+        with contextlib.ExitStack() as undo:
+            undo.callback(place.release)
+            conductor = Conductor(loaded.engine, loaded.bound, assignment, loaded.new_decoder)
+            meter = GenerationMeter(self.metrics, endpoint, conductor.progress)
+            generation = Generation(
+                conductor,
+                owner=caller.name,
+                endpoint=endpoint,
+                request=record or {},
+                place=place,
+                timeout_s=self.settings.generation_timeout_s,
+                observe=meter.observe,
+                on_engine_dead=self.lifecycle.fail,
+            )
+            self.generations.start(generation, retain=retain)
+            undo.pop_all()
         return generation
 
     async def _assignment(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
+from steiner.server.access.keys import ApiKey, Limits, check_keys
 
+# What vLLM decodes at once where nothing else is said.
+DEFAULT_MAX_RUNNING = 256
 DEFAULT_MODEL = "models/steiner-tiny"
 
 
@@ -62,6 +65,30 @@ class Settings(BaseSettings):
         65536, ge=1, description="Longest generation with memory, which the model's context does not bound."
     )
 
+    api_key: list[SecretStr] = Field(
+        default_factory=list,
+        description="Keys in clear, as vLLM takes them. Others on the machine can read a command line; "
+        "prefer api_keys.",
+    )
+    api_keys: list[ApiKey] = Field(
+        default_factory=list,
+        description='Keys by name and hash, as `steiner key NAME` prints them: [{"name": ..., "sha256": ...}], '
+        "each with limits of its own where it has any.",
+    )
+    protect_metrics: bool = Field(False, description="Whether /metrics needs a key, too.")
+    requests_per_minute: int = Field(0, ge=0, description="Of each caller; 0: no limit.")
+    tokens_per_minute: int = Field(
+        0, ge=0, description="Of each caller, of prompts and generated; 0: no limit."
+    )
+    max_concurrent: int = Field(
+        0, ge=0, description="Generations of each caller, running and waiting; 0: no limit."
+    )
+    max_running: int | None = Field(
+        None, ge=1, description="Generations that run at once; default: max_num_seqs, else 256."
+    )
+    max_queued: int = Field(1024, ge=0, description="Generations that wait for their turn at most.")
+    queue_timeout_s: float = Field(600.0, gt=0, description="Longest wait for a turn.")
+
     max_request_bytes: int = Field(4 << 20, ge=1024)
     generation_timeout_s: float = Field(600.0, gt=0, description="Longest run of one generation.")
     keep_alive_s: float = Field(15.0, ge=0, description="Interval of comments on idle streams; 0: none.")
@@ -75,6 +102,25 @@ class Settings(BaseSettings):
         if not model.strip():
             raise ValueError("model is empty; give a checkpoint folder or a Hugging Face model name")
         return model
+
+    @model_validator(mode="after")
+    def _keys_agree(self) -> Self:
+        check_keys(self.api_keys)
+        return self
+
+    @property
+    def num_places(self) -> int:
+        """Generations that run at once."""
+        return self.max_running or self.max_num_seqs or DEFAULT_MAX_RUNNING
+
+    @property
+    def default_limits(self) -> Limits:
+        """What a caller may use whose key says nothing."""
+        return Limits(
+            requests_per_minute=self.requests_per_minute,
+            tokens_per_minute=self.tokens_per_minute,
+            max_concurrent=self.max_concurrent,
+        )
 
     @property
     def model_id(self) -> str:

@@ -146,7 +146,7 @@ def serve(stage: Stage) -> Iterator[Callable[..., Served]]:
     def start(engine: ScriptedEngine, **settings: object) -> Served:
         service = stage.service(engine, **settings)
         running.append(ServerThread(service))
-        return Served(running[-1].url, service, engine)
+        return Served(running[-1].url, service, engine, running[-1].loop)
 
     yield start
     for server in running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ class Served:
     url: str
     service: Service
     engine: ScriptedEngine
+    loop: asyncio.AbstractEventLoop
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
@@ -37,11 +39,16 @@ class ServerThread:
     def __init__(self, service: Service) -> None:
         config = uvicorn.Config(create_app(service), port=0, lifespan="off", log_level="warning")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
+        self.loop: asyncio.AbstractEventLoop
+        self._thread = threading.Thread(target=asyncio.run, args=[self._serve()])
         self._thread.start()
         wait_until(lambda: self._server.started)
         port = self._server.servers[0].sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
+
+    async def _serve(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        await self._server.serve()
 
     def stop(self) -> None:
         self._server.force_exit = self._server.should_exit = True

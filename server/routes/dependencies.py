@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from steiner.server.access.caller import ANONYMOUS, Caller
+from steiner.server.access.caller import Caller
 from steiner.server.service import Service
 
 
@@ -16,8 +17,16 @@ def _service(request: Request) -> Service:
     return service
 
 
-def _caller() -> Caller:
-    return ANONYMOUS
+# For the API's description only: the key itself is checked before any route (auth.py).
+DESCRIBED = HTTPBearer(auto_error=False, description="A key of this server, where it has any.")
+
+
+def _caller(
+    request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(DESCRIBED)]
+) -> Caller:
+    caller = request.state.caller
+    assert isinstance(caller, Caller)
+    return caller
 
 
 ServiceOfApp = Annotated[Service, Depends(_service)]

@@ -40,7 +40,7 @@ def ending_error(event: Failed | Cancelled) -> ApiError:
             return InvalidRequest(event.message, code="invalid_value")
         case "engine_dead":
             return EngineUnavailable(event.message, code=event.code)
-        case "timeout":
+        case "timeout" | "draining" | "queue_timeout":
             return NotReady(event.message, code=event.code)
         case _:
             return ApiError(event.message, code=event.code)
