@@ -1,9 +1,11 @@
 """What a cut costs: the pause it makes in a stream, in decode steps of the same run.
 
-    python benchmarks/interventions.py [--model DIR] [--streams 1 16] [--problems 16] [--json FILE]
+    python benchmarks/interventions.py [--model DIR] [--kinds KIND ...] [--streams 1 16] [--problems 16] [--json FILE]
 
 Every kind of intervention is provoked on the real engine, without HTTP: a small budget, a judge that contradicts the
-model, sections of one token (in which steps soon repeat each other), memory, and a JSON schema. The pause of a cut is
+model, sections of one token (in which steps soon repeat each other), memory, and a JSON schema. Budgets differ by a few
+tokens, as generations that begin at different times are cut at different times; `budget at once` is the worst case, in
+which every stream is cut in the same engine step. The pause of a cut is
 the time from the last token that was kept to the first token of the request that goes on, and a decode step is the
 median time between two tokens of one request, in the same streams. One step is what the next token would have taken
 anyway; what is left is the price. The first round of each kind is kept apart: there the engine meets its grammars for
@@ -63,17 +65,30 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class Provocation:
-    """A request that makes one kind of intervention happen."""
+    """A request that makes one kind of intervention happen.
+
+    Attributes:
+        stagger: tokens of budget that each generation has more than the one before it.
+    """
 
     policy: Policy
+    stagger: int = 0
     temperature: float = 1.0
     verifier: Verifier | None = None
     answer_format: AnswerFormat | None = None
 
+    def policy_of(self, index: int) -> Policy:
+        """Of the generation with this number in its round."""
+        budget = self.policy.max_reasoning_tokens
+        if budget is None:
+            return self.policy
+        return self.policy.model_copy(update={"max_reasoning_tokens": budget + self.stagger * index})
+
 
 SHORT = {"max_section_tokens": 1, "max_steps": 40, "max_backtracks": 40}
 PROVOCATIONS: dict[str, Provocation] = {
-    "budget": Provocation(Policy(max_reasoning_tokens=60)),
+    "budget": Provocation(Policy(max_reasoning_tokens=40), stagger=3),
+    "budget at once": Provocation(Policy(max_reasoning_tokens=60)),
     "verifier": Provocation(Policy(), verifier=Contradiction()),
     "loop": Provocation(Policy(**SHORT), temperature=2.0),
     "memory": Provocation(Policy(memory=True)),
@@ -150,7 +165,7 @@ class Bench:
                     id=f"bench_{id(timed)}_{index}",
                     model="bench",
                     prompt_ids=tuple(self.encoder.encode_now([Turn("user", problem)])),
-                    policy=provocation.policy,
+                    policy=provocation.policy_of(index),
                     sampling=Sampling(temperature=provocation.temperature, seed=number * 1000 + index),
                     max_tokens=800,
                     problem=problem,
@@ -203,7 +218,7 @@ def main() -> int:
 async def measure(bench: Bench, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     records = []
     for streams in arguments.streams:
-        for kind in PROVOCATIONS:
+        for kind in arguments.kinds:
             records.append(await bench.price(kind, streams, arguments.rounds))
             print(records[-1], file=sys.stderr)
     return records
@@ -222,6 +237,9 @@ def read_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", type=Path, default=ROOT / "models/steiner-tiny", help="checkpoint folder")
+    parser.add_argument(
+        "--kinds", nargs="+", default=list(PROVOCATIONS), choices=PROVOCATIONS, help="what to provoke"
+    )
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 16], help="generations at a time")
     parser.add_argument("--problems", type=int, default=16, help="generations in a round")
     parser.add_argument("--rounds", type=int, default=3, help="measured rounds behind the first")

@@ -3,9 +3,15 @@
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from steiner.reasoning.errors import PolicyError
-from steiner.reasoning.policy_fit import refuse_ineffective, refuse_small_budget, refuse_unconstrained
+from steiner.reasoning.policy_fit import (
+    refuse_ineffective,
+    refuse_small_budget,
+    refuse_unconstrained,
+    refuse_unreachable_minimum,
+)
 from steiner.reasoning.protocol import MAX_DEPTH, Protocol, SectionRole
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
@@ -69,13 +75,17 @@ class Policy(BaseModel):
     def _section_limits_are_positive(cls, limits: dict[SectionRole, int]) -> dict[SectionRole, int]:
         for role, limit in limits.items():
             if limit < 1:
-                raise ValueError(f"section_tokens.{role} must be at least 1, given {limit}")
+                raise _contradiction(
+                    f"section_tokens.{role}", f"section_tokens.{role} must be at least 1, given {limit}"
+                )
         return limits
 
     @model_validator(mode="after")
     def _limits_can_be_kept(self) -> Self:
         if self.min_steps > self.max_steps:
-            raise ValueError(f"min_steps ({self.min_steps}) must not be above max_steps ({self.max_steps})")
+            raise _contradiction(
+                "min_steps", f"min_steps ({self.min_steps}) must not be above max_steps ({self.max_steps})"
+            )
         return self
 
     def section_limit(self, role: SectionRole) -> int:
@@ -88,6 +98,11 @@ class Policy(BaseModel):
         budgets = {} if protocol is None else dict(protocol.effort_tokens)
         budget = {"max_reasoning_tokens": budgets[effort]} if effort in budgets else {}
         return cls(**_EFFORTS[effort], **budget)
+
+
+def _contradiction(param: str, message: str) -> PydanticCustomError:
+    """A refusal that names the field where pydantic would name the object that it stands in."""
+    return PydanticCustomError("contradiction", "{message}", {"message": message, "param": param})
 
 
 _RULES = {
@@ -134,7 +149,7 @@ class ReasoningOptions(BaseModel):
         Raises:
             pydantic.ValidationError: the limits are out of range or contradict each other; it names the field.
             PolicyError: a limit was asked for that could have no effect under the protocol or without a budget for
-                reasoning, or the budget is too small for a step.
+                reasoning, no search could have as many steps as were asked for, or the budget is too small for them.
         """
         limits = default.model_dump()
         if effort is not None:
@@ -155,5 +170,8 @@ class ReasoningOptions(BaseModel):
             )
         if not policy.constrained:
             refuse_unconstrained(given)
-        refuse_small_budget(policy, protocol)
+        # A minimum of the deployment's gives way to a request's maxima; one that was asked for does not.
+        least = policy.min_steps if "min_steps" in given else 1
+        refuse_unreachable_minimum(policy, protocol, least)
+        refuse_small_budget(policy, protocol, least)
         return policy

@@ -53,17 +53,41 @@ def refuse_unconstrained(given: Mapping[str, Any]) -> None:
         )
 
 
-def refuse_small_budget(policy: Policy, protocol: Protocol) -> None:
-    """Check that the shortest legal step fits the budget.
+def refuse_unreachable_minimum(policy: Policy, protocol: Protocol, least: int) -> None:
+    """Check that a search within the other limits can have so many steps.
+
+    Raises:
+        PolicyError: it cannot.
+    """
+    depth = policy.max_depth if protocol.proceed is not None else 1
+    num_turns = policy.max_backtracks if protocol.backtrack is not None else 0
+    # Behind a backtrack that names its depth a search may go as deep again; behind another it is as deep as it was.
+    most = depth * (num_turns + 1) if protocol.names_depth else depth + num_turns
+    if least > most:
+        raise PolicyError(
+            "min_steps",
+            f"min_steps ({least}) cannot be reached: max_depth ({policy.max_depth}) and max_backtracks "
+            f"({policy.max_backtracks}) leave room for {most}; lower it, or raise one of those",
+        )
+
+
+def refuse_small_budget(policy: Policy, protocol: Protocol, least: int) -> None:
+    """Check that the shortest legal trace of so many steps fits the budget.
 
     Raises:
         PolicyError: it does not.
     """
     budget = policy.max_reasoning_tokens
-    if budget and budget < protocol.shortest_step:
+    if not budget:
+        return
+    # Between two steps stands a decision; one that names a depth takes two tokens at least.
+    num_turns = (least - 1) // policy.max_depth if protocol.names_depth else 0
+    shortest = least * protocol.shortest_step + (least - 1) + num_turns
+    if budget < shortest:
+        what = "the shortest legal step" if least == 1 else f"the shortest legal trace of min_steps ({least})"
         raise PolicyError(
             "max_reasoning_tokens",
-            f"max_reasoning_tokens ({budget}) is below the shortest legal step, {protocol.shortest_step} tokens; "
+            f"max_reasoning_tokens ({budget}) is below {what}, {shortest} tokens; "
             "raise it, or set it to 0 to answer at once",
         )
 

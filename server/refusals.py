@@ -57,7 +57,7 @@ def _message(error: Mapping[str, Any], param: str | None, known_fields: Iterable
             return f"{field} is missing"
         case "json_invalid":
             return f"the body is not valid JSON: {error.get('ctx', {}).get('error', 'unreadable')}"
-        case "not_offered":
+        case "not_offered" | "contradiction":
             return str(error["msg"])
         case "value_error":
             text = str(error["msg"]).removeprefix("Value error, ")

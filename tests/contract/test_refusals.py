@@ -42,7 +42,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
         "reasoning.max_reasoning_tokens",
         ("-1",),
     ),
-    "limits that contradict": ({"reasoning": {"min_steps": 9, "max_steps": 2}}, "reasoning", ("9", "2")),
+    "limits that contradict": (
+        {"reasoning": {"min_steps": 9, "max_steps": 2}},
+        "reasoning.min_steps",
+        ("9", "2"),
+    ),
     "a limit on nothing": (
         {"reasoning_effort": "none", "reasoning": {"max_steps": 3}},
         "reasoning.max_steps",
@@ -50,7 +54,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     ),
     "section of nothing": (
         {"reasoning": {"section_tokens": {"summary": 0}}},
-        "reasoning.section_tokens",
+        "reasoning.section_tokens.summary",
         ("summary", "0"),
     ),
     "unknown section": (

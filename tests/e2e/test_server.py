@@ -23,16 +23,18 @@ TIMEOUT_S = 120
 def draw_limits(draw: random.Random) -> dict[str, Any]:
     if draw.random() < 0.1:
         return {"max_reasoning_tokens": 0}
-    max_steps = draw.choice([1, 2, 5, 32, 128])
-    return {
-        "min_steps": draw.randint(1, min(3, max_steps)),
-        "max_steps": max_steps,
+    limits = {
+        "max_steps": draw.choice([1, 2, 5, 32, 128]),
         "max_depth": draw.choice([1, 3, 16]),
         "max_backtracks": draw.choice([0, 1, 5, 96]),
         "max_section_tokens": draw.choice([1, 3, 12]),
         "max_reasoning_tokens": draw.choice([None, 15, 40, 111, 300]),
         "allow_change_of_mind": draw.random() < 0.3,
     }
+    # More than that is refused: no search of these limits has so many steps.
+    most = min(limits["max_steps"], limits["max_depth"] * (limits["max_backtracks"] + 1), 3)
+    fitting = most if limits["max_reasoning_tokens"] is None else limits["max_reasoning_tokens"] // 18
+    return limits | {"min_steps": draw.randint(1, max(1, min(most, fitting)))}
 
 
 async def reason(client: httpx.AsyncClient, limits: dict[str, Any], seed: int) -> tuple[list[Event], Trace]:

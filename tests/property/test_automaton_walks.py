@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.errors import IllegalTokenError
+from steiner.reasoning.errors import IllegalTokenError, PolicyError
 from steiner.reasoning.opening import Opening
-from steiner.reasoning.policy import Policy
+from steiner.reasoning.policy import Policy, ReasoningOptions
 
 
 @st.composite
@@ -62,6 +62,46 @@ def test_every_limit_holds_on_every_walk(policy: Policy, seed: int, spoken: Any,
     if len(walk.steps) < policy.min_steps and spoken.bound.protocol.has_decisions:
         before_the_end = walk.states[walk.token_ids.index(spoken.bound.reasoning_end_id)]
         assert automaton.limit_reached(before_the_end) is not None
+
+
+@pytest.mark.parametrize("max_depth", [1, 2, 4])
+@pytest.mark.parametrize("max_backtracks", [0, 1, 2])
+@pytest.mark.parametrize("min_steps", [1, 2, 3, 5])
+def test_a_minimum_and_a_budget_are_refused_exactly_where_no_walk_keeps_them(
+    min_steps: int, max_backtracks: int, max_depth: int, stepwise: Any
+) -> None:
+    bound = stepwise.bound
+    limits = {"min_steps": min_steps, "max_depth": max_depth}
+    if bound.backtrack_id is not None:
+        limits["max_backtracks"] = max_backtracks
+    policy = Policy(max_section_tokens=1, **limits)
+    shortest = shortest_reasoning(Automaton(bound, policy), min_steps, text_id=0)
+    if shortest is None:
+        with pytest.raises(PolicyError, match="min_steps"):
+            ReasoningOptions(**limits).resolve(None, Policy(), bound.protocol)
+        return
+    kept = ReasoningOptions(max_reasoning_tokens=shortest, **limits).resolve(None, Policy(), bound.protocol)
+    assert kept.max_reasoning_tokens == shortest
+    with pytest.raises(PolicyError, match=f"{shortest} tokens"):
+        ReasoningOptions(max_reasoning_tokens=shortest - 1, **limits).resolve(None, Policy(), bound.protocol)
+
+
+def shortest_reasoning(automaton: Automaton, num_steps: int, text_id: int) -> int | None:
+    """Tokens of the shortest walk of so many steps, between the start and the end of reasoning; None without any."""
+    layer, length = {automaton.initial}, 0
+    while layer:
+        if any(state.phase == "answer" and state.num_steps >= num_steps for state in layer):
+            return length - 2
+        layer = {
+            automaton.advance(state, token_id)
+            for state in layer
+            if state.phase != "answer"
+            for allowed in [automaton.allowed(state)]
+            for token_id in (*allowed.ids, *([text_id] if allowed.text else []))
+        }
+        layer = {state for state in layer if state.num_steps <= num_steps}
+        length += 1
+    return None
 
 
 @given(policy=policies(), seed=seeds)

@@ -52,6 +52,48 @@ def test_a_budget_holds_the_shortest_step_of_its_protocol(protocol: Protocol, sh
         assert refusal.value.field == "max_reasoning_tokens"
 
 
+@pytest.mark.parametrize(
+    ("protocol", "limits", "most"),
+    [
+        (STEINER, {"max_depth": 2, "max_backtracks": 0}, 2),
+        (STEINER, {"max_depth": 2, "max_backtracks": 3}, 8),
+        (STEINER_PREVIEW, {"max_depth": 2, "max_backtracks": 3}, 5),
+    ],
+)
+def test_a_minimum_that_no_search_could_reach_is_refused(
+    protocol: Protocol, limits: dict[str, int], most: int
+) -> None:
+    options = ReasoningOptions(min_steps=most, **limits)
+    assert options.resolve(None, Policy(), protocol).min_steps == most
+    with pytest.raises(PolicyError, match=rf"min_steps \({most + 1}\) .* leave room for {most};") as refusal:
+        ReasoningOptions(min_steps=most + 1, **limits).resolve(None, Policy(), protocol)
+    assert refusal.value.field == "min_steps"
+    # Not asked for by the request, it gives way.
+    assert ReasoningOptions(**limits).resolve(None, Policy(min_steps=most + 1), protocol).max_depth == 2
+
+
+@pytest.mark.parametrize(
+    ("protocol", "limits", "shortest"),
+    [
+        (STEINER, {"min_steps": 3}, 3 * 15 + 2),
+        (STEINER, {"min_steps": 5, "max_depth": 2}, 5 * 15 + 4 + 2),
+        (STEINER_PREVIEW, {"min_steps": 5, "max_depth": 2}, 5 * 14 + 4),
+    ],
+)
+def test_a_budget_holds_the_shortest_trace_that_was_asked_for(
+    protocol: Protocol, limits: dict[str, int], shortest: int
+) -> None:
+    options = ReasoningOptions(max_reasoning_tokens=shortest, **limits)
+    assert options.resolve(None, Policy(), protocol).max_reasoning_tokens == shortest
+    least = limits["min_steps"]
+    too_small = ReasoningOptions(max_reasoning_tokens=shortest - 1, **limits)
+    with pytest.raises(PolicyError, match=rf"min_steps \({least}\), {shortest} tokens") as refusal:
+        too_small.resolve(None, Policy(), protocol)
+    assert refusal.value.field == "max_reasoning_tokens"
+    only_budget = too_small.model_copy(update={"min_steps": None})
+    assert only_budget.resolve(None, Policy(min_steps=least), protocol).min_steps == least
+
+
 def test_the_shortest_step_is_the_automatons(automaton: Any, spelling: Any) -> None:
     """One token of text in each section; the walk is legal, so no shorter step is."""
     step = "".join(
