@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from fastapi import FastAPI
 
 from steiner.server.access.keys import KeyRing
 from steiner.server.auth import OPEN_PATHS, Authentication
 from steiner.server.body_limit import BodyLimit
 from steiner.server.errors import install_error_handlers
-from steiner.server.routes import chat, health, metrics, models, reasoning
+from steiner.server.routes import chat, documentation, health, metrics, models, reasoning
+from steiner.server.routes.documented import install_document
 from steiner.server.schemas import chat as chat_schemas
 from steiner.server.service import Service
 
@@ -18,7 +21,9 @@ stream of events."""
 
 def create_app(service: Service) -> FastAPI:
     """Routes, errors and limits; the caller starts and stops the service."""
-    app = FastAPI(title="Steiner", description=DESCRIPTION, redoc_url=None)
+    app = FastAPI(
+        title="Steiner", description=DESCRIPTION, docs_url=None, redoc_url=None, version=version("steiner")
+    )
     app.state.service = service
     settings = service.settings
 
@@ -34,6 +39,7 @@ def create_app(service: Service) -> FastAPI:
         open_paths=OPEN_PATHS if settings.protect_metrics else OPEN_PATHS | {"/metrics"},
         count_refusal=count_refusal,
     )
-    for module in (chat, reasoning, models, health, metrics):
+    for module in (chat, reasoning, models, health, metrics, documentation):
         app.include_router(module.router)
+    install_document(app)
     return app

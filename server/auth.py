@@ -14,7 +14,8 @@ from steiner.server.access.caller import ANONYMOUS, Caller
 from steiner.server.access.keys import KeyRing
 from steiner.server.errors import InvalidKey, error_answer
 
-OPEN_PATHS = frozenset({"/health", "/ready", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+DOCUMENTATION = {"/openapi.json", "/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"}
+OPEN_PATHS = frozenset({"/health", "/ready"} | DOCUMENTATION)
 
 
 class Authentication:

@@ -22,6 +22,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from steiner.server.refusals import refusal
 
@@ -164,6 +165,17 @@ def error_answer(error: ApiError, count_refusal: Callable[[str], None]) -> JSONR
     return JSONResponse(error.body(), status_code=error.status, headers=error.headers)
 
 
+def _methods_of(app: FastAPI, request: Request) -> set[str]:
+    """Methods that are served on the request's path."""
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    return {
+        method
+        for route in routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+
+
 def install_error_handlers(
     app: FastAPI, count_refusal: Callable[[str], None], known_fields: Collection[str]
 ) -> None:
@@ -201,6 +213,7 @@ def install_error_handlers(
                     f"{request.method} is not served on {request.url.path}", code="method_not_allowed"
                 )
                 refused.status = 405
+                refused.headers["Allow"] = ", ".join(sorted(_methods_of(app, request)))
                 return answer(refused)
             case _:
                 return answer(InvalidRequest(str(error.detail), code="invalid_value"))

@@ -40,7 +40,6 @@ from steiner.server.resolution import (
     resolve_max_tokens,
     resolve_policy,
     resolve_sampling,
-    resolve_stop,
     resolve_verifier,
     turns_of,
 )
@@ -240,7 +239,6 @@ class Service:
             problem=problem_of(request.messages),
             verifier=verifier,
             answer_format=answer_format,
-            stop=resolve_stop(request, loaded.bound),
         )
 
 

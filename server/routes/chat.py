@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from steiner.server.chunk_stream import ChunkStream
 from steiner.server.generation import Generation
 from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
+from steiner.server.routes.documented import CHUNK_STREAM, OF_A_GENERATION, refusals
+from steiner.server.routes.examples import CHAT
 from steiner.server.schemas.chat import ChatRequest
+from steiner.server.schemas.chat_completion import ChatCompletion
 from steiner.server.wire.chat import chat_completion, chat_stream
 
 router = APIRouter(tags=["chat"])
 
 
-@router.post("/v1/chat/completions", summary="Chat completion with typed reasoning")
+@router.post(
+    "/v1/chat/completions",
+    summary="Chat completion with typed reasoning",
+    responses={200: {"model": ChatCompletion, "content": CHUNK_STREAM}, **refusals(*OF_A_GENERATION)},
+)
 async def create_chat_completion(
-    body: ChatRequest, request: Request, service: ServiceOfApp, caller: CallerOfRequest
+    body: Annotated[ChatRequest, Body(openapi_examples=CHAT)],
+    request: Request,
+    service: ServiceOfApp,
+    caller: CallerOfRequest,
 ) -> Response:
     """OpenAI's chat completions; the reasoning comes beside the answer, as text and as steps.
 

@@ -6,11 +6,12 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from steiner.server.routes.dependencies import ServiceOfApp
+from steiner.server.schemas.health import Health
 
 router = APIRouter(tags=["probes"])
 
 
-@router.get("/health", summary="Liveness")
+@router.get("/health", summary="Liveness", responses={200: {"model": Health}, 503: {"model": Health}})
 async def health(service: ServiceOfApp) -> JSONResponse:
     """200 while the process can do its work or is on its way there; 503 once the engine is gone."""
     await service.check_engine()
@@ -18,7 +19,7 @@ async def health(service: ServiceOfApp) -> JSONResponse:
     return JSONResponse({"status": phase}, status_code=503 if phase == "failed" else 200)
 
 
-@router.get("/ready", summary="Readiness")
+@router.get("/ready", summary="Readiness", responses={200: {"model": Health}, 503: {"model": Health}})
 async def ready(service: ServiceOfApp) -> JSONResponse:
     """200 when new generations are taken; 503 while loading, draining or failed."""
     await service.check_engine()

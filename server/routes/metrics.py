@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from steiner.server.routes.dependencies import ServiceOfApp
+from steiner.server.routes.documented import refusals
 
 router = APIRouter(tags=["probes"])
 
 
-@router.get("/metrics", summary="Prometheus metrics")
+PAGE = {
+    "content": {"text/plain": {"schema": {"type": "string"}, "example": "steiner_generations_active 1.0"}}
+}
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=PlainTextResponse,
+    responses={200: PAGE, **refusals(401)},
+)
 def metrics(service: ServiceOfApp) -> Response:
     """One page; a plain function, so that writing it does not hold up the event loop."""
     return Response(generate_latest(service.registry), media_type=CONTENT_TYPE_LATEST)

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from steiner.server.errors import UnknownResource
 from steiner.server.routes.dependencies import ServiceOfApp
+from steiner.server.routes.documented import refusals
+from steiner.server.schemas.model_list import ModelCard, ModelList
 from steiner.server.service import Service
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
+ModelName = Annotated[str, Path(description="Name as in the list; it may have slashes.")]
 
-def _card(service: Service) -> dict[str, Any]:
+
+def _card(service: Service) -> ModelCard:
     loaded = service.loaded
-    return {
-        "id": service.settings.model_id,
-        "object": "model",
-        "created": service.created,
-        "owned_by": "steiner",
-        "max_model_len": loaded.engine.max_model_len if loaded else None,
-        "reasoning_protocol": loaded.bound.protocol.name if loaded else None,
-    }
+    return ModelCard(
+        id=service.settings.model_id,
+        created=service.created,
+        max_model_len=loaded.engine.max_model_len if loaded else None,
+        reasoning_protocol=loaded.bound.protocol.name if loaded else None,
+    )
 
 
-@router.get("", summary="The served model")
-async def list_models(service: ServiceOfApp) -> dict[str, Any]:
+@router.get("", summary="The served model", responses=refusals(401, 500))
+async def list_models(service: ServiceOfApp) -> ModelList:
     """OpenAI's list of models, with one entry."""
-    return {"object": "list", "data": [_card(service)]}
+    return ModelList(data=[_card(service)])
 
 
-@router.get("/{model:path}", summary="One model")
-async def read_model(model: str, service: ServiceOfApp) -> dict[str, Any]:
+@router.get("/{model:path}", summary="One model", responses=refusals(401, 404, 500))
+async def read_model(model: ModelName, service: ServiceOfApp) -> ModelCard:
     """The served model, if that is its name."""
     if model != service.settings.model_id:
         raise UnknownResource(

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Body, Header, Path, Response
 
 from steiner.reasoning.trace import Trace
 from steiner.server.access.caller import Caller
 from steiner.server.errors import InvalidRequest, UnknownResource
 from steiner.server.readable import Readable
 from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
+from steiner.server.routes.documented import OF_A_GENERATION, OF_A_LOOK_UP, STEP_STREAM, refusals
+from steiner.server.routes.examples import REASONING
 from steiner.server.schemas.chat import ReasoningRequest
 from steiner.server.service import Service
 from steiner.server.sse import EventStream
 from steiner.server.wire.reasoning import reasoning_stream
 
 router = APIRouter(prefix="/v1/reasoning", tags=["reasoning"])
+
+GenerationId = Annotated[
+    str, Path(description="The `id` that `reasoning.started` gave.", examples=["rsn_5f0c"])
+]
+LastEventId = Annotated[
+    str | None, Header(description="The `id` of the last event that was read; 0 or none: from the start.")
+]
 
 
 async def _find(service: Service, generation_id: str, caller: Caller) -> Readable:
@@ -33,28 +42,44 @@ def _stream(service: Service, generation: Readable, after: int = 0) -> EventStre
     return EventStream(reasoning_stream(generation, after), keep_alive_s=service.settings.keep_alive_s)
 
 
-@router.post("", summary="Reason, as a stream of typed events", status_code=200, response_class=EventStream)
+@router.post(
+    "",
+    summary="Reason, as a stream of typed events",
+    status_code=200,
+    response_class=EventStream,
+    responses={200: {"content": STEP_STREAM}, **refusals(*OF_A_GENERATION)},
+)
 async def create_reasoning(
-    body: ReasoningRequest, service: ServiceOfApp, caller: CallerOfRequest
+    body: Annotated[ReasoningRequest, Body(openapi_examples=REASONING)],
+    service: ServiceOfApp,
+    caller: CallerOfRequest,
 ) -> EventStream:
     """Server-sent events, each named by its type. The generation goes on when the client leaves."""
     return _stream(service, await service.start(body, "reasoning", caller, retain=True))
 
 
-@router.get("/{generation_id}", summary="The trace so far")
-async def read_trace(generation_id: str, service: ServiceOfApp, caller: CallerOfRequest) -> Trace:
+@router.get("/{generation_id}", summary="The trace so far", responses=refusals(*OF_A_LOOK_UP))
+async def read_trace(generation_id: GenerationId, service: ServiceOfApp, caller: CallerOfRequest) -> Trace:
     """The tree of steps, with the answer when there is one."""
     return (await _find(service, generation_id, caller)).trace
 
 
 @router.get(
-    "/{generation_id}/events", summary="Resume the stream", status_code=200, response_class=EventStream
+    "/{generation_id}/events",
+    summary="Resume the stream",
+    status_code=200,
+    response_class=EventStream,
+    responses={
+        200: {"content": STEP_STREAM},
+        204: {"description": "The end was read before; a browser's EventSource stops asking."},
+        **refusals(*OF_A_LOOK_UP),
+    },
 )
 async def resume_events(
-    generation_id: str,
+    generation_id: GenerationId,
     service: ServiceOfApp,
     caller: CallerOfRequest,
-    last_event_id: Annotated[str | None, Header()] = None,
+    last_event_id: LastEventId = None,
 ) -> Response:
     """The events after `Last-Event-ID`, without loss; 204 when there are no more and never will be."""
     generation = await _find(service, generation_id, caller)
@@ -64,8 +89,15 @@ async def resume_events(
     return _stream(service, generation, after)
 
 
-@router.delete("/{generation_id}", status_code=204, summary="Cancel, or remove a finished one")
-async def delete_generation(generation_id: str, service: ServiceOfApp, caller: CallerOfRequest) -> Response:
+@router.delete(
+    "/{generation_id}",
+    status_code=204,
+    summary="Cancel, or remove a finished one",
+    responses=refusals(*OF_A_LOOK_UP),
+)
+async def delete_generation(
+    generation_id: GenerationId, service: ServiceOfApp, caller: CallerOfRequest
+) -> Response:
     """A running generation is cancelled and its trace kept; a finished one is removed."""
     generation = await _find(service, generation_id, caller)
     if generation.finished:
