@@ -220,3 +220,6 @@ Event = Annotated[
     Field(discriminator="type"),
 ]
 EVENT_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
+"""A stream ends in exactly one of these."""

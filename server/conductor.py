@@ -129,6 +129,18 @@ class Conductor:
                 break
         yield self._finish(finish_reason or "length")
 
+    @property
+    def usage(self) -> dict[str, int]:
+        """Token counts so far, by their names in the event `usage`."""
+        parser = self._parser
+        return {
+            "prompt_tokens": len(self.assignment.prompt_ids),
+            "completion_tokens": self._num_tokens,
+            "reasoning_tokens": parser.num_reasoning_tokens,
+            "answer_tokens": parser.num_answer_tokens,
+            "forced_tokens": parser.num_forced_tokens,
+        }
+
     def fail(self, message: str, code: str) -> list[Event]:
         """The ending of a generation that failed."""
         return [self._usage(), self._parser.emit(Failed, message=message, code=code)]
@@ -273,12 +285,4 @@ class Conductor:
         return [*closing, self._usage(), self._parser.emit(Done, finish_reason=finish_reason)]
 
     def _usage(self) -> Event:
-        parser = self._parser
-        return parser.emit(
-            Usage,
-            prompt_tokens=len(self.assignment.prompt_ids),
-            completion_tokens=self._num_tokens,
-            reasoning_tokens=parser.num_reasoning_tokens,
-            answer_tokens=parser.num_answer_tokens,
-            forced_tokens=parser.num_forced_tokens,
-        )
+        return self._parser.emit(Usage, **self.usage)

@@ -4,6 +4,7 @@
     |-- InvalidRequest      400  the request cannot be served as it is
     |-- InvalidKey          401  no key, or none of this server's
     |-- UnknownResource     404  no such model, route or generation
+    |-- Gone                410  there was one, and the server has let it go
     |-- RequestTooLarge     413
     |-- RateLimited         429  the caller's limits are used up, or the queue is full
     |-- NotReady            503  still loading, or draining
@@ -35,6 +36,9 @@ REASONS = frozenset(
         "draining",
         "engine_dead",
         "engine_error",
+        "events_gone",
+        "events_lost",
+        "generation_gone",
         "generation_not_found",
         "internal_error",
         "invalid_api_key",
@@ -42,10 +46,12 @@ REASONS = frozenset(
         "loading",
         "method_not_allowed",
         "model_not_found",
+        "not_stopped",
         "other",
         "queue_full",
         "queue_timeout",
         "requests_per_minute",
+        "store_unavailable",
         "timeout",
         "tokens_per_minute",
         "too_large",
@@ -103,6 +109,13 @@ class UnknownResource(ApiError):
     """There is nothing under this name, or not for this caller."""
 
     status = 404
+    type = "invalid_request_error"
+
+
+class Gone(ApiError):
+    """What was asked for is no longer kept."""
+
+    status = 410
     type = "invalid_request_error"
 
 

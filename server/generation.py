@@ -2,6 +2,10 @@
 
 Whoever reads, resumes or leaves, the task goes on: only `cancel` or the time limit ends it early. The log
 ends in exactly one of `done`, `error`, `cancelled`, and `usage` stands before it.
+
+A reader is a number and nothing else, so a slow one costs nothing. In memory are the events that the store
+does not have yet; what is before them is read from there. A generation that is not kept has one reader, and
+lets go of what that has read.
 """
 
 from __future__ import annotations
@@ -9,20 +13,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from steiner.reasoning.events import Event
+from steiner.reasoning.events import TERMINAL_TYPES, Event
 from steiner.reasoning.trace import Trace
 from steiner.server.access.admission import Place, TurnedAway
 from steiner.server.conductor import Conductor
 from steiner.server.engine import EngineDead, EngineError, EngineRefusal
+from steiner.server.errors import NotReady
+from steiner.server.event_buffer import EventBuffer
 from steiner.server.metrics import Endpoint
 
 logger = logging.getLogger(__name__)
 
-TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
+ReadBack = Callable[[str, int], Awaitable[Sequence[Event]]]
+"""Takes id and number; gives some of the next events above it that are in the store, or none."""
 
 
 class Generation:
@@ -34,6 +41,7 @@ class Generation:
         endpoint: under which it was started.
         request: what that endpoint will want to know of the request later; JSON.
         place: the right to run; given back when the generation ends, whatever way.
+        max_buffer_bytes: of memory for events that are not in the store, or not read.
         timeout_s: longest run before the generation ends in an `error` with code ``timeout``.
         observe: called with each batch of new events, in order; must not raise.
         on_engine_dead: called if the engine turns out to be gone.
@@ -47,6 +55,7 @@ class Generation:
         endpoint: Endpoint,
         request: dict[str, Any],
         place: Place,
+        max_buffer_bytes: int,
         timeout_s: float,
         observe: Callable[[Sequence[Event]], None],
         on_engine_dead: Callable[[], None],
@@ -63,25 +72,47 @@ class Generation:
         self._timeout_s = timeout_s
         self._observe = observe
         self._on_engine_dead = on_engine_dead
-        self._log: list[Event] = []
+        self.buffer = EventBuffer(max_buffer_bytes)
+        self._is_finished = False
+        self._read_back: ReadBack | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
         self._cancel_requested = False
 
-    def start(self) -> None:
-        """Begin; needs a running event loop."""
+    def start(self, read_back: ReadBack | None) -> None:
+        """Begin; needs a running event loop.
+
+        Args:
+            read_back: reads what is in the store; None for a generation that is not kept.
+        """
+        self._read_back = read_back
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"generation {self.id}")
         self._task.add_done_callback(self._settle)
 
     @property
     def finished(self) -> bool:
         """Whether the log has its terminal event."""
-        return bool(self._log) and self._log[-1].type in TERMINAL_TYPES
+        return self._is_finished
+
+    @property
+    def first_sequence_number(self) -> int:
+        """Number of the oldest event that can still be read."""
+        return self.buffer.num_lost + 1
 
     @property
     def last_sequence_number(self) -> int:
         """Number of the newest event; 0 before the first."""
-        return len(self._log)
+        return self.buffer.last
+
+    @property
+    def max_seen(self) -> int:
+        """The newest event's number, too: readers are told of it first here."""
+        return self.buffer.last
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """Token counts so far, by their names in the event `usage`."""
+        return self._conductor.usage
 
     @property
     def trace(self) -> Trace:
@@ -105,19 +136,35 @@ class Generation:
             await asyncio.wait({self._task})
 
     async def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
-        """Every event numbered above `after`, in order, in batches as they come, up to the terminal one."""
+        """Every event numbered above `after`, in order, in batches as they come, up to the terminal one.
+
+        Raises:
+            NotReady: the store does not answer, or events were lost before they could be read.
+        """
         position = after
         while True:
-            if position < len(self._log):
-                batch = self._log[position:]
-                position = len(self._log)
+            if position < self.buffer.last:
+                batch = await self._next_events(position)
+                if not batch:
+                    return
+                position = batch[-1].sequence_number
                 yield batch
+                if self._read_back is None:
+                    self.buffer.release(position)
             elif self.finished:
                 return
             else:
                 waiter = asyncio.get_running_loop().create_future()
                 self._waiters.append(waiter)
                 await waiter
+
+    async def _next_events(self, position: int) -> Sequence[Event]:
+        batch = self.buffer.read(position)
+        if batch is not None:
+            return batch
+        if self._read_back is None or position < self.buffer.num_lost:
+            raise NotReady("the reader was too slow: events it had not read are gone", code="events_lost")
+        return await self._read_back(self.id, position)
 
     async def _run(self) -> None:
         try:
@@ -155,7 +202,8 @@ class Generation:
     def _publish(self, batch: Sequence[Event]) -> None:
         if not batch:
             return
-        self._log.extend(batch)
+        self.buffer.add(batch)
+        self._is_finished = batch[-1].type in TERMINAL_TYPES
         self._observe(batch)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:

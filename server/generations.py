@@ -1,53 +1,112 @@
-"""The generations of this process: running ones, and finished ones for as long as they may be read."""
+"""The generations that can be read: those of this process, and those that the store has."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections import OrderedDict
+import uuid
 from collections.abc import Callable
 
+from steiner.server.archive import Archive
+from steiner.server.errors import Gone
 from steiner.server.generation import Generation
 from steiner.server.readable import Readable
+from steiner.server.recorder import Recorder
+from steiner.server.settings import Settings
+from steiner.server.store.base import Limit, Limits, Tombstone
+from steiner.server.store.selection import store_of
+from steiner.server.stored_generation import StoredGeneration
+
+logger = logging.getLogger(__name__)
 
 
 class Generations:
-    """Looks up, retains, cancels and drains.
+    """Starts, looks up, removes and drains.
 
     Args:
-        retention_s: how long a finished generation stays readable.
-        max_retained: finished ones kept at most; the oldest go first.
+        settings: which store, and how much it keeps.
+        count_store_error: called with the name of each operation of the store that failed.
     """
 
     def __init__(
-        self, *, retention_s: float, max_retained: int, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        count_store_error: Callable[[str], None],
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self._retention_s = retention_s
-        self._max_retained = max_retained
-        self._clock = clock
+        self._settings = settings
+        self._count_store_error = count_store_error
+        self._now = now
+        self._opening = asyncio.Lock()
+        self._archive: Archive | None = None
+        self._recorder: Recorder | None = None
+        self._recording: asyncio.Task[None] | None = None
         self._running: dict[str, Generation] = {}
-        self._finished: OrderedDict[str, tuple[float, Generation]] = OrderedDict()
+        self._kept: dict[str, Generation] = {}
         self._watchers: set[asyncio.Task[None]] = set()
 
-    def start(self, generation: Generation, *, retain: bool) -> None:
-        """Start and follow a generation; with `retain` it can be found by its id, also when finished."""
+    async def open(self) -> None:
+        """Open the store, unless it is open, and end what dead processes left in it.
+
+        Raises:
+            StoreError: it cannot be used; the message says what to do.
+        """
+        async with self._opening:
+            if self._archive is None:
+                await self._open()
+
+    async def start(self, generation: Generation, *, retain: bool) -> None:
+        """Start and follow a generation; with `retain` it can be found by its id, also when finished.
+
+        Raises:
+            StoreError: the store was never open and cannot be opened.
+        """
+        recorder, read_back = None, None
+        if retain:
+            archive, recorder = await self._opened()
+            read_back = archive.read
+            self._kept[generation.id] = generation
         self._running[generation.id] = generation
-        generation.start()
-        watcher = asyncio.get_running_loop().create_task(self._follow(generation, retain=retain))
+        generation.start(read_back)
+        if recorder is not None:
+            recorder.add(generation)
+        watcher = asyncio.get_running_loop().create_task(self._follow(generation))
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
     async def find(self, generation_id: str, owner: str) -> Readable | None:
-        """The generation of this id and owner, running or still kept; chat completions are not."""
-        self._forget_old()
-        kept = self._finished.get(generation_id)
-        generation = self._running.get(generation_id) or (kept[1] if kept else None)
-        return generation if generation is not None and generation.owner == owner else None
+        """The generation of this id and owner, running or still kept; chat completions are not.
+
+        Raises:
+            Gone: there was one, and it was let go.
+            NotReady: the store does not answer.
+        """
+        here = self._kept.get(generation_id)
+        if here is not None:
+            return here if here.owner == owner else None
+        archive, _ = await self._opened()
+        found = await archive.get(generation_id)
+        if found is None or found.owner != owner:
+            return None
+        if isinstance(found, Tombstone):
+            raise self._gone(generation_id, found.limit)
+        if found.finished_at is None:
+            return StoredGeneration(found, archive, await archive.trace_so_far(generation_id))
+        if found.finished_at <= self._now() - self._settings.retention_s:
+            raise self._gone(generation_id, "retention_s")
+        return StoredGeneration(found, archive)
 
     async def remove(self, generation_id: str) -> None:
-        """Forget a finished generation."""
-        self._running.pop(generation_id, None)
-        self._finished.pop(generation_id, None)
+        """Forget a finished generation.
+
+        Raises:
+            NotReady: the store does not answer.
+        """
+        archive, recorder = await self._opened()
+        recorder.forget(generation_id)
+        await archive.delete(generation_id)
+        self._kept.pop(generation_id, None)
 
     @property
     def num_running(self) -> int:
@@ -65,17 +124,72 @@ class Generations:
             await asyncio.wait(set(self._watchers))
         return len(late)
 
-    async def _follow(self, generation: Generation, *, retain: bool) -> None:
-        await generation.wait()
-        removed = self._running.pop(generation.id, None) is None
-        if retain and not removed and self._max_retained:
-            self._finished[generation.id] = (self._clock(), generation)
-            self._forget_old()
+    async def close(self) -> None:
+        """Save what is not saved yet, and close the store."""
+        if self._archive is None or self._recorder is None or self._recording is None:
+            return
+        self._recording.cancel()
+        await asyncio.wait({self._recording})
+        await self._recorder.save()
+        await self._archive.close()
+        self._archive = None
 
-    def _forget_old(self) -> None:
-        horizon = self._clock() - self._retention_s
-        while self._finished:
-            generation_id, (finished_at, _) = next(iter(self._finished.items()))
-            if finished_at > horizon and len(self._finished) <= self._max_retained:
-                return
-            del self._finished[generation_id]
+    async def _open(self) -> None:
+        settings = self._settings
+        process = uuid.uuid4().hex
+        store = store_of(settings)
+        await store.open(process)
+        limits = Limits(settings.retention_s, settings.max_retained, settings.max_retained_bytes)
+        archive = Archive(store, process, self._count_store_error, self._now)
+        await archive.clear(limits)
+        self._recorder = Recorder(
+            archive,
+            limits,
+            max_unsaved_bytes=settings.max_unsaved_bytes,
+            on_saved=self._let_go,
+            stop=self._stop,
+            now=self._now,
+        )
+        self._recording = asyncio.get_running_loop().create_task(self._recorder.run(), name="recorder")
+        self._recording.add_done_callback(_log_failure)
+        self._archive = archive
+
+    async def _opened(self) -> tuple[Archive, Recorder]:
+        if self._archive is None:
+            await self.open()
+        assert self._archive is not None
+        assert self._recorder is not None
+        return self._archive, self._recorder
+
+    def _let_go(self, generation: Generation) -> None:
+        self._kept.pop(generation.id, None)
+
+    def _stop(self, generation_id: str) -> None:
+        generation = self._running.get(generation_id)
+        if generation is not None:
+            generation.cancel()
+
+    def _gone(self, generation_id: str, limit: Limit) -> Gone:
+        settings = self._settings
+        reasons = {
+            "retention_s": f"for {settings.retention_s:g} s",
+            "max_retained": f"up to a number of {settings.max_retained}",
+            "max_retained_bytes": f"up to {settings.max_retained_bytes} bytes",
+        }
+        return Gone(
+            f"generation {generation_id!r} is gone: finished ones are kept {reasons[limit]} ({limit}), and "
+            "the oldest go first; save what you need when it is done",
+            param="id",
+            code="generation_gone",
+        )
+
+    async def _follow(self, generation: Generation) -> None:
+        await generation.wait()
+        self._running.pop(generation.id, None)
+        if self._recorder is not None and generation.id in self._kept:
+            self._recorder.wake()
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.critical("generations are no longer saved", exc_info=task.exception())

@@ -77,7 +77,7 @@ class Process:
         finally:
             for task in tasks:
                 task.cancel()
-            self._service.close()
+            await self._service.close()
         return self._exit_code
 
     async def _load(self) -> None:

@@ -50,6 +50,9 @@ class Metrics:
         self.queued = gauge("generations_queued", "Generations waiting for their turn.")
         self.refused = counter("requests_refused", "Requests answered with an error, by reason.", "reason")
         self.queue_wait = histogram("queue_wait_seconds", "From the request's admission to its turn.")
+        self.store_errors = counter(
+            "store_errors", "Operations of the store that failed, by their name.", "operation"
+        )
         self.time_to_first_step = histogram(
             "time_to_first_step_seconds", "From the request to the end of its first step."
         )

@@ -38,15 +38,29 @@ class Readable(Protocol):
         """Whether the log has its terminal event."""
 
     @property
+    def first_sequence_number(self) -> int:
+        """Number of the oldest event that can still be read; 1 unless the log grew beyond its limit."""
+
+    @property
     def last_sequence_number(self) -> int:
         """Number of the newest event; 0 before the first."""
+
+    @property
+    def max_seen(self) -> int:
+        """A number that no reader can have seen an event beyond: of one elsewhere not all news is known here."""
 
     @property
     def trace(self) -> Trace:
         """The tree so far."""
 
     def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
-        """Every event numbered above `after`, in order, in batches as they come, up to the terminal one."""
+        """Every event numbered above `after`, in order, in batches as they come, up to the terminal one.
+
+        Ends before that one only where the rest was removed meanwhile.
+
+        Raises:
+            NotReady: the store does not answer, or events were lost before they could be read.
+        """
 
     async def stop(self) -> None:
         """End it early, unless it has ended, and wait until it has."""

@@ -45,6 +45,7 @@ from steiner.server.resolution import (
 )
 from steiner.server.schemas.chat import GenerationRequest
 from steiner.server.settings import Settings
+from steiner.server.store.base import StoreError
 from steiner.server.tokenizer import TokenizerError, load_tokenizer
 
 Result = TypeVar("Result")
@@ -79,7 +80,9 @@ class Service:
         self.registry = registry
         self.metrics = Metrics(registry)
         self.lifecycle = Lifecycle()
-        self.generations = Generations(retention_s=settings.retention_s, max_retained=settings.max_retained)
+        self.generations = Generations(
+            settings, lambda operation: self.metrics.store_errors.labels(operation).inc()
+        )
         self.quotas = Quotas(settings.default_limits, settings.api_keys)
         self.admission = Admission(
             max_running=settings.num_places,
@@ -98,8 +101,13 @@ class Service:
         """Load tokenizer and weights; the service is ready afterwards.
 
         Raises:
-            LoadError: they cannot be loaded.
+            LoadError: they cannot be loaded, or the store of generations cannot be used.
         """
+        # First: a mistake in the settings should not take until the weights are loaded.
+        try:
+            await self.generations.open()
+        except StoreError as error:
+            raise LoadError(str(error)) from error
         from steiner.server.vllm_engine import EngineStartError, VllmEngine
 
         try:
@@ -145,8 +153,9 @@ class Service:
         self.lifecycle.drain()
         self.admission.turn_away_waiting()
 
-    def close(self) -> None:
-        """Free the engine."""
+    async def close(self) -> None:
+        """Save what is not saved yet, and free the engine."""
+        await self.generations.close()
         if self.loaded is not None:
             self.loaded.engine.shutdown()
 
@@ -202,11 +211,12 @@ class Service:
                 endpoint=endpoint,
                 request=record or {},
                 place=place,
+                max_buffer_bytes=self.settings.max_stream_bytes,
                 timeout_s=self.settings.generation_timeout_s,
                 observe=meter.observe,
                 on_engine_dead=self.lifecycle.fail,
             )
-            self.generations.start(generation, retain=retain)
+            await self.generations.start(generation, retain=retain)
             undo.pop_all()
         return generation
 

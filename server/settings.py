@@ -93,8 +93,27 @@ class Settings(BaseSettings):
     generation_timeout_s: float = Field(600.0, gt=0, description="Longest run of one generation.")
     keep_alive_s: float = Field(15.0, ge=0, description="Interval of comments on idle streams; 0: none.")
     drain_timeout_s: float = Field(120.0, ge=0, description="After SIGTERM, how long generations may finish.")
-    retention_s: float = Field(3600.0, ge=0, description="How long a finished generation can be read.")
-    max_retained: int = Field(1000, ge=0, description="Finished generations kept at most.")
+    send_timeout_s: float = Field(
+        60.0, gt=0, description="How long a reader may take nothing before it is cut off; it can resume."
+    )
+
+    store: Literal["sqlite", "redis", "memory"] = Field(
+        "sqlite",
+        description="Where generations are kept: a file, a Redis that replicas share, or this process' memory.",
+    )
+    store_path: Path | None = Field(
+        None, description="File of the store sqlite; default: steiner/ in the user's XDG state folder."
+    )
+    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Of the store redis; rediss:// for TLS.")
+    retention_s: float = Field(86400.0, ge=0, description="How long a finished generation can be read.")
+    max_retained: int = Field(10_000, ge=0, description="Finished generations kept at most.")
+    max_retained_bytes: int = Field(1 << 30, ge=0, description="Their events and traces, compressed.")
+    max_stream_bytes: int = Field(
+        8 << 20,
+        ge=65536,
+        description="Memory for the events of one generation that are not in the store yet.",
+    )
+    max_unsaved_bytes: int = Field(256 << 20, ge=65536, description="The same for all generations together.")
 
     @field_validator("model")
     @classmethod

@@ -30,6 +30,7 @@ from steiner.server.scripted_engine import Script, ScriptedEngine
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
 
+from .redis_server import RedisServer, free_port
 from .running_server import SHIPPED, RunningServer, start_server, stop_while_reasoning
 from .scripted_server import Served, ServerThread, wait_until
 
@@ -120,7 +121,9 @@ class Stage:
 
     def service(self, engine: ScriptedEngine, **settings: object) -> Service:
         """A service with metrics of its own that is ready."""
-        service = Service(Settings(served_model_name="tiny", **settings), CollectorRegistry())  # type: ignore[arg-type]
+        service = Service(
+            Settings(served_model_name="tiny", **{"store": "memory", **settings}), CollectorRegistry()
+        )  # type: ignore[arg-type]
         encoder = PromptEncoder(self.tokenizer, self.bound.special_ids)
         service.adopt(
             LoadedModel(engine, self.bound, encoder, section_texts(self.tokenizer.backend_tokenizer))
@@ -181,3 +184,20 @@ def server(
     assert exit_code == 0, f"after SIGTERM the server ended with {exit_code}:\n{running.tail()}"
     assert last_event == "event: done", "what ran at SIGTERM was not finished"
     assert "Traceback" not in running.tail()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Servers that tests start keep their generations in a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One that a test may stop and start."""
+    server = RedisServer(free_port(), tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()

@@ -38,6 +38,7 @@ class ServerThread:
 
     def __init__(self, service: Service) -> None:
         config = uvicorn.Config(create_app(service), port=0, lifespan="off", log_level="warning")
+        self._service = service
         self._server = uvicorn.Server(config)
         self.loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=asyncio.run, args=[self._serve()])
@@ -49,6 +50,7 @@ class ServerThread:
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
         await self._server.serve()
+        await self._service.close()
 
     def stop(self) -> None:
         self._server.force_exit = self._server.should_exit = True

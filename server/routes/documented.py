@@ -32,7 +32,7 @@ STATUSES = {
 #: What a route that starts a generation may answer.
 OF_A_GENERATION = (400, 401, 404, 413, 429, 500, 503)
 #: What a route that looks something up may answer.
-OF_A_LOOK_UP = (400, 401, 404, 500)
+OF_A_LOOK_UP = (400, 401, 404, 410, 500, 503)
 
 
 def refusals(*statuses: int) -> Responses:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Path, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Response
 
 from steiner.reasoning.trace import Trace
 from steiner.server.access.caller import Caller
-from steiner.server.errors import InvalidRequest, UnknownResource
+from steiner.server.errors import Gone, InvalidRequest, UnknownResource
 from steiner.server.readable import Readable
 from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
 from steiner.server.routes.documented import OF_A_GENERATION, OF_A_LOOK_UP, STEP_STREAM, refusals
@@ -26,20 +26,30 @@ GenerationId = Annotated[
 LastEventId = Annotated[
     str | None, Header(description="The `id` of the last event that was read; 0 or none: from the start.")
 ]
+AfterEvent = Annotated[
+    str | None,
+    Query(alias="last_event_id", description="The same, for clients that cannot set headers; those win."),
+]
 
 
 async def _find(service: Service, generation_id: str, caller: Caller) -> Readable:
     generation = await service.generations.find(generation_id, caller.name)
     if generation is None:
-        kept = f"finished ones are kept for {service.settings.retention_s:g} s"
         raise UnknownResource(
-            f"no generation {generation_id!r}; {kept}", param="id", code="generation_not_found"
+            f"no generation {generation_id!r}; its id is that of the event reasoning.started",
+            param="id",
+            code="generation_not_found",
         )
     return generation
 
 
 def _stream(service: Service, generation: Readable, after: int = 0) -> EventStream:
-    return EventStream(reasoning_stream(generation, after), keep_alive_s=service.settings.keep_alive_s)
+    settings = service.settings
+    return EventStream(
+        reasoning_stream(generation, after),
+        keep_alive_s=settings.keep_alive_s,
+        send_timeout_s=settings.send_timeout_s,
+    )
 
 
 @router.post(
@@ -80,10 +90,26 @@ async def resume_events(
     service: ServiceOfApp,
     caller: CallerOfRequest,
     last_event_id: LastEventId = None,
+    after_event: AfterEvent = None,
 ) -> Response:
-    """The events after `Last-Event-ID`, without loss; 204 when there are no more and never will be."""
+    """The events after `Last-Event-ID`, without loss; 204 when there are no more and never will be.
+
+    A browser's EventSource sends the header by itself when it reconnects; the first connection to a
+    generation that was begun elsewhere has the number in the query instead.
+    """
     generation = await _find(service, generation_id, caller)
-    after = _sequence_number(last_event_id, generation.last_sequence_number)
+    after = _sequence_number(
+        ("Last-Event-ID", last_event_id) if last_event_id else ("last_event_id", after_event),
+        generation.max_seen,
+    )
+    if after + 1 < generation.first_sequence_number:
+        raise Gone(
+            f"events up to {generation.first_sequence_number - 1} of {generation_id!r} are gone: they could not "
+            f"be saved, and memory holds {service.settings.max_stream_bytes} bytes of a stream "
+            "(max_stream_bytes); the trace is whole",
+            param="Last-Event-ID",
+            code="events_gone",
+        )
     if generation.finished and after == generation.last_sequence_number:
         return Response(status_code=204)
     return _stream(service, generation, after)
@@ -107,20 +133,21 @@ async def delete_generation(
     return Response(status_code=204)
 
 
-def _sequence_number(last_event_id: str | None, newest: int) -> int:
-    if last_event_id is None or not last_event_id.strip():
+def _sequence_number(given: tuple[str, str | None], newest: int) -> int:
+    name, value = given
+    text = (value or "").strip()
+    if not text:
         return 0
-    text = last_event_id.strip()
     if not (text.isascii() and text.isdigit()) or len(text) > 18:
         raise InvalidRequest(
-            f"Last-Event-ID must be the id of an event, a whole number from 0; given {text[:40]!r}",
-            param="Last-Event-ID",
+            f"{name} must be the id of an event, a whole number from 0; given {text[:40]!r}",
+            param=name,
             code="invalid_value",
         )
     if int(text) > newest:
         raise InvalidRequest(
-            f"Last-Event-ID {text} is beyond the newest event, {newest}",
-            param="Last-Event-ID",
+            f"{name} {text} is beyond the newest event, {newest}",
+            param=name,
             code="invalid_value",
         )
     return int(text)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 
 from steiner.reasoning.events import Event
+from steiner.server.errors import NotReady
 from steiner.server.readable import Readable
+
+logger = logging.getLogger(__name__)
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
@@ -18,6 +22,12 @@ def encode_events(events: Sequence[Event]) -> bytes:
 
 
 async def reasoning_stream(generation: Readable, after: int = 0) -> AsyncIterator[bytes]:
-    """The stream from the event numbered `after` + 1, one piece per engine update."""
-    async for events in generation.events(after):
-        yield encode_events(events)
+    """The stream from the event numbered `after` + 1, one piece per engine update.
+
+    Where the store fails on the way it just ends: the client resumes, and that request is told why.
+    """
+    try:
+        async for events in generation.events(after):
+            yield encode_events(events)
+    except NotReady as error:
+        logger.warning("a stream of %s ends early: %s", generation.id, error.message)

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from steiner.event_stream import EventStreamDecoder, Message
 from steiner.reasoning.errors import SteinerError
-from steiner.reasoning.events import EVENT_ADAPTER, Event
+from steiner.reasoning.events import EVENT_ADAPTER, TERMINAL_TYPES, Event
 from steiner.reasoning.trace import Trace
 
 MAX_RECONNECTS = 5
@@ -33,7 +33,6 @@ FIRST_PAUSE_S = 0.2
 READ_TIMEOUT_S = 60.0
 #: A server whose processor is taken by its own engine accepts late, but it accepts.
 CONNECT_TIMEOUT_S = 30.0
-TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
 
 Messages = Sequence[Mapping[str, str]]
 

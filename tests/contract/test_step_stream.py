@@ -123,13 +123,6 @@ def test_deleting_cancels_keeps_the_trace_and_then_removes(stage: Any, serve: An
         assert gone.json()["error"]["code"] == "generation_not_found"
 
 
-def test_finished_ones_are_kept_up_to_the_limit(stage: Any, serve: Any) -> None:
-    served = serve(stage.engine(stage.one_step), max_retained=2)
-    ids = [id_of(messages_of(httpx.post(f"{served.url}/v1/reasoning", json=BODY).content)) for _ in range(3)]
-    statuses = [httpx.get(f"{served.url}/v1/reasoning/{name}").status_code for name in ids]
-    assert statuses == [404, 200, 200]
-
-
 def test_a_generation_that_runs_too_long_ends_in_an_error(stage: Any, serve: Any) -> None:
     served = serve(stage.engine(stage.one_step, holds=True), generation_timeout_s=0.2)
     messages = messages_of(httpx.post(f"{served.url}/v1/reasoning", json=BODY).content)

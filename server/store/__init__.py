@@ -1,0 +1,1 @@
+"""Where generations are kept: one small interface, an embedded store and a shared one behind it."""

@@ -1,0 +1,48 @@
+"""The store that the settings name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from steiner.server.settings import Settings
+from steiner.server.store.base import Store, StoreError
+from steiner.server.store.sqlite import SqliteStore
+
+FILE_NAME = "generations.sqlite3"
+
+
+def store_of(settings: Settings) -> Store:
+    """Not open yet.
+
+    Raises:
+        StoreError: what the settings say is no address of a store.
+    """
+    match settings.store:
+        case "memory":
+            return SqliteStore(None)
+        case "sqlite":
+            return SqliteStore(settings.store_path or default_path())
+        case "redis":
+            # Here, so that servers without it need not have the package.
+            from steiner.server.store.redis import RedisStore
+
+            try:
+                return RedisStore(
+                    settings.redis_url,
+                    retention_s=settings.retention_s,
+                    running_s=settings.generation_timeout_s,
+                )
+            except ValueError as error:
+                raise StoreError(f"STEINER_REDIS_URL: {error}") from error
+
+
+def default_path() -> Path:
+    """In the state folder of the user.
+
+    Source: https://specifications.freedesktop.org/basedir-spec/latest/ (XDG_STATE_HOME).
+    """
+    given = os.environ.get("XDG_STATE_HOME", "")
+    # The specification: a relative path is invalid and to be ignored.
+    folder = Path(given) if given.startswith("/") else Path.home() / ".local" / "state"
+    return folder / "steiner" / FILE_NAME
