@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
+from steiner.reasoning.steps import Step
 
 EventType = TypeVar("EventType", bound=events.Numbered)
 
@@ -28,6 +29,18 @@ class EventLog:
     def say(self, kind: type[EventType], /, **fields: Any) -> None:
         """Number an event and hold it."""
         self._said.append(self.number(kind, **fields))  # type: ignore[arg-type]
+
+    def say_done(self, step: Step) -> None:
+        """Say that a step ended."""
+        self.say(
+            events.StepDone,
+            step=step.id,
+            verdict=step.verdict,
+            repeats=step.repeats,
+            decision=step.decision,
+            interrupted=step.interrupted,
+            num_tokens=step.num_tokens,
+        )
 
     def violate(self, detail: str, token_id: int | None, text: str = "") -> None:
         """Say that the protocol was broken."""

@@ -48,15 +48,7 @@ def _tell_interventions(log: EventLog, trace: Trace, step: int | None) -> None:
 
 
 def _tell_end(log: EventLog, step: Step, to_step: int | None) -> None:
-    log.say(
-        events.StepDone,
-        step=step.id,
-        verdict=step.verdict,
-        repeats=step.repeats,
-        decision=step.decision,
-        interrupted=step.interrupted,
-        num_tokens=step.num_tokens,
-    )
+    log.say_done(step)
     if isinstance(step.decision, Backtrack):
         to_depth = step.decision.to_depth
         log.say(

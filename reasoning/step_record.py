@@ -105,15 +105,7 @@ class StepRecord:
             draft.finished_s = self.now_s
         step = draft.step(decision, forced)
         self._steps.append(step)
-        self._log.say(
-            events.StepDone,
-            step=step.id,
-            verdict=step.verdict,
-            repeats=step.repeats,
-            decision=step.decision,
-            interrupted=step.interrupted,
-            num_tokens=step.num_tokens,
-        )
+        self._log.say_done(step)
 
     def return_to(self, depth: int | None, forced: bool) -> None:
         """The decision to go back."""

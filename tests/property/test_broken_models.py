@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from steiner.server.engine import Sampling, TokenRequest, TokenUpdate
 from steiner.server.interventions.answer import AnswerFormat
 
 from .conftest import Spoken, Walker
+from .taped_engine import TapedEngine
 
 MAX_TOKENS = 400
 PENDING = {"text outside of a section", "a backtrack to no place on the live path"}
@@ -82,30 +83,13 @@ def soup(spoken: Spoken, case: Case) -> Iterator[int]:
                     yield token_id
 
 
-class BreakingEngine:
-    """Says the next tokens of the soup, whatever it is asked.
-
-    Attributes:
-        tape: every token that the conductor took, and whether it was forced.
-    """
-
-    max_model_len = 10_000
-    default_sampling: Mapping[str, float | int] = {}
+class BreakingEngine(TapedEngine):
+    """Says the next tokens of the soup, whatever it is asked."""
 
     def __init__(self, token_ids: Iterator[int], per_update: int) -> None:
-        self.tape: list[tuple[int, bool]] = []
-        self.requests: list[TokenRequest] = []
+        super().__init__()
         self._token_ids = token_ids
         self._per_update = per_update
-
-    def attach(self, conductor: Conductor) -> None:
-        take = conductor.progress.take
-
-        def record(token_id: int, *, forced: bool = False) -> None:
-            self.tape.append((token_id, forced))
-            take(token_id, forced=forced)
-
-        conductor.progress.take = record  # type: ignore[method-assign]
 
     async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         self.requests.append(request)
@@ -118,12 +102,6 @@ class BreakingEngine:
                 stopped = update[-1] in request.stop_ids
             num_left -= len(update)
             yield TokenUpdate(update, "stop" if stopped else None if num_left else "length")
-
-    def check_schema(self, json_schema: str) -> None: ...
-
-    async def check_health(self) -> None: ...
-
-    def shutdown(self) -> None: ...
 
 
 @settings(max_examples=60)

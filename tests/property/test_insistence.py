@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from steiner.server.conductor import Conductor
 from steiner.server.engine import Sampling, TokenRequest, TokenUpdate
 
 from .conftest import Spoken
+from .taped_engine import TapedEngine
 from .test_grammar_mask import Mask, Masks
 from .test_grammar_mask import mask_of as mask_of
 
@@ -34,16 +35,13 @@ Obedience = Literal["mask", "steps", "nothing"]
 """What the engine keeps to: xgrammar's mask of the grammar; whole steps, whatever the grammar says; nothing."""
 
 
-class InsistingEngine:
+class InsistingEngine(TapedEngine):
     """Says backtrack wherever what it keeps to lets it, and the end of reasoning only where nothing else is left."""
-
-    max_model_len = 100_000
-    default_sampling: Mapping[str, float | int] = {}
 
     def __init__(
         self, spoken: Spoken, obedience: Obedience, seed: int, per_update: int, mask_of: Masks
     ) -> None:
-        self.requests: list[TokenRequest] = []
+        super().__init__()
         self._spoken = spoken
         self._obedience = obedience
         self._rng = random.Random(seed)
@@ -118,12 +116,6 @@ class InsistingEngine:
                 yield from ids(self._rng.choice((bound.verified_id, bound.refuted_id)))
             yield from ids(section.end_id)
         yield bound.step_end_id
-
-    def check_schema(self, json_schema: str) -> None: ...
-
-    async def check_health(self) -> None: ...
-
-    def shutdown(self) -> None: ...
 
 
 def ids(token_id: int | None) -> tuple[int, ...]:

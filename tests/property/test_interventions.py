@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,37 +25,19 @@ from steiner.server.conductor import Conductor
 from steiner.server.engine import Sampling, TokenRequest, TokenUpdate
 
 from .conftest import Spoken, Walker
+from .taped_engine import TapedEngine
 
 PROMPT = (1, 2, 3)
 MAX_TOKENS = 3_000
 
 
-class LegalEngine:
-    """Goes on legally from wherever the conductor stands, in updates of any size, with tokens that will be dropped.
-
-    Attributes:
-        tape: every token that the conductor took, and whether it was forced.
-    """
-
-    max_model_len = 100_000
-    default_sampling: Mapping[str, float | int] = {}
+class LegalEngine(TapedEngine):
+    """Goes on legally from wherever the conductor stands, in updates of any size, with tokens that will be dropped."""
 
     def __init__(self, walker: Walker, per_update: int) -> None:
-        self.tape: list[tuple[int, bool]] = []
-        self.requests: list[TokenRequest] = []
-        self.contexts: list[list[int]] = []
+        super().__init__()
         self._walker = walker
         self._per_update = per_update
-
-    def attach(self, conductor: Conductor) -> None:
-        """Record what the conductor takes."""
-        take = conductor.progress.take
-
-        def record(token_id: int, *, forced: bool = False) -> None:
-            self.tape.append((token_id, forced))
-            take(token_id, forced=forced)
-
-        conductor.progress.take = record  # type: ignore[method-assign]
 
     @property
     def state(self) -> State:
@@ -82,12 +64,6 @@ class LegalEngine:
                 finished = stopped or sampled == request.max_tokens
             await asyncio.sleep(0)
             yield TokenUpdate(update, ("stop" if stopped else "length") if finished else None)
-
-    def check_schema(self, json_schema: str) -> None: ...
-
-    async def check_health(self) -> None: ...
-
-    def shutdown(self) -> None: ...
 
 
 @dataclass(frozen=True)
