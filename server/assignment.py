@@ -17,7 +17,7 @@ class Assignment:
     Attributes:
         prompt_ids: the chat template may have opened the reasoning in them; those tokens are the prompt's.
         max_tokens: of reasoning and answer together, forced ones included; a hard upper bound.
-        problem: text of the last user message, for the verifier.
+        problem: the user's messages, a line each, for the verifier.
         verifier: the checker that the policy names.
         answer_format: what the answer is held to.
     """

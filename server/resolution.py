@@ -102,8 +102,8 @@ def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> An
 
 
 def problem_of(messages: Sequence[Message]) -> str:
-    """The text that a verifier takes for the problem: the user's last."""
-    return next((message.text for message in reversed(messages) if message.role == "user"), "")
+    """What a verifier takes for the problem: all that the user said, for a later turn may revise an earlier one."""
+    return "\n".join(message.text for message in messages if message.role == "user")
 
 
 def resolve_max_tokens(

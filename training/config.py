@@ -1,5 +1,6 @@
 """One YAML describes a run; unknown keys are refused and every number has a unit."""
 
+import random
 from pathlib import Path
 from typing import Literal, Self
 
@@ -65,6 +66,7 @@ class FamilyData(_Strict):
         traces_per_problem: searches sampled from each training problem's DAG.
         unsolvable: share of problems without a solution, whose search ends in "not found".
         drills: documents of primitive exercises for continual pre-training.
+        dialogues: two-turn dialogues, whose second turn changes the problem of the first.
     """
 
     problems: PositiveInt
@@ -72,6 +74,15 @@ class FamilyData(_Strict):
     traces_per_problem: PositiveInt = 1
     unsolvable: float = Field(default=0.04, ge=0, lt=1)
     drills: int = Field(default=0, ge=0)
+    dialogues: int = Field(default=0, ge=0)
+
+    def draw_size(self, rng: random.Random) -> int:
+        """A size, by the weights."""
+        return rng.choices([share.size for share in self.sizes], [share.weight for share in self.sizes])[0]
+
+    def folded_share(self, size: int) -> float:
+        """The share of this size's traces that are taught folded."""
+        return next(share.folded for share in self.sizes if share.size == size)
 
 
 class Optimisation(_Strict):

@@ -5,7 +5,6 @@ a file is byte-identical for a seed however often the work was interrupted.
 """
 
 import json
-import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,18 @@ from typing import Any
 from rich.progress import track
 
 from steiner.reasoning.errors import SteinerError
-from steiner.training.config import FamilyData, Recipe
+from steiner.training.config import Recipe
 from steiner.training.dags.graph import Dag
 from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES
+from steiner.training.dialogues import draw_dialogues
 from steiner.training.problems.split import is_held_out
+from steiner.training.seeding import record_stream
 from steiner.training.traces.render import sections_text, trace_to_json
 from steiner.training.traces.walk import sample_trace
 
 PROBLEMS, DAGS, TRACES, DRILLS = "problems.jsonl", "dags.jsonl", "traces.jsonl", "drills.jsonl"
+DIALOGUES = "dialogues.jsonl"
 DRILLS_PER_DOCUMENT = 6
 MAX_REPEATS = 10_000
 """Problems drawn in a row that were all there before, until a family counts as exhausted."""
@@ -32,7 +34,7 @@ class DataError(SteinerError):
 
 
 def write_data(recipe: Recipe) -> dict[str, int]:
-    """Write the four data files of a recipe, those that are not there yet.
+    """Write the data files of a recipe, those that are not there yet.
 
     Returns:
         Records by file name.
@@ -47,6 +49,7 @@ def write_data(recipe: Recipe) -> dict[str, int]:
         DAGS: lambda: _dags(read_records(folder / PROBLEMS)),
         TRACES: lambda: _traces(recipe, read_records(folder / PROBLEMS)),
         DRILLS: lambda: _drills(recipe, read_records(folder / PROBLEMS)),
+        DIALOGUES: lambda: draw_dialogues(recipe),
     }
     return {name: _write_once(folder / name, records) for name, records in stages.items()}
 
@@ -69,20 +72,16 @@ def _write_once(path: Path, records: Callable[[], Iterable[dict[str, Any]]]) -> 
         return sum(1 for _ in lines)
 
 
-def _stream(recipe: Recipe, *name: object) -> random.Random:
-    return random.Random("/".join(map(str, (recipe.seed, *name))))
-
-
 def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
     for name, data in recipe.data.items():
         family = FAMILIES[name]
         told: set[str] = set()
         index = repeats = 0
         while len(told) < data.problems:
-            rng = _stream(recipe, "problem", name, index)
+            rng = record_stream(recipe, "problem", name, index)
             index += 1
             solvable = rng.random() >= data.unsolvable
-            size = _draw_size(data, rng)
+            size = data.draw_size(rng)
             problem = family.generate(rng, size, solvable)
             fields = family.to_json(problem)
             identity = f"{family.canonical(problem)} {fields.get('target', '')}"
@@ -105,11 +104,6 @@ def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
                 "prompt": family.prompt(problem),
                 "problem": fields,
             }
-
-
-def _draw_size(data: FamilyData, rng: random.Random) -> int:
-    weights = [share.weight for share in data.sizes]
-    return rng.choices([share.size for share in data.sizes], weights)[0]
 
 
 def _dags(problems: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -143,10 +137,10 @@ def _traces(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
         problem = family.from_json(record["problem"])
         dag = build_dag(family, problem)
         described = recipe.data[record["family"]]
-        share = next(share.folded for share in described.sizes if share.size == record["size"])
+        share = described.folded_share(record["size"])
         for number in range(described.traces_per_problem):
-            rng = _stream(recipe, "trace", record["id"], number)
-            folded = _stream(recipe, "folded", record["id"], number).random() < share
+            rng = record_stream(recipe, "trace", record["id"], number)
+            folded = record_stream(recipe, "folded", record["id"], number).random() < share
             trace = sample_trace(family, problem, dag, rng, remembers=not folded)
             # What a search that was cut short should answer: any right answer, not always the one it would have found.
             guess = family.direct_answer(problem, rng) if record["solvable"] else trace.answer
@@ -173,7 +167,7 @@ def _drills(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
         for number in range(count):
             record = of_family[number % len(of_family)]
             exercises = family.drills(
-                family.from_json(record["problem"]), _stream(recipe, "drill", name, number)
+                family.from_json(record["problem"]), record_stream(recipe, "drill", name, number)
             )
             text = "".join(
                 sections_text(s, v) for (v, s), _ in zip(exercises, range(DRILLS_PER_DOCUMENT), strict=False)

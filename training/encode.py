@@ -54,9 +54,14 @@ def encode_plain(records: Iterable[dict[str, Any]], tokenizer: PreTrainedTokeniz
     yield from map(_join, _encode_parts(records, parts, tokenizer))
 
 
-def chat_prompt(prompt: str, tokenizer: PreTrainedTokenizerFast) -> str:
-    """One user message and the generation prompt, as the server builds it."""
-    messages = [{"role": "user", "content": prompt}]
+def chat_prompt(prompt: str, tokenizer: PreTrainedTokenizerFast, turns: Sequence[str] = ()) -> str:
+    """The user's message and the generation prompt, as the server builds it.
+
+    Args:
+        turns: what was said before, the user's and the assistant's text by turns.
+    """
+    said = [*turns, prompt]
+    messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)]
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
@@ -81,7 +86,7 @@ def encode_chats(
     def parts(record: dict[str, Any]) -> list[_Part]:
         rendered = render(trace_from_json(record))
         return [
-            _Part(chat_prompt(record["prompt"], tokenizer), False),
+            _Part(chat_prompt(record["prompt"], tokenizer, record.get("turns", ())), False),
             _Part(STEINER.reasoning_start, style == "search"),
             _Part(rendered.reasoning, True),
             _Part(STEINER.reasoning_end, True),

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from rich.console import Console
 from steiner.reasoning.errors import SteinerError
 from steiner.training.checkpoint import load_checkpoint, save_checkpoint
 from steiner.training.config import Recipe
-from steiner.training.data import DRILLS, TRACES, read_records, write_data
+from steiner.training.data import DIALOGUES, DRILLS, TRACES, read_records, write_data
 from steiner.training.encode import encode_chats, encode_plain
 from steiner.training.manifest import write_manifest
 from steiner.training.mixture import mix
@@ -90,7 +91,8 @@ def _cpt(recipe: Recipe) -> None:
 
 def _sft(recipe: Recipe) -> None:
     model, tokenizer = load_checkpoint(stage_model(recipe, "cpt"))
-    records = read_records(recipe.output / "data" / TRACES)
+    data = recipe.output / "data"
+    records = chain(read_records(data / TRACES), read_records(data / DIALOGUES))
     sft = recipe.sft
     documents = list(encode_chats(records, tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches))
     train_stage(model, tokenizer, documents, sft, recipe.output / "sft", recipe.seed)

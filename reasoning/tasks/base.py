@@ -38,6 +38,14 @@ class Rules(Protocol[Problem, State, Move]):
         """
         ...
 
+    def revise(self, problem: Problem, text: str) -> Problem:
+        """The problem that a later message makes of this one.
+
+        Raises:
+            MalformedProblemError: the text does not say, in the words of this family, what changes, or nothing does.
+        """
+        ...
+
     def check(self, problem: Problem, answer: str) -> bool:
         """Whether the answer text solves the problem; exact, never raises, never evaluates code."""
         ...

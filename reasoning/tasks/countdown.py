@@ -17,6 +17,8 @@ OPERATORS = ("+", "-", "*", "/")
 MAX_VALUE = 199
 # ASCII: other scripts have digits too, which int() reads and the tokenizer spells in bytes.
 PROMPT = re.compile(r"make (\d{1,3}) from ((?:\d{1,3} ){1,5}\d{1,3})\s*", re.ASCII)
+NEW_TARGET = re.compile(r"now make (\d{1,3})\s*", re.ASCII)
+NEW_NUMBER = re.compile(r"now (\d{1,3}) for (\d{1,3})\s*", re.ASCII)
 MOVE = re.compile(r"([0-9]{1,9})\s+([0-9]{1,9})\s*([-+*/])\s*=\s*([0-9]{1,9})")
 NOTATION = re.compile(r"[-+*/=0-9\s]+")
 INFIX = re.compile(r"[0-9]+\s*[-+*/]\s*[0-9]+\s*(?:=\s*[0-9]+)?")
@@ -105,6 +107,22 @@ class CountdownRules:
                 f"A number is above {MAX_VALUE}, the largest this model knows: {prompt[:80]!r}."
             )
         return CountdownProblem(numbers, int(match[1]))
+
+    def revise(self, problem: CountdownProblem, text: str) -> CountdownProblem:
+        """Another target, as "now make 37", or another number in place of one, as "now 7 for 11"."""
+        revised = problem
+        if match := NEW_TARGET.fullmatch(text):
+            revised = problem._replace(target=int(match[1]))
+        elif (match := NEW_NUMBER.fullmatch(text)) and int(match[2]) in problem.numbers:
+            numbers = list(problem.numbers)
+            numbers[numbers.index(int(match[2]))] = int(match[1])
+            revised = problem._replace(numbers=tuple(numbers))
+        if revised == problem or max(*revised.numbers, revised.target) > MAX_VALUE:
+            raise MalformedProblemError(
+                f"{text[:80]!r} changes nothing of a Countdown problem with {problem.numbers}. Write 'now make 37', or "
+                f"'now 7 for {problem.numbers[0]}', numbers up to {MAX_VALUE}."
+            )
+        return revised
 
     def check(self, problem: CountdownProblem, answer: str) -> bool:
         parsed = read_expression(answer)

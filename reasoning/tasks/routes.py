@@ -15,6 +15,9 @@ PLACES = (
 )  # fmt: skip
 PROMPT = re.compile(r"roads ((?:\w+ > \w+, )*\w+ > \w+) from (\w+) to (\w+)\s*")
 
+NEW_GOAL = re.compile(r"now to (\w+)\s*")
+NEW_ROADS = re.compile(r"also ((?:\w+ > \w+, )*\w+ > \w+)\s*")
+
 
 class RoutesProblem(NamedTuple):
     """`roads` in the order in which they are told."""
@@ -25,6 +28,11 @@ class RoutesProblem(NamedTuple):
 
     def successors(self, place: str) -> list[str]:
         return [end for begin, end in self.roads if begin == place]
+
+
+def _roads_of(told: str) -> tuple[tuple[str, str], ...]:
+    pairs = (road.split(" > ") for road in told.split(", "))
+    return tuple((begin, end) for begin, end in pairs)
 
 
 class RoutesRules:
@@ -39,11 +47,30 @@ class RoutesRules:
             )
         if match[2] == match[3]:
             raise MalformedProblemError(f"Start and goal are the same place, {match[2]}; name two.")
-        roads = tuple(tuple(road.split(" > ")) for road in match[1].split(", "))
-        strangers = {place for road in roads for place in road} | {match[2], match[3]}
-        if unknown := sorted(strangers - set(PLACES)):
+        return self._known(RoutesProblem(_roads_of(match[1]), match[2], match[3]))
+
+    def revise(self, problem: RoutesProblem, text: str) -> RoutesProblem:
+        """Another goal, as "now to Bern", or roads that are there as well, as "also Oslo > Bern"."""
+        revised = problem
+        if match := NEW_GOAL.fullmatch(text):
+            revised = problem._replace(goal=match[1])
+        elif match := NEW_ROADS.fullmatch(text):
+            known = set(problem.roads)
+            more = tuple(road for road in dict.fromkeys(_roads_of(match[1])) if road not in known)
+            revised = problem._replace(roads=problem.roads + more)
+        if revised == problem or revised.start == revised.goal:
+            raise MalformedProblemError(
+                f"{text[:80]!r} changes nothing of a routes problem from {problem.start} to {problem.goal}. "
+                "Write 'now to Bern' or 'also Oslo > Bern'."
+            )
+        return self._known(revised)
+
+    @staticmethod
+    def _known(problem: RoutesProblem) -> RoutesProblem:
+        told = {place for road in problem.roads for place in road} | {problem.start, problem.goal}
+        if unknown := sorted(told - set(PLACES)):
             raise MalformedProblemError(f"Unknown places {unknown}; this model knows {', '.join(PLACES)}.")
-        return RoutesProblem(tuple((begin, end) for begin, end in roads), match[2], match[3])
+        return problem
 
     def check(self, problem: RoutesProblem, answer: str) -> bool:
         places = answer.split()

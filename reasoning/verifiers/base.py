@@ -24,7 +24,7 @@ class Verifier(Protocol):
         """Judge the step that is open.
 
         Args:
-            problem: text of the user's last message.
+            problem: what the user said, a message a line.
             trace: the tree so far, without the step.
             step: its understanding, next step and verification are complete; it has no verdict yet.
 

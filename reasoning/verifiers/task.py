@@ -4,9 +4,9 @@ from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any
 
-from steiner.reasoning.errors import MalformedProblemError
 from steiner.reasoning.steps import Step
 from steiner.reasoning.tasks.base import NO_MOVE_LEFT, NOT_FOUND, Rules
+from steiner.reasoning.tasks.dialogue import problem_of_dialogue
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Judgement
 from steiner.reasoning.verifiers.visited import VisitedTree, is_dead_end
@@ -23,11 +23,11 @@ class TaskVerifier:
         self._rules = rules
 
     def knows(self, problem: str) -> bool:
-        """Whether the text is a problem of this family."""
-        return _parsed(self._rules, problem.strip()) is not None
+        """Whether the user's messages come to a problem of this family."""
+        return problem_of_dialogue(self._rules, problem) is not None
 
     def verify(self, problem: str, trace: Trace, step: Step) -> Judgement | None:
-        parsed = _parsed(self._rules, problem.strip())
+        parsed = problem_of_dialogue(self._rules, problem)
         next_step = step.text_of("next_step").strip()
         if parsed is None or not next_step:
             return None
@@ -44,7 +44,7 @@ class TaskVerifier:
         return self._judge_result(parsed, visited, self._rules.apply(parsed, state, move))
 
     def check_answer(self, problem: str, answer: str) -> bool | None:
-        parsed = _parsed(self._rules, problem.strip())
+        parsed = problem_of_dialogue(self._rules, problem)
         if parsed is None:
             return None
         if answer.strip() == NOT_FOUND:
@@ -74,14 +74,6 @@ class TaskVerifier:
                 return Judgement("verified", "there is no solution")
             case None:
                 return None
-
-
-@lru_cache(maxsize=64)
-def _parsed(rules: Rules[Any, Any, Any], problem: str) -> Any | None:
-    try:
-        return rules.parse(problem)
-    except MalformedProblemError:
-        return None
 
 
 @lru_cache(maxsize=1024)

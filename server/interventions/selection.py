@@ -21,7 +21,7 @@ class Interventions:
 
     Args:
         verifier: outranks the model's verdicts; None leaves them.
-        problem: text of the last user message, for the verifier.
+        problem: the user's messages, a line each, for the verifier.
         opening: where the completion begins.
         tree: the tree so far, the open step last.
         mark_repeat: told the id of the step that the open one repeats.

@@ -70,7 +70,7 @@ class RepeatJudge:
 
 
 class VerifierJudge:
-    """Asks a verifier; `problem` is the text of the last user message."""
+    """Asks a verifier; `problem` is what the user said, a message a line."""
 
     kind: InterventionKind = "verifier"
 

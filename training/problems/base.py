@@ -66,6 +66,10 @@ class Family(Rules[Problem, State, Move], Protocol[Problem, State, Move]):
         """Draw a problem of the size, solvable or surely not."""
         ...
 
+    def draw_revision(self, problem: Problem, rng: random.Random) -> str:
+        """Words of a later message that changes the problem; `revise` reads them, and mostly a solution is left."""
+        ...
+
     def canonical(self, problem: Problem) -> str:
         """Identity under which a problem is split into training and held-out."""
         ...

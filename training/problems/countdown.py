@@ -27,6 +27,8 @@ from steiner.training.problems.base import SectionTexts, StepContext
 
 NUMBER_RANGE = (1, 20)
 TARGET_RANGE = (10, 99)
+UNREACHED_SHARE = 0.05
+REPLACEMENTS_TRIED = 50
 
 
 @lru_cache(maxsize=500_000)
@@ -40,7 +42,7 @@ def reachable(numbers: Numbers) -> frozenset[int]:
 class Countdown(CountdownRules):
     sizes = range(2, 7)
     words: tuple[str, ...] = (
-        "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen",
+        "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen", "now",
         "+", "-", "*", "/", "=", "(", ")", ":", ";",
     )  # fmt: skip
 
@@ -51,6 +53,21 @@ class Countdown(CountdownRules):
             targets = [t for t in range(TARGET_RANGE[0], TARGET_RANGE[1] + 1) if (t in can_make) == solvable]
             if targets:
                 return CountdownProblem(numbers, rng.choice(targets))
+
+    def draw_revision(self, problem: CountdownProblem, rng: random.Random) -> str:
+        """Another target, or another number that leaves the target within reach; one target in twenty is out of it."""
+        if rng.random() < 0.5:
+            for _ in range(REPLACEMENTS_TRIED):
+                old, new = rng.choice(problem.numbers), rng.randint(*NUMBER_RANGE)
+                text = f"now {new} for {old}"
+                if new != old and problem.target in reachable(
+                    largest_first(self.revise(problem, text).numbers)
+                ):
+                    return text
+        can_make = reachable(largest_first(problem.numbers))
+        within = rng.random() >= UNREACHED_SHARE
+        targets = [t for t in range(TARGET_RANGE[0], TARGET_RANGE[1] + 1) if (t in can_make) == within]
+        return f"now make {rng.choice([t for t in targets if t != problem.target] or [TARGET_RANGE[1] + 1])}"
 
     def canonical(self, problem: CountdownProblem) -> str:
         """The multiset of numbers alone: every target of a held-out multiset is unseen."""

@@ -16,13 +16,14 @@ from steiner.training.problems.base import SectionTexts, StepContext
 ARM_LENGTHS = (2, 4)
 FORK_SHARE = 0.25
 JOIN_SHARE = 0.15
+UNREACHED_SHARE = 0.05
 
 
 class Routes(RoutesRules):
     # Every arm may need its longest length and a fork.
     sizes = range(1, (len(PLACES) - 1) // (ARM_LENGTHS[1] + 1) + 1)
     words: tuple[str, ...] = (
-        *PLACES, "roads", ">", ",", "from", "to", "at", "none", "seen", "found", "path", "open", ":",
+        *PLACES, "roads", ">", ",", "from", "to", "at", "none", "seen", "found", "path", "open", ":", "now", "also",
     )  # fmt: skip
 
     def generate(self, rng: random.Random, size: int, solvable: bool = True) -> RoutesProblem:
@@ -45,6 +46,27 @@ class Routes(RoutesRules):
             told = sorted(roads)
             rng.shuffle(told)
             return RoutesProblem(tuple(told), start, goal)
+
+    def draw_revision(self, problem: RoutesProblem, rng: random.Random) -> str:
+        """Where nothing leads to the goal a road that does, else another goal; one in twenty lies on no road."""
+        reached = self._reached(problem)
+        if problem.goal not in reached:
+            return f"also {rng.choice(sorted(reached))} > {problem.goal}"
+        told = {place for road in problem.roads for place in road}
+        beyond = rng.random() < UNREACHED_SHARE
+        goals = set(PLACES) - told if beyond else reached - {problem.start, problem.goal}
+        return f"now to {rng.choice(sorted(goals))}"
+
+    @staticmethod
+    def _reached(problem: RoutesProblem) -> set[str]:
+        reached: set[str] = set()
+        waiting = [problem.start]
+        while waiting:
+            place = waiting.pop()
+            if place not in reached:
+                reached.add(place)
+                waiting += problem.successors(place)
+        return reached
 
     def canonical(self, problem: RoutesProblem) -> str:
         """The set of named roads with both ends; the order in which they are told does not count."""

@@ -38,6 +38,16 @@ class TaughtTrace:
     def num_backtracks(self) -> int:
         return sum(isinstance(step.decision, int) for step in self.steps)
 
+    def conclusions(self) -> list[str]:
+        """Summaries of the live path, as `steiner.reasoning.trace.Trace.conclusions` gives them of the same trace."""
+        path: list[str] = []
+        for step in self.steps:
+            if isinstance(step.decision, int):
+                del path[step.decision :]
+            else:
+                path.append(step.sections.summary)
+        return path
+
 
 class _Search(Generic[Problem, State, Move]):
     """Depth-first search over the DAG with the family's order.

@@ -1,0 +1,85 @@
+"""Dialogues of two turns: the second message changes the problem, and the conclusion has to be revised.
+
+What the first turn leaves in the context is what the server leaves there: the conclusions of its live path and its
+answer, as ordinary text, and nothing of the search.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.training.config import FamilyData, Recipe
+from steiner.training.dags.search import build_dag
+from steiner.training.problems import FAMILIES
+from steiner.training.problems.base import Family
+from steiner.training.problems.split import is_held_out
+from steiner.training.seeding import record_stream
+from steiner.training.traces.render import trace_to_json
+from steiner.training.traces.walk import TaughtTrace, sample_trace
+
+UNSOLVABLE_SHARE = 0.25
+"""First problems without a solution: "not found" is the conclusion that news most often revise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A problem, and what a second message makes of it.
+
+    Attributes:
+        revision: the second message.
+        revised: the problem that both messages come to.
+    """
+
+    size: int
+    first: Any
+    revision: str
+    revised: Any
+
+
+def draw_dialogue(
+    family: Family[Any, Any, Any], size: int, rng: random.Random, *, held_out: bool
+) -> Dialogue:
+    """Draw until both problems are held out, or neither is."""
+    while True:
+        first = family.generate(rng, size, rng.random() >= UNSOLVABLE_SHARE)
+        if is_held_out(family.canonical(first)) != held_out:
+            continue
+        revision = family.draw_revision(first, rng)
+        revised = family.revise(first, revision)
+        if is_held_out(family.canonical(revised)) == held_out:
+            return Dialogue(size, first, revision, revised)
+
+
+def turn_text(trace: TaughtTrace) -> str:
+    """An earlier assistant turn as the server puts it into a prompt."""
+    return "\n".join([*trace.conclusions(), trace.answer])
+
+
+def draw_dialogues(recipe: Recipe) -> Iterator[dict[str, Any]]:
+    """Records of training dialogues: those of traces, with the earlier turns as `turns`."""
+    for name, data in recipe.data.items():
+        for number in range(data.dialogues):
+            yield _record(name, data, number, record_stream(recipe, "dialogue", name, number))
+
+
+def _record(name: str, data: FamilyData, number: int, rng: random.Random) -> dict[str, Any]:
+    family = FAMILIES[name]
+    dialogue = draw_dialogue(family, data.draw_size(rng), rng, held_out=False)
+    folded = rng.random() < data.folded_share(dialogue.size)
+
+    def search(problem: Any) -> TaughtTrace:
+        return sample_trace(family, problem, build_dag(family, problem), rng, remembers=not folded)
+
+    earlier, trace = search(dialogue.first), search(dialogue.revised)
+    solvable = trace.answer != NOT_FOUND
+    return {
+        "id": f"{name}-dialogue-{number}",
+        "family": name,
+        "turns": [family.prompt(dialogue.first), turn_text(earlier)],
+        "prompt": dialogue.revision,
+        "guess": family.direct_answer(dialogue.revised, rng) if solvable else trace.answer,
+        "folded": folded,
+        **trace_to_json(trace),
+    }
