@@ -15,8 +15,8 @@ from steiner.reasoning.errors import SteinerError
 from steiner.training.config import Recipe
 from steiner.training.dags.graph import Dag
 from steiner.training.dags.search import build_dag
-from steiner.training.problems import FAMILIES
 from steiner.training.dialogues import draw_dialogues
+from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
 from steiner.training.seeding import record_stream
 from steiner.training.traces.render import sections_text, trace_to_json
