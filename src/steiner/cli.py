@@ -155,13 +155,14 @@ def evaluate(
     per_budget: Annotated[
         int, typer.Option(help="Problems of each family for accuracy over max_steps; 0: none.")
     ] = 0,
+    dialogues: Annotated[int, typer.Option(help="Two-turn dialogues of each family; 0: none.")] = 0,
 ) -> None:
     """Ask held-out problems, and let exact checkers judge the answers."""
     from steiner import evaluate as evaluation
     from steiner.shipped import find_model
     from steiner.training.evals.suite import SuiteOptions
 
-    options = SuiteOptions(per_family, seed, concurrency, style, per_budget, temperature)
+    options = SuiteOptions(per_family, seed, concurrency, style, per_budget, temperature, dialogues)
     evaluation.evaluate(Path() if url else find_model(model), url, api_key, options, output)
 
 

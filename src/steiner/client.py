@@ -34,7 +34,7 @@ READ_TIMEOUT_S = 60.0
 #: A server whose processor is taken by its own engine accepts late, but it accepts.
 CONNECT_TIMEOUT_S = 30.0
 
-Messages = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, Any]]
 
 
 class ClientError(SteinerError):

@@ -44,6 +44,13 @@ def score_table(report: dict[str, Any]) -> Table:
     """The scores of a report, one set of problems a row; shares in per cent, the rest means."""
     rows = {**report["families"], "all": report["all"]}
     rows |= {name: report[name] for name in ("no_solution", "unconstrained") if name in report}
+    if "dialogues" in report:
+        held = report["dialogues"]
+        rows |= {f"{turn} turn": held[turn] for turn in ("first", "second")}
+        rows |= {
+            "second turn, answer alone": held["answer_alone"],
+            "both turns in one question": held["fresh"],
+        }
     table = Table("problems", "number", *COLUMNS.values())
     for name, score in rows.items():
         cells = [

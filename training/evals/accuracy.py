@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -11,11 +11,13 @@ from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack
 from steiner.training.evals.held_out import HeldOutProblem
 
+Messages = Sequence[Mapping[str, Any]]
+
 
 class StreamingClient(Protocol):
     """What asks the questions; `steiner.client.ReasoningClient` is one."""
 
-    def stream_async(self, prompt: str, **options: Any) -> AsyncIterator[Event]: ...
+    def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncIterator[Event]: ...
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class Outcome:
     num_refuted: int = 0
     num_backtracks: int = 0
     num_violations: int = 0
+    prompt_tokens: int = 0
     reasoning_tokens: int = 0
     completion_tokens: int = 0
 
@@ -76,7 +79,8 @@ async def ask_all(
 
     async def ask_one(problem: HeldOutProblem) -> Outcome:
         async with free:
-            outcome = await _ask(client, problem, options)
+            outcome = Outcome(problem.family, problem.size, problem.prompt)
+            await answer_to(client, problem.prompt, outcome, problem.accepts, options)
         on_done(outcome)
         return outcome
 
@@ -116,9 +120,17 @@ def wilson_half_width(share: float, num: int, z: float = 1.96) -> float:
     return z * math.sqrt(share * (1 - share) / num + z * z / (4 * num * num)) / (1 + z * z / num)
 
 
-async def _ask(client: StreamingClient, problem: HeldOutProblem, options: dict[str, Any]) -> Outcome:
-    outcome = Outcome(problem.family, problem.size, problem.prompt)
-    async for event in client.stream_async(problem.prompt, **options):
+async def answer_to(
+    client: StreamingClient,
+    prompt: str | Messages,
+    outcome: Outcome,
+    accepts: Callable[[str], bool],
+    options: dict[str, Any],
+) -> list[Event]:
+    """Ask, fill in the outcome, and return everything that was said."""
+    said: list[Event] = []
+    async for event in client.stream_async(prompt, **options):
+        said.append(event)
         match event:
             case events.StepDone():
                 outcome.num_steps += 1
@@ -128,12 +140,13 @@ async def _ask(client: StreamingClient, problem: HeldOutProblem, options: dict[s
                 outcome.num_violations += 1
             case events.AnswerDone():
                 outcome.answer = event.text
-                outcome.right = problem.accepts(event.text)
+                outcome.right = accepts(event.text)
             case events.Usage():
+                outcome.prompt_tokens = event.prompt_tokens
                 outcome.reasoning_tokens = event.reasoning_tokens
                 outcome.completion_tokens = event.completion_tokens
             case events.Done():
                 outcome.finished = event.finish_reason == "stop"
             case _:
                 pass
-    return outcome
+    return said

@@ -10,6 +10,12 @@ from typing import Any
 from rich.progress import Progress
 
 from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, ask_all, score
+from steiner.training.evals.dialogues import (
+    HeldDialogue,
+    dialogue_report,
+    held_out_dialogues,
+    hold_all,
+)
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 
 SIZES = {"countdown": (3,), "routes": (3, 4, 5)}
@@ -26,6 +32,7 @@ class SuiteOptions:
         style: "search", or "direct" for a model that answers without reasoning.
         temperature: of sampling; 0 is greedy.
         per_budget: problems of each family asked at each limit on steps; 0 leaves the sweep out.
+        dialogues: two-turn dialogues of each family; 0 leaves them out.
     """
 
     per_family: int = 300
@@ -34,6 +41,7 @@ class SuiteOptions:
     style: str = "search"
     per_budget: int = 0
     temperature: float = 0.0
+    dialogues: int = 0
 
 
 def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> dict[str, Any]:
@@ -81,6 +89,8 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
             for p in held_out_problems(f, sizes, options.per_budget, options.seed)
         ]
         report["budgets"] = [_at_budget(client, fewer, base, options, steps) for steps in BUDGETS]
+    if options.dialogues:
+        report["dialogues"] = dialogue_report(_hold(client, base, options))
     with (folder / "outcomes.jsonl").open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -98,6 +108,17 @@ def _at_budget(
     outcomes = _ask(client, problems, limited, options, f"at most {steps} steps")
     by_family: dict[str, Score] = {f: score([o for o in outcomes if o.family == f]) for f in SIZES}
     return {"max_steps": steps, **{family: of_family.as_json() for family, of_family in by_family.items()}}
+
+
+def _hold(client: StreamingClient, request: dict[str, Any], options: SuiteOptions) -> list[HeldDialogue]:
+    dialogues = [
+        d for f, sizes in SIZES.items() for d in held_out_dialogues(f, sizes, options.dialogues, options.seed)
+    ]
+    with Progress() as progress:
+        bar = progress.add_task(f"{'dialogues':16}", total=len(dialogues))
+        return asyncio.run(
+            hold_all(client, dialogues, request, options.concurrency, lambda: progress.advance(bar))
+        )
 
 
 def _ask(

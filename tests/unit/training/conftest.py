@@ -61,7 +61,7 @@ def recipe_of(tmp_path: Path) -> Callable[..., Recipe]:
     """A recipe over every family that writes below tmp_path; keyword arguments replace its fields."""
 
     def build(**changes: Any) -> Recipe:
-        family = {"problems": 120, "sizes": [{"size": 3}], "drills": 20, "unsolvable": 0.1}
+        family = {"problems": 120, "sizes": [{"size": 3}], "drills": 20, "unsolvable": 0.1, "dialogues": 4}
         fields: dict[str, Any] = {
             "name": "test",
             "seed": 5,

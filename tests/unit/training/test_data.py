@@ -11,13 +11,23 @@ from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training import data
 from steiner.training.config import Recipe
 from steiner.training.dags.search import build_dag
-from steiner.training.data import DAGS, DRILLS, PROBLEMS, TRACES, DataError, read_records, write_data
+from steiner.training.data import (
+    DAGS,
+    DIALOGUES,
+    DRILLS,
+    PROBLEMS,
+    TRACES,
+    DataError,
+    read_records,
+    write_data,
+)
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
+from steiner.training.seeding import record_stream
 from steiner.training.traces.render import trace_from_json
 from steiner.training.traces.walk import sample_trace
 
-FILES = (PROBLEMS, DAGS, TRACES, DRILLS)
+FILES = (PROBLEMS, DAGS, TRACES, DRILLS, DIALOGUES)
 RecipeOf = Callable[..., Recipe]
 
 
@@ -45,6 +55,7 @@ def test_the_files_hold_what_the_recipe_asks_for(recipe_of: RecipeOf) -> None:
     num_train = sum(record["split"] == "train" for record in records_of(recipe, PROBLEMS))
     assert counts[DAGS] == counts[TRACES] == num_train
     assert counts[DRILLS] == 20 * len(FAMILIES)
+    assert counts[DIALOGUES] == 4 * len(FAMILIES)
 
 
 def test_problems_are_told_once_and_read_back(written: Recipe) -> None:
@@ -89,7 +100,7 @@ def test_dags_and_traces_are_those_of_the_problems(written: Recipe) -> None:
         nodes = dags[problem_id]
         assert [node["distance"] for node in nodes] == [node.distance for node in dag.nodes]
         assert [node["in"] for node in nodes] == [node.num_incoming for node in dag.nodes]
-        rng = data._stream(written, "trace", problem_id, number)
+        rng = record_stream(written, "trace", problem_id, number)
         assert trace_from_json(record) == sample_trace(family, problem, dag, rng)
         if described["solvable"]:
             assert family.check(problem, record["answer"])

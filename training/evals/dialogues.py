@@ -1,0 +1,164 @@
+"""Dialogues of two turns through a running server: does news in the second turn revise the conclusion of the first?
+
+Each dialogue is held three times, with the first turn's answer and its conclusions in the second prompt, with the
+answer alone, and as one fresh question that has the news in it, which is what the first two can hope for.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, product
+from typing import Any
+
+from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.reasoning.trace import Trace
+from steiner.reasoning.trace_of_events import trace_of
+from steiner.reasoning.verifiers.task import is_solvable
+from steiner.training.dialogues import Dialogue, draw_dialogue
+from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, answer_to, score
+from steiner.training.problems import FAMILIES
+
+KINDS = {"countdown": ("now make", "now"), "routes": ("now to", "also")}
+"""What a second message changes, by its first words: the target, a number; the goal, the roads."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutDialogue:
+    """A dialogue of which neither problem is in any training run."""
+
+    family: str
+    dialogue: Dialogue
+
+    @property
+    def first_prompt(self) -> str:
+        return FAMILIES[self.family].prompt(self.dialogue.first)
+
+    @property
+    def fresh_prompt(self) -> str:
+        """Both turns as one question."""
+        return FAMILIES[self.family].prompt(self.dialogue.revised)
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        first, second, *_ = self.dialogue.revision.split()
+        return f"{first} {second}" if second in ("make", "to") else first
+
+    def accepts_first(self, answer: str) -> bool:
+        return accepts(self.family, self.dialogue.first, answer)
+
+    def accepts(self, answer: str) -> bool:
+        return accepts(self.family, self.dialogue.revised, answer)
+
+
+def accepts(family: str, problem: Any, answer: str) -> bool:
+    """The exact checker; where nothing solves the problem, the answer has to say so."""
+    rules = FAMILIES[family]
+    if answer.strip() == NOT_FOUND:
+        return is_solvable(rules, problem) is False
+    return rules.check(problem, answer)
+
+
+def held_out_dialogues(family: str, sizes: Sequence[int], count: int, seed: int) -> list[HeldOutDialogue]:
+    """`count` dialogues, kinds of news and sizes in turn; the same for the same arguments."""
+    rng = random.Random(f"{seed}/held-out-dialogues/{family}")
+    wanted = cycle(product(sizes, KINDS[family]))
+    drawn: list[HeldOutDialogue] = []
+    while len(drawn) < count:
+        size, kind = next(wanted)
+        while True:
+            one = HeldOutDialogue(family, draw_dialogue(FAMILIES[family], size, rng, held_out=True))
+            # Drawn freely, nearly all would be of the kinds that leave a problem on its side of the split.
+            if one.kind == kind:
+                break
+        drawn.append(one)
+    return drawn
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDialogue:
+    """What became of one dialogue.
+
+    Attributes:
+        changes: whether the right answer to the first question is wrong after the news.
+        trace_tokens: tokens of the first turn's reasoning, which the second prompt does without.
+    """
+
+    kind: str
+    changes: bool
+    trace_tokens: int
+    first: Outcome
+    second: Outcome
+    answer_alone: Outcome
+    fresh: Outcome
+
+
+async def hold_all(
+    client: StreamingClient,
+    dialogues: Sequence[HeldOutDialogue],
+    options: dict[str, Any],
+    concurrency: int,
+    on_done: Callable[[], None],
+) -> list[HeldDialogue]:
+    """Hold the dialogues, in their order; `on_done` is called as each is over."""
+    free = asyncio.Semaphore(concurrency)
+
+    async def hold(one: HeldOutDialogue) -> HeldDialogue:
+        async with free:
+            held = await _hold(client, one, options)
+        on_done()
+        return held
+
+    return list(await asyncio.gather(*map(hold, dialogues)))
+
+
+async def _hold(client: StreamingClient, one: HeldOutDialogue, options: dict[str, Any]) -> HeldDialogue:
+    def outcome() -> Outcome:
+        return Outcome(one.family, one.dialogue.size, one.dialogue.revision)
+
+    first, second, answer_alone, fresh = outcome(), outcome(), outcome(), outcome()
+    trace = trace_of(await answer_to(client, one.first_prompt, first, one.accepts_first, options))
+    turns = _second_question(one, trace, with_steps=True)
+    await answer_to(client, turns, second, one.accepts, options)
+    turns = _second_question(one, trace, with_steps=False)
+    await answer_to(client, turns, answer_alone, one.accepts, options)
+    await answer_to(client, one.fresh_prompt, fresh, one.accepts, options)
+    return HeldDialogue(
+        one.kind, not one.accepts(trace.answer), first.reasoning_tokens, first, second, answer_alone, fresh
+    )
+
+
+def _second_question(one: HeldOutDialogue, trace: Trace, *, with_steps: bool) -> list[dict[str, Any]]:
+    answered: dict[str, Any] = {"role": "assistant", "content": trace.answer}
+    if with_steps:
+        answered["reasoning_steps"] = [step.model_dump(mode="json") for step in trace.steps]
+    return [
+        {"role": "user", "content": one.first_prompt},
+        answered,
+        {"role": "user", "content": one.dialogue.revision},
+    ]
+
+
+def dialogue_report(held: Sequence[HeldDialogue]) -> dict[str, Any]:
+    """Scores of the second turn, by family and by what changes, and of its two rivals."""
+
+    def of(outcomes: Sequence[Outcome]) -> dict[str, float]:
+        measured: Score = score(outcomes)
+        prompt_tokens = sum(outcome.prompt_tokens for outcome in outcomes) / len(outcomes)
+        return measured.as_json() | {"mean_prompt_tokens": round(prompt_tokens, 1)}
+
+    families = sorted({one.first.family for one in held})
+    kinds = sorted({f"{one.first.family}: {one.kind}" for one in held})
+    return {
+        "first": of([one.first for one in held]),
+        "second": of([one.second for one in held]),
+        "families": {f: of([one.second for one in held if one.first.family == f]) for f in families},
+        "kinds": {
+            k: of([one.second for one in held if f"{one.first.family}: {one.kind}" == k]) for k in kinds
+        },
+        "answer_alone": of([one.answer_alone for one in held]),
+        "fresh": of([one.fresh for one in held]),
+        "answer_changes": round(sum(one.changes for one in held) / len(held), 4),
+        "mean_trace_tokens": round(sum(one.trace_tokens for one in held) / len(held), 1),
+    }
