@@ -113,6 +113,11 @@ class Generations:
         """Generations that have not finished."""
         return len(self._running)
 
+    @property
+    def running(self) -> tuple[Generation, ...]:
+        """Those that have not finished, in the order of their start."""
+        return tuple(self._running.values())
+
     async def drain(self, timeout_s: float) -> int:
         """Let the running ones finish for `timeout_s`, then cancel the rest; gives the number of those."""
         if self._watchers:
