@@ -195,6 +195,12 @@ def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
+def new_port() -> int:
+    """A port of this machine that nobody listens on."""
+    return free_port()
+
+
+@pytest.fixture
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One that a test may stop and start."""
     server = RedisServer(free_port(), tmp_path_factory.mktemp("redis"))
