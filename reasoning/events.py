@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from steiner.reasoning.logprobs import AnswerToken
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import SectionRole
 from steiner.reasoning.steps import Decision, Verdict
@@ -152,19 +153,30 @@ class ReasoningDone(Numbered):
 
 
 class AnswerDelta(Numbered):
-    """More text of the answer; the deltas together are the text of `answer.done`."""
+    """More text of the answer; the deltas together are the text of `answer.done`.
+
+    Attributes:
+        logprobs: where they were asked for, of the tokens that begin in this text; each token is given once.
+    """
 
     type: Literal["answer.delta"] = "answer.delta"
     text: str
+    logprobs: tuple[AnswerToken, ...] | None = None
 
 
 class AnswerDone(Numbered):
-    """The answer has ended, or was cut off where `finish_reason` is `length`; `text` is all of it."""
+    """The answer has ended, or was cut off where `finish_reason` is `length`; `text` is all of it.
+
+    Attributes:
+        num_tokens: those of a stop string included.
+        stop_reason: the stop string, or the id of the stop token, of the request that ended it.
+    """
 
     type: Literal["answer.done"] = "answer.done"
     text: str
     num_tokens: int
     finish_reason: FinishReason
+    stop_reason: str | int | None = None
 
 
 class Usage(Numbered):

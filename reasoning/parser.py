@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from steiner.reasoning import events
+from steiner.reasoning.answer_reader import AnswerReader
 from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.event_log import EventLog, EventType
 from steiner.reasoning.events import EndedBy, Event, FinishReason
+from steiner.reasoning.logprobs import AnswerToken
 from steiner.reasoning.opening import Opening
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.step_reader import StepReader
+from steiner.reasoning.stop_strings import NO_STOP, StopRule
 from steiner.reasoning.trace import Trace
 
 ParserPhase = Opening | Literal["done"]
@@ -25,18 +28,21 @@ class Parser:
     Args:
         new_decoder: makes a decoder for each section and for the answer.
         opening: where the completion begins, as `opening_of` reads it off the prompt.
+        stop: what ends the answer beside the end of the turn.
 
     Attributes:
         phase: where the stream stands.
-        num_answer_tokens: tokens of the answer's text so far.
         num_forced_tokens: tokens that were fed as forced.
     """
 
     def __init__(
-        self, bound: BoundProtocol, new_decoder: Callable[[], SectionDecoder], opening: Opening = "before"
+        self,
+        bound: BoundProtocol,
+        new_decoder: Callable[[], SectionDecoder],
+        opening: Opening = "before",
+        stop: StopRule = NO_STOP,
     ) -> None:
         self.phase: ParserPhase = opening
-        self.num_answer_tokens = 0
         self.num_forced_tokens = 0
         self._bound = bound
         self._new_decoder = new_decoder
@@ -45,14 +51,23 @@ class Parser:
         self._record = self._reader.record
         self._ended_by: EndedBy | None = None
         self._finish_reason: FinishReason | None = None
-        self._answer: list[str] = []
-        self._answer_decoder = new_decoder()
+        self._answer = AnswerReader(new_decoder(), self._log, stop)
         self._behind: list[int] = []
 
     @property
     def num_reasoning_tokens(self) -> int:
         """Tokens between the start and the end of reasoning so far, both excluded."""
         return self._record.num_tokens
+
+    @property
+    def num_answer_tokens(self) -> int:
+        """Tokens of the answer's text so far."""
+        return self._answer.num_tokens
+
+    @property
+    def stopped_by(self) -> str | int | None:
+        """The stop string, or the id of the stop token, that ended the answer."""
+        return self._answer.stopped_by
 
     @property
     def num_violations(self) -> int:
@@ -65,7 +80,7 @@ class Parser:
         return Trace(
             protocol=self._bound.protocol.name,
             steps=self._record.steps,
-            answer="".join(self._answer),
+            answer=self._answer.text,
             ended_by=self._ended_by,
             finish_reason=self._finish_reason,
             num_reasoning_tokens=self.num_reasoning_tokens,
@@ -83,7 +98,12 @@ class Parser:
         self._reader.record.mark_repeat(of_step)
 
     def feed(
-        self, token_ids: Sequence[int], forced: bool = False, now_s: float = 0.0, ended_by: EndedBy = "model"
+        self,
+        token_ids: Sequence[int],
+        forced: bool = False,
+        now_s: float = 0.0,
+        ended_by: EndedBy = "model",
+        logprobs: Sequence[AnswerToken] | None = None,
     ) -> list[Event]:
         """Events that these ids bring about; text that stands together is one delta.
 
@@ -91,21 +111,18 @@ class Parser:
             forced: the ids were appended by the server and not sampled.
             now_s: seconds since the generation began.
             ended_by: reported where these ids end the reasoning.
+            logprobs: one for each id; those of text of the answer are told.
         """
         self._record.now_s, self._record.forced = now_s, forced
         self.num_forced_tokens += len(token_ids) if forced else 0
         special = self._bound.special_ids
-        run: list[int] = []
-        for token_id in token_ids:
-            if token_id not in special:
-                run.append(token_id)
-                continue
-            if run:
-                self._take_text(run)
-                run = []
-            self._take_marker(token_id, ended_by)
-        if run:
-            self._take_text(run)
+        begin = 0
+        for position, token_id in enumerate(token_ids):
+            if token_id in special:
+                self._take_text(token_ids[begin:position], logprobs and logprobs[begin:position])
+                self._take_marker(token_id, ended_by)
+                begin = position + 1
+        self._take_text(token_ids[begin:], logprobs and logprobs[begin:])
         return self._log.take()
 
     def close(self, finish_reason: FinishReason, now_s: float = 0.0) -> list[Event]:
@@ -116,7 +133,9 @@ class Parser:
         self._finish(finish_reason)
         return self._log.take()
 
-    def _take_text(self, ids: Sequence[int]) -> None:
+    def _take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None) -> None:
+        if not ids:
+            return
         if self.phase == "before":
             self._log.violate("text before the start of reasoning; taken as the answer", ids[0])
             self.phase = "answer"
@@ -124,8 +143,7 @@ class Parser:
             case "reasoning":
                 self._reader.take_text(ids)
             case "answer":
-                self.num_answer_tokens += len(ids)
-                self._say_answer(self._answer_decoder.feed(ids))
+                self._answer.take_text(ids, logprobs)
             case "done":
                 self._behind.extend(ids)
 
@@ -134,6 +152,8 @@ class Parser:
         self._report_behind()
         if token_id == bound.end_of_turn_id:
             self._end_turn(token_id)
+        elif self.phase == "answer" and self._answer.take_marker(token_id):
+            return
         elif token_id == bound.reasoning_start_id:
             self._start_reasoning(token_id)
         elif self.phase != "reasoning":
@@ -177,21 +197,10 @@ class Parser:
             decoder = self._new_decoder()
             self._log.violate("text behind the end of the turn", ids[0], decoder.feed(ids) + decoder.flush())
 
-    def _say_answer(self, text: str) -> None:
-        if text:
-            self._answer.append(text)
-            self._log.say(events.AnswerDelta, text=text)
-
     def _finish(self, finish_reason: FinishReason) -> None:
         if self.phase == "done":
             return
         if self.phase == "answer":
-            self._say_answer(self._answer_decoder.flush())
-            self._log.say(
-                events.AnswerDone,
-                text="".join(self._answer),
-                num_tokens=self.num_answer_tokens,
-                finish_reason=finish_reason,
-            )
+            self._answer.end(finish_reason)
         self.phase = "done"
         self._finish_reason = finish_reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from steiner.reasoning.policy import Policy
+from steiner.reasoning.stop_strings import NO_STOP, StopRule
 from steiner.reasoning.verifiers.base import Verifier
 from steiner.server.engine import Sampling
 from steiner.server.interventions.answer import AnswerFormat
@@ -20,6 +21,7 @@ class Assignment:
         problem: the user's messages, a line each, for the verifier.
         verifier: the checker that the policy names.
         answer_format: what the answer is held to.
+        stop: what ends the answer beside the end of the turn.
     """
 
     id: str
@@ -31,3 +33,4 @@ class Assignment:
     problem: str = ""
     verifier: Verifier | None = None
     answer_format: AnswerFormat | None = None
+    stop: StopRule = NO_STOP

@@ -7,7 +7,6 @@ request continues over the same prefix, which the engine's prefix cache makes ch
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
@@ -27,19 +26,16 @@ from steiner.reasoning.events import (
 from steiner.reasoning.events import (
     Intervention as InterventionEvent,
 )
-from steiner.reasoning.grammar import compile_continuation, compile_grammar
 from steiner.reasoning.opening import opening_of
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.trace import Trace
 from steiner.server.assignment import Assignment
-from steiner.server.engine import EngineError, TokenEngine, TokenRequest, TokenUpdate
+from steiner.server.engine import EngineError, TokenEngine, TokenUpdate
 from steiner.server.interventions.base import Cut
 from steiner.server.interventions.selection import Interventions
 from steiner.server.progress import Progress
-from steiner.server.token_requests import answer_request, policy_bias
-
-NUM_SEEDS = 2**63
+from steiner.server.token_requests import TokenRequests
 
 
 class Conductor:
@@ -64,13 +60,13 @@ class Conductor:
         self._engine = engine
         self._bound = bound
         self._automaton = Automaton(bound, assignment.policy)
-        self._parser = Parser(bound, new_decoder, opening)
+        self._parser = Parser(bound, new_decoder, opening, assignment.stop)
         self._clock = clock
         self._began = clock()
         self._num_tokens = 0
         self._context: list[int] = []
         self._resume = None if opening == "before" else self._automaton.opened(opening)
-        self._num_requests = 0
+        self._requests = TokenRequests(bound, assignment)
         self._cuts: list[InterventionEvent] = []
         self._interventions = Interventions(
             self._automaton,
@@ -114,7 +110,8 @@ class Conductor:
                 continue
             if self._room < 1:
                 break
-            request = self._next_request()
+            in_answer = self.progress.phase == "answer"
+            request = self._requests.make(self._context_ids, self._room, self._resume, in_answer=in_answer)
             async with aclosing(self._engine.generate(request)) as updates:
                 async for update in updates:
                     events, cut = self._accept(update)
@@ -122,7 +119,9 @@ class Conductor:
                         yield events
                     if cut is not None:
                         break
-                    finish_reason = update.finish_reason
+                    finish_reason = "stop" if self._is_stopped else update.finish_reason
+                    if self._is_stopped:
+                        break
             if cut is None:
                 if finish_reason is None:
                     raise EngineError("the engine stopped without a reason")
@@ -165,6 +164,11 @@ class Conductor:
         return self._context if self._memory is None else self._memory.context.token_ids
 
     @property
+    def _is_stopped(self) -> bool:
+        """Whether a stop string or token has ended the answer; what the engine says behind it is dropped."""
+        return self._parser.stopped_by is not None
+
+    @property
     def _now_s(self) -> float:
         return self._clock() - self._began
 
@@ -172,47 +176,15 @@ class Conductor:
         """Whether a cut's tokens still fit; without, the generation ends for its length, unclosed."""
         return cut is None or len(cut.forced) <= self._room
 
-    def _next_request(self) -> TokenRequest:
-        assignment, policy, bound = self.assignment, self.assignment.policy, self._bound
-        sampling = assignment.sampling
-        request_id = assignment.id
-        if self._num_requests:
-            request_id = f"{assignment.id}-{self._num_requests}"
-            if sampling.seed is not None:
-                # The same seed again would draw the same numbers again. Below 0 one seed means none, to vLLM.
-                seed = (sampling.seed + self._num_requests) % NUM_SEEDS
-                sampling = dataclasses.replace(sampling, seed=seed)
-        self._num_requests += 1
-        request = TokenRequest(
-            request_id=request_id,
-            prompt_ids=[*assignment.prompt_ids, *self._context_ids],
-            max_tokens=self._room,
-            sampling=sampling,
-            stop_ids=(bound.end_of_turn_id,),
-            logit_bias=policy_bias(bound, policy),
-        )
-        if assignment.answer_format is not None:
-            if self.progress.phase == "answer":
-                return answer_request(request, bound, assignment.answer_format)
-            request = dataclasses.replace(request, stop_ids=(*request.stop_ids, bound.reasoning_end_id))
-        if not policy.constrained:
-            return request
-        return dataclasses.replace(request, grammar=self._grammar())
-
-    def _grammar(self) -> str:
-        # On the event loop: a few milliseconds once for each policy, where a thread would add to every cut.
-        bound, policy, resume = self._bound, self.assignment.policy, self._resume
-        if resume is None or self._num_requests == 1:
-            return compile_grammar(bound, policy, resume)
-        return compile_continuation(bound, policy, resume)
-
     def _accept(self, update: TokenUpdate) -> tuple[list[Event], Cut | None]:
         """Take the tokens of an update up to the first place where an intervention cuts."""
-        progress, interventions = self.progress, self._interventions
+        progress, interventions, stop = self.progress, self._interventions, self.assignment.stop
         token_ids = update.token_ids
         events: list[Event] = []
         ended_by: EndedBy = "model"
         is_limited = self.assignment.policy.constrained
+        # Another of the checkpoint's stop tokens: it ends the turn, and is no text of it.
+        is_end = update.finish_reason == "stop" and token_ids and token_ids[-1] != self._bound.end_of_turn_id
         num_fed = num_taken = 0
         cut: Cut | None = None
         for token_id in token_ids:
@@ -229,12 +201,15 @@ class Conductor:
             cut = interventions.after(progress, token_id)
             if cut is not None:
                 break
-        token_ids = token_ids[num_fed:num_taken]
-        stopped = cut is None and update.finish_reason == "stop" and token_ids
-        if stopped and token_ids[-1] != self._bound.end_of_turn_id:
-            # Another of the checkpoint's stop tokens: it ends the turn, and is no text of it.
-            token_ids = token_ids[:-1]
-        return events + self._feed(token_ids, ended_by), cut
+            is_last = num_taken == len(token_ids)
+            if stop and progress.phase == "answer" and not (is_end and is_last):
+                events += self._feed(token_ids[num_fed:num_taken], ended_by)
+                num_fed = num_taken
+                if self._is_stopped:
+                    break
+        if is_end and cut is None and not self._is_stopped:
+            num_taken -= 1
+        return events + self._feed(token_ids[num_fed:num_taken], ended_by), cut
 
     def _force(self, cut: Cut) -> tuple[list[Event], Cut | None]:
         """Append a cut's tokens; a further cut may follow them."""

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from steiner.reasoning.errors import PolicyError, UnknownVerifierError
 from steiner.reasoning.policy import Policy, ReasoningOptions
-from steiner.reasoning.protocol import Protocol
+from steiner.reasoning.protocol import BoundProtocol, Protocol
+from steiner.reasoning.stop_strings import StopRule
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Verifier, find_verifier
 from steiner.server.engine import EngineRefusal, Sampling, TokenEngine
@@ -99,6 +100,26 @@ def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> An
             code="invalid_value",
         ) from error
     return answer_format
+
+
+def resolve_stop(request: GenerationRequest, bound: BoundProtocol) -> StopRule:
+    """What ends the answer beside the end of the turn.
+
+    Raises:
+        InvalidRequest: a token is not in the vocabulary.
+    """
+    for index, token_id in enumerate(request.stop_token_ids or ()):
+        if token_id >= bound.vocab_size:
+            raise InvalidRequest(
+                f"stop_token_ids.{index} is {token_id}, and the model's token ids end at {bound.vocab_size - 1}",
+                param=f"stop_token_ids.{index}",
+                code="invalid_value",
+            )
+    return StopRule(
+        tuple(request.stop or ()),
+        frozenset(request.stop_token_ids or ()),
+        included=bool(request.include_stop_str_in_output),
+    )
 
 
 def problem_of(messages: Sequence[Message]) -> str:

@@ -40,6 +40,7 @@ from steiner.server.resolution import (
     resolve_max_tokens,
     resolve_policy,
     resolve_sampling,
+    resolve_stop,
     resolve_verifier,
     turns_of,
 )
@@ -249,6 +250,7 @@ class Service:
             problem=problem_of(request.messages),
             verifier=verifier,
             answer_format=answer_format,
+            stop=resolve_stop(request, loaded.bound),
         )
 
 

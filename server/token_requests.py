@@ -1,16 +1,21 @@
-"""What a request to the engine has beside its tokens: biases of the policy, and the answer's own grammar."""
+"""The engine requests of one generation: each goes on behind the tokens of the one before."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
+from steiner.reasoning.automaton import State
+from steiner.reasoning.grammar import compile_continuation, compile_grammar
 from steiner.reasoning.policy import MAX_BIAS, Policy
 from steiner.reasoning.protocol import BoundProtocol
-from steiner.server.engine import TokenRequest
+from steiner.server.assignment import Assignment
+from steiner.server.engine import Sampling, TokenRequest
 from steiner.server.interventions.answer import AnswerFormat
 
 ANY_OBJECT = {"type": "object"}
+NUM_SEEDS = 2**63
 
 
 def policy_bias(bound: BoundProtocol, policy: Policy) -> dict[int, float]:
@@ -32,3 +37,51 @@ def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: A
     """
     kept_out = dict.fromkeys(bound.special_ids - {bound.end_of_turn_id}, -MAX_BIAS)
     return dataclasses.replace(request, json_schema=schema_text(answer_format), logit_bias=kept_out)
+
+
+class TokenRequests:
+    """Makes them, in order."""
+
+    def __init__(self, bound: BoundProtocol, assignment: Assignment) -> None:
+        self._bound = bound
+        self._assignment = assignment
+        self._num_made = 0
+
+    def make(
+        self, context_ids: Sequence[int], max_tokens: int, resume: State | None, *, in_answer: bool
+    ) -> TokenRequest:
+        """The next one.
+
+        Args:
+            context_ids: what the model has behind the prompt.
+            resume: where the sequence stands, for the grammar; None at its beginning.
+            in_answer: whether the answer comes next.
+        """
+        assignment, policy, bound = self._assignment, self._assignment.policy, self._bound
+        is_first = not self._num_made
+        request = TokenRequest(
+            request_id=assignment.id if is_first else f"{assignment.id}-{self._num_made}",
+            prompt_ids=[*assignment.prompt_ids, *context_ids],
+            max_tokens=max_tokens,
+            sampling=self._sampling(),
+            stop_ids=(bound.end_of_turn_id,),
+            logit_bias=policy_bias(bound, policy),
+        )
+        self._num_made += 1
+        if assignment.answer_format is not None:
+            if in_answer:
+                return answer_request(request, bound, assignment.answer_format)
+            request = dataclasses.replace(request, stop_ids=(*request.stop_ids, bound.reasoning_end_id))
+        if not policy.constrained:
+            return request
+        # On the event loop: a few milliseconds once for each policy, where a thread would add to every cut.
+        if resume is None or is_first:
+            return dataclasses.replace(request, grammar=compile_grammar(bound, policy, resume))
+        return dataclasses.replace(request, grammar=compile_continuation(bound, policy, resume))
+
+    def _sampling(self) -> Sampling:
+        sampling = self._assignment.sampling
+        if sampling.seed is None or not self._num_made:
+            return sampling
+        # The same seed again would draw the same numbers again. Below 0 one seed means none, to vLLM.
+        return dataclasses.replace(sampling, seed=(sampling.seed + self._num_made) % NUM_SEEDS)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -105,17 +105,20 @@ class Stage:
         max_tokens: int = 2000,
         verifier: Verifier | None = None,
         answer_format: AnswerFormat | None = None,
+        **fields: Any,
     ) -> Conductor:
+        """A conductor of an assignment; `fields` are further ones of it."""
         assignment = Assignment(
             id="rsn_test",
             model="tiny",
             prompt_ids=(1, 2, 3),
             policy=policy or Policy(),
-            sampling=Sampling(seed=7),
+            sampling=fields.pop("sampling", Sampling(seed=7)),
             max_tokens=max_tokens,
             problem="make 22 from 15 4 11",
             verifier=verifier,
             answer_format=answer_format,
+            **fields,
         )
         return Conductor(engine, self.bound, assignment, section_texts(self.tokenizer.backend_tokenizer))
 

@@ -16,6 +16,7 @@ from steiner.server.schemas.messages import Message, TextPart
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import ResponseFormat
+from steiner.server.schemas.stop import StopRequest
 
 INT64 = 2**63
 INT32 = 2**31
@@ -57,7 +58,7 @@ class SamplingRequest(RequestModel):
     seed: int | None = Field(None, ge=-INT64, lt=INT64)
 
 
-class GenerationRequest(SamplingRequest):
+class GenerationRequest(SamplingRequest, StopRequest):
     """What every route takes or makes of what it takes: the conversation, how to sample, and how to reason."""
 
     field_names: ClassVar[FieldNames] = FieldNames()

@@ -33,9 +33,6 @@ NOT_OFFERED: dict[str, NotOffered] = {
     "prediction": NotOffered("predicted outputs are not offered"),
     "prompt_cache_options": NotOffered("the prompt cache has no options; what is shared is found by itself"),
     "prompt_cache_retention": NotOffered("the prompt cache keeps what fits into memory", ("in_memory",)),
-    "stop": NotOffered(
-        "stop strings are not offered; the answer ends with the model's end of turn, or max_completion_tokens"
-    ),
     "tool_choice": NotOffered("tools are not offered"),
     "tools": NotOffered("tools are not offered"),
     "top_logprobs": NotOffered("log probabilities are not offered"),
@@ -62,7 +59,6 @@ NOT_OFFERED: dict[str, NotOffered] = {
         (True,),
     ),
     "kv_transfer_params": NotOffered("caches are not transferred"),
-    "include_stop_str_in_output": NotOffered("stop strings are not offered", (False,)),
     "length_penalty": NotOffered("it belongs to beam search, which is not offered", (1, 1.0)),
     "logprob_token_ids": NotOffered("send top_logprobs instead"),
     "media_io_kwargs": NotOffered("messages are text"),
@@ -86,7 +82,6 @@ NOT_OFFERED: dict[str, NotOffered] = {
     "session_id": NotOffered("send prompt_cache_key instead"),
     "skip_special_tokens": NotOffered("special tokens are never text of an answer", (True,)),
     "spaces_between_special_tokens": NotOffered("special tokens are never text of an answer", (True,)),
-    "stop_token_ids": NotOffered("further stop tokens are not offered"),
     "stream_interval": NotOffered("a stream has one piece for each update of the engine", (1,)),
     "structured_outputs": NotOffered("send response_format instead"),
     "thinking_token_budget": NotOffered("send reasoning.max_reasoning_tokens instead"),

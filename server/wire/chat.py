@@ -1,8 +1,9 @@
 """OpenAI's chat completions: a whole answer, or a stream of chunks.
 
 Beside OpenAI's fields: `reasoning` and `reasoning_content` (the reasoning as text, under the two names in
-use), `reasoning_steps` (the tree) in a message, and `reasoning_step` (the event of the step stream, as
-`POST /v1/reasoning` sends it) in a chunk. OpenAI's clients keep fields they do not know.
+use), `reasoning_steps` (the tree) in a message, `reasoning_step` (the event of the step stream, as
+`POST /v1/reasoning` sends it) in a chunk, and vLLM's `stop_reason` in a choice. OpenAI's clients keep fields
+they do not know.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import AsyncIterator, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
-from steiner.reasoning.events import Cancelled, Done, Event, Failed, Usage
+from steiner.reasoning.events import AnswerDone, Cancelled, Done, Event, Failed, Usage
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generation import Generation
 from steiner.server.wire.reasoning_text import ReasoningText
@@ -56,11 +57,14 @@ async def chat_completion(generation: Generation) -> dict[str, Any]:
     pieces: list[str] = []
     usage: dict[str, Any] = {}
     finish_reason = "stop"
+    stop_reason: str | int | None = None
     async for events in generation.events():
         for event in events:
             match event:
                 case Usage():
                     usage = usage_body(event)
+                case AnswerDone():
+                    stop_reason = event.stop_reason
                 case Done():
                     finish_reason = event.finish_reason
                 case Failed() | Cancelled():
@@ -87,6 +91,7 @@ async def chat_completion(generation: Generation) -> dict[str, Any]:
                 },
                 "logprobs": None,
                 "finish_reason": finish_reason,
+                "stop_reason": stop_reason,
             }
         ],
         "usage": usage,
@@ -113,6 +118,7 @@ class ChatChunks:
         self._include_usage = include_usage
         self._reasoning = ReasoningText()
         self._usage: Usage | None = None
+        self._stop_reason: str | int | None = None
 
     def encode(self, events: Sequence[Event]) -> bytes:
         """Chunks of one batch of events, joined."""
@@ -123,6 +129,7 @@ class ChatChunks:
             case "answer.delta":
                 return self._with_delta(f'"content":{encode_basestring(event.text)}')
             case "answer.done":
+                self._stop_reason = event.stop_reason
                 return ""
             case "usage":
                 self._usage = event
@@ -148,9 +155,8 @@ class ChatChunks:
 
     def _ending(self, event: Done) -> str:
         usage = ',"usage":null' if self._include_usage else ""
-        ending = (
-            f'{self._before_delta}}},"logprobs":null,"finish_reason":"{event.finish_reason}"}}]{usage}}}\n\n'
-        )
+        reason = f'"finish_reason":"{event.finish_reason}","stop_reason":{json.dumps(self._stop_reason)}'
+        ending = f'{self._before_delta}}},"logprobs":null,{reason}}}]{usage}}}\n\n'
         if self._include_usage and self._usage is not None:
             ending += f'{self._head}"choices":[],"usage":{json.dumps(usage_body(self._usage))}}}\n\n'
         return f"{ending}data: [DONE]\n\n"

@@ -1,6 +1,5 @@
 """The conductor against scripted engines: what is sampled, cut, forced, continued, and how it ends."""
 
-import dataclasses
 import re
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from steiner.reasoning.automaton import Automaton, State
 from steiner.reasoning.grammar import compile_grammar, counts_in_grammar
 from steiner.reasoning.policy import Policy
-from steiner.server.engine import EngineError
+from steiner.server.engine import EngineError, Sampling
 from steiner.server.scripted_engine import Script, ScriptedEngine
 
 PER_UPDATE = (1, 2, 3, 5, 16, 500)
@@ -266,9 +265,7 @@ async def test_markers_in_front_of_the_reasoning_do_not_hide_it_from_the_budget(
 async def test_the_seed_of_a_continuation_stays_in_range(stage: Any) -> None:
     for seed in (2**63 - 1, -2):
         engine = stage.engine(stage.with_backtrack, "22<eot>")
-        conductor = stage.conductor(engine, Policy(max_reasoning_tokens=20))
-        sampling = dataclasses.replace(conductor.assignment.sampling, seed=seed)
-        conductor.assignment = dataclasses.replace(conductor.assignment, sampling=sampling)
+        conductor = stage.conductor(engine, Policy(max_reasoning_tokens=20), sampling=Sampling(seed=seed))
         await stage.events(conductor.run())
         first, second = (request.sampling.seed for request in engine.requests)
         assert first == seed

@@ -1,0 +1,107 @@
+"""Ids of the answer to its text: decoded, ended at stop strings, with the log probabilities of its tokens."""
+
+from collections.abc import Sequence
+
+from steiner.reasoning import events
+from steiner.reasoning.decoding import SectionDecoder
+from steiner.reasoning.event_log import EventLog
+from steiner.reasoning.events import FinishReason
+from steiner.reasoning.logprobs import AnswerToken
+from steiner.reasoning.stop_strings import StopRule, StopStrings
+
+
+class AnswerReader:
+    """Says the answer as `answer.delta` events, and its end as `answer.done`.
+
+    The text, and which tokens are given with it, are the same at any chunking. A token is given with the first
+    piece of text that it has a part in, once; those of a stop string that is left out are not given.
+
+    Attributes:
+        num_tokens: tokens of text so far, those of a stop string included.
+        stopped_by: the stop string, or the id of the stop token, that ended it.
+    """
+
+    def __init__(self, decoder: SectionDecoder, log: EventLog, stop: StopRule) -> None:
+        self.num_tokens = 0
+        self.stopped_by: str | int | None = None
+        self._decoder = decoder
+        self._log = log
+        self._stop = stop
+        self._strings = StopStrings(stop.strings, included=stop.included) if stop.strings else None
+        self._said: list[str] = []
+        self._num_decoded = 0
+        self._num_said = 0
+        self._waiting: list[tuple[int, AnswerToken]] = []
+
+    @property
+    def text(self) -> str:
+        """What was said so far."""
+        return "".join(self._said)
+
+    def take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None = None) -> None:
+        """Read tokens of text; those behind a stop are dropped."""
+        if not self._stop:
+            self._take(ids, logprobs)
+            return
+        for position, token_id in enumerate(ids):
+            if self.stopped_by is not None:
+                return
+            if token_id in self._stop.token_ids:
+                self.stopped_by = token_id
+                if not self._stop.included:
+                    return
+            self._take((token_id,), logprobs and logprobs[position : position + 1])
+
+    def take_marker(self, token_id: int) -> bool:
+        """Whether this marker is a stop token; it has no text."""
+        if token_id in self._stop.token_ids:
+            self.stopped_by = token_id
+            return True
+        return False
+
+    def end(self, finish_reason: FinishReason) -> None:
+        """Say what is held back, and that this was all."""
+        text = self._pass(self._decoder.flush())
+        if self._strings is not None:
+            text += self._strings.flush()
+        self._say(text, is_last=True)
+        self._log.say(
+            events.AnswerDone,
+            text=self.text,
+            num_tokens=self.num_tokens,
+            finish_reason=finish_reason,
+            stop_reason=self.stopped_by,
+        )
+
+    def _take(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None) -> None:
+        self.num_tokens += len(ids)
+        if logprobs is None:
+            self._say(self._pass(self._decoder.feed(ids)))
+            return
+        pieces = []
+        for token_id, token in zip(ids, logprobs, strict=True):
+            self._waiting.append((self._num_decoded, token))
+            pieces.append(self._pass(self._decoder.feed((token_id,))))
+        self._say("".join(pieces))
+
+    def _pass(self, text: str) -> str:
+        self._num_decoded += len(text)
+        if self._strings is None:
+            return text
+        text = self._strings.feed(text)
+        self.stopped_by = self._strings.found if self.stopped_by is None else self.stopped_by
+        return text
+
+    def _say(self, text: str, *, is_last: bool = False) -> None:
+        self._num_said += len(text)
+        given = None
+        if self._waiting:
+            # A token without text, such as a part of a character, has no place behind the last text but the end.
+            everything = is_last and (self._strings is None or self._strings.found is None)
+            num_given = sum(everything or start < self._num_said for start, _ in self._waiting)
+            given = tuple(token for _, token in self._waiting[:num_given])
+            del self._waiting[:num_given]
+        if text:
+            self._said.append(text)
+        if text or given:
+            self._log.say(events.AnswerDelta, text=text, logprobs=given)
