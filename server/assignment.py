@@ -22,6 +22,7 @@ class Assignment:
         verifier: the checker that the policy names.
         answer_format: what the answer is held to.
         stop: what ends the answer beside the end of the turn.
+        num_logprobs: likeliest tokens told beside each of the answer's; None for no log probabilities.
     """
 
     id: str
@@ -34,3 +35,4 @@ class Assignment:
     verifier: Verifier | None = None
     answer_format: AnswerFormat | None = None
     stop: StopRule = NO_STOP
+    num_logprobs: int | None = None

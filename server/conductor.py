@@ -26,6 +26,7 @@ from steiner.reasoning.events import (
 from steiner.reasoning.events import (
     Intervention as InterventionEvent,
 )
+from steiner.reasoning.logprobs import AnswerToken
 from steiner.reasoning.opening import opening_of
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.protocol import BoundProtocol
@@ -36,6 +37,7 @@ from steiner.server.interventions.base import Cut
 from steiner.server.interventions.selection import Interventions
 from steiner.server.progress import Progress
 from steiner.server.token_requests import TokenRequests
+from steiner.server.token_spelling import TokenSpelling
 
 
 class Conductor:
@@ -43,6 +45,7 @@ class Conductor:
 
     Args:
         new_decoder: makes a decoder of ids for each section and for the answer.
+        spelling: of single tokens, for assignments that ask for log probabilities.
         clock: seconds, from any start.
     """
 
@@ -52,6 +55,7 @@ class Conductor:
         bound: BoundProtocol,
         assignment: Assignment,
         new_decoder: Callable[[], SectionDecoder],
+        spelling: TokenSpelling | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.assignment = assignment
@@ -61,9 +65,11 @@ class Conductor:
         self._bound = bound
         self._automaton = Automaton(bound, assignment.policy)
         self._parser = Parser(bound, new_decoder, opening, assignment.stop)
+        self._spelling = spelling
         self._clock = clock
         self._began = clock()
         self._num_tokens = 0
+        self._last_fed_id: int | None = None
         self._context: list[int] = []
         self._resume = None if opening == "before" else self._automaton.opened(opening)
         self._requests = TokenRequests(bound, assignment)
@@ -189,7 +195,7 @@ class Conductor:
         cut: Cut | None = None
         for token_id in token_ids:
             if token_id in interventions.judging_ids:
-                events += self._feed(token_ids[num_fed:num_taken], ended_by)
+                events += self._feed_update(update, num_fed, num_taken, ended_by)
                 num_fed = num_taken
             cut = interventions.before(progress, token_id)
             if cut is not None:
@@ -203,13 +209,24 @@ class Conductor:
                 break
             is_last = num_taken == len(token_ids)
             if stop and progress.phase == "answer" and not (is_end and is_last):
-                events += self._feed(token_ids[num_fed:num_taken], ended_by)
+                events += self._feed_update(update, num_fed, num_taken, ended_by)
                 num_fed = num_taken
                 if self._is_stopped:
                     break
         if is_end and cut is None and not self._is_stopped:
             num_taken -= 1
-        return events + self._feed(token_ids[num_fed:num_taken], ended_by), cut
+        return events + self._feed_update(update, num_fed, num_taken, ended_by), cut
+
+    def _feed_update(self, update: TokenUpdate, start: int, end: int, ended_by: EndedBy) -> list[Event]:
+        """Feed a part of an update."""
+        token_ids = update.token_ids[start:end]
+        logprobs = None
+        # Of the reasoning none are told; so many tokens are not worth to be spelled for nothing.
+        if update.logprobs is not None and self._spelling is not None and self.progress.phase == "answer":
+            previous_ids = [self._last_fed_id, *token_ids]
+            told = zip(token_ids, update.logprobs[start:end], previous_ids, strict=False)
+            logprobs = [self._spelling.answer_token(*one) for one in told]
+        return self._feed(token_ids, ended_by, logprobs=logprobs)
 
     def _force(self, cut: Cut) -> tuple[list[Event], Cut | None]:
         """Append a cut's tokens; a further cut may follow them."""
@@ -239,11 +256,17 @@ class Conductor:
         self.progress.take(token_id, forced=forced)
 
     def _feed(
-        self, token_ids: Sequence[int], ended_by: EndedBy = "model", *, forced: bool = False
+        self,
+        token_ids: Sequence[int],
+        ended_by: EndedBy = "model",
+        *,
+        forced: bool = False,
+        logprobs: Sequence[AnswerToken] | None = None,
     ) -> list[Event]:
         if not token_ids:
             return []
-        return self._parser.feed(token_ids, forced=forced, now_s=self._now_s, ended_by=ended_by)
+        self._last_fed_id = token_ids[-1]
+        return self._parser.feed(token_ids, forced, self._now_s, ended_by, logprobs)
 
     def _started(self) -> Event:
         assignment = self.assignment

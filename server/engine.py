@@ -46,6 +46,7 @@ class TokenRequest:
         grammar: EBNF over token ids that the tokens must keep to, in xgrammar's notation.
         json_schema: in place of a grammar, JSON Schema (as JSON text) that the text must fit.
         logit_bias: added to the logits of these ids.
+        num_logprobs: tell each token's log probability and those of so many likeliest ones; None for nothing.
     """
 
     request_id: str
@@ -56,14 +57,33 @@ class TokenRequest:
     grammar: str | None = None
     json_schema: str | None = None
     logit_bias: Mapping[int, float] = field(default_factory=dict)
+    num_logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprobs:
+    """Log probabilities at one place of the sequence, as the model has them before biases and grammar.
+
+    Attributes:
+        logprob: of the sampled token; 0 at most, -9999 at least.
+        top: the likeliest ids with theirs, the likeliest first; the sampled one may be among them.
+    """
+
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUpdate:
-    """Tokens sampled since the last update, in order; any number of them, none included."""
+    """Tokens sampled since the last update, in order; any number of them, none included.
+
+    Attributes:
+        logprobs: one for each token, where the request asked for them.
+    """
 
     token_ids: Sequence[int]
     finish_reason: FinishReason | None = None
+    logprobs: Sequence[TokenLogprobs] | None = None
 
 
 class TokenEngine(Protocol):

@@ -9,7 +9,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from steiner.server.engine import EngineDead, EngineError, FinishReason, TokenRequest, TokenUpdate
+from steiner.server.engine import (
+    EngineDead,
+    EngineError,
+    FinishReason,
+    TokenLogprobs,
+    TokenRequest,
+    TokenUpdate,
+)
 
 
 @dataclass(slots=True)
@@ -21,12 +28,20 @@ class Script:
         per_update: tokens an update holds.
         holds: after the tokens, wait until aborted instead of finishing.
         raises: after the tokens, fail instead of finishing.
+        logprobs: one for each token, given out where they are asked for, cut to the number of likeliest ones.
     """
 
     token_ids: Sequence[int]
     per_update: int = 1
     holds: bool = False
     raises: EngineError | None = None
+    logprobs: Sequence[TokenLogprobs] = ()
+
+    def told(self, start: int, end: int, num_top: int | None) -> list[TokenLogprobs] | None:
+        """The log probabilities of these tokens."""
+        if num_top is None:
+            return None
+        return [TokenLogprobs(one.logprob, one.top[:num_top]) for one in self.logprobs[start:end]]
 
 
 @dataclass(slots=True)
@@ -53,7 +68,8 @@ class ScriptedEngine:
                 end = start + script.per_update
                 is_last = end >= len(token_ids) and not (script.holds or script.raises)
                 reason: FinishReason = "length" if is_short else "stop"
-                yield TokenUpdate(token_ids[start:end], reason if is_last else None)
+                told = script.told(start, min(end, len(token_ids)), request.num_logprobs)
+                yield TokenUpdate(token_ids[start:end], reason if is_last else None, told)
             if script.raises is not None:
                 raise script.raises
             if script.holds:

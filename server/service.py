@@ -47,6 +47,7 @@ from steiner.server.resolution import (
 from steiner.server.schemas.chat import GenerationRequest
 from steiner.server.settings import Settings
 from steiner.server.store.base import StoreError
+from steiner.server.token_spelling import TokenSpelling
 from steiner.server.tokenizer import TokenizerError, load_tokenizer
 
 Result = TypeVar("Result")
@@ -66,6 +67,7 @@ class LoadedModel:
     bound: BoundProtocol
     encoder: PromptEncoder
     new_decoder: Callable[[], SectionDecoder]
+    spelling: TokenSpelling
 
 
 class Service:
@@ -125,7 +127,9 @@ class Service:
             raise LoadError(str(error)) from error
         encoder = PromptEncoder(tokenizer, bound.special_ids)
         new_decoder = section_texts(tokenizer.backend_tokenizer)
-        self.adopt(LoadedModel(engine, bound, encoder, new_decoder))
+        self.adopt(
+            LoadedModel(engine, bound, encoder, new_decoder, TokenSpelling(tokenizer, bound.special_ids))
+        )
 
     def adopt(self, loaded: LoadedModel) -> None:
         """Serve this model from now on.
@@ -204,7 +208,9 @@ class Service:
         [place] = self.admission.enter(caller)
         with contextlib.ExitStack() as undo:
             undo.callback(place.release)
-            conductor = Conductor(loaded.engine, loaded.bound, assignment, loaded.new_decoder)
+            conductor = Conductor(
+                loaded.engine, loaded.bound, assignment, loaded.new_decoder, loaded.spelling
+            )
             meter = GenerationMeter(self.metrics, endpoint, conductor.progress)
             generation = Generation(
                 conductor,
@@ -251,6 +257,7 @@ class Service:
             verifier=verifier,
             answer_format=answer_format,
             stop=resolve_stop(request, loaded.bound),
+            num_logprobs=request.num_logprobs,
         )
 
 

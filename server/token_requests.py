@@ -66,12 +66,14 @@ class TokenRequests:
             sampling=self._sampling(),
             stop_ids=(bound.end_of_turn_id,),
             logit_bias=policy_bias(bound, policy),
+            num_logprobs=assignment.num_logprobs,
         )
         self._num_made += 1
         if assignment.answer_format is not None:
             if in_answer:
                 return answer_request(request, bound, assignment.answer_format)
-            request = dataclasses.replace(request, stop_ids=(*request.stop_ids, bound.reasoning_end_id))
+            stop_ids = (*request.stop_ids, bound.reasoning_end_id)
+            request = dataclasses.replace(request, stop_ids=stop_ids, num_logprobs=None)
         if not policy.constrained:
             return request
         # On the event loop: a few milliseconds once for each policy, where a thread would add to every cut.

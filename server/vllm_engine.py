@@ -12,12 +12,21 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from steiner.server.engine import EngineDead, EngineError, EngineRefusal, TokenRequest, TokenUpdate
+from steiner.server.engine import (
+    EngineDead,
+    EngineError,
+    EngineRefusal,
+    TokenLogprobs,
+    TokenRequest,
+    TokenUpdate,
+)
 from steiner.server.settings import Settings
 
 if TYPE_CHECKING:
+    from vllm.logprobs import Logprob, SampleLogprobs
     from vllm.v1.engine.async_llm import AsyncLLM
 
+LEAST_LOGPROB = -9999.0
 SAMPLING_DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
 
 
@@ -130,6 +139,7 @@ class VllmEngine:
                 stop_token_ids=list(request.stop_ids),
                 structured_outputs=structured,
                 logit_bias=dict(request.logit_bias) or None,
+                logprobs=request.num_logprobs,
                 detokenize=False,
                 skip_clone=True,
                 output_kind=RequestOutputKind.DELTA,
@@ -142,7 +152,8 @@ class VllmEngine:
                     completion = output.outputs[0]
                     match completion.finish_reason:
                         case None | "stop" | "length" as reason:
-                            yield TokenUpdate(completion.token_ids, reason)
+                            logprobs = _told(completion.logprobs, request.num_logprobs)
+                            yield TokenUpdate(completion.token_ids, reason, logprobs)
                         case reason:
                             raise EngineError(f"the engine ended the request with {reason!r}")
         except EngineDeadError as error:
@@ -172,6 +183,23 @@ class VllmEngine:
         self._llm.shutdown()
         # Collected now rather than when the interpreter ends, where its finaliser no longer works.
         del self._llm
+
+
+def _told(logprobs: SampleLogprobs | None, num_top: int | None) -> list[TokenLogprobs] | None:
+    """vLLM's log probabilities; of each place the sampled token comes first."""
+    if num_top is None or logprobs is None:
+        return None
+
+    def value(one: Logprob) -> float:
+        # The logarithm of nothing is no JSON number, and rounding may bring a certainty above 0.
+        return min(max(float(one.logprob), LEAST_LOGPROB), 0.0)
+
+    told = []
+    for place in logprobs:
+        ranked = sorted(place.items(), key=lambda item: item[1].rank or 0)[:num_top]
+        top = tuple((token_id, value(one)) for token_id, one in ranked)
+        told.append(TokenLogprobs(value(next(iter(place.values()))), top))
+    return told
 
 
 async def start_engine(settings: Settings) -> VllmEngine:

@@ -29,6 +29,7 @@ from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
+from steiner.server.token_spelling import TokenSpelling
 
 from .redis_server import RedisServer, free_port
 from .running_server import SHIPPED, RunningServer, start_server, stop_while_reasoning
@@ -95,6 +96,10 @@ class Stage:
         steps = f"{self.step()}<proceed>{self.step('refuted', 2)}<backtrack>1{self.step(number=3)}"
         return f"<start>{steps}<end>make 22<eot>"
 
+    @property
+    def spelling(self) -> TokenSpelling:
+        return TokenSpelling(self.tokenizer, self.bound.special_ids)
+
     def engine(self, *texts: str, per_update: int = 1, holds: bool = False) -> ScriptedEngine:
         return ScriptedEngine([Script(self.ids_of(text), per_update, holds) for text in texts])
 
@@ -120,7 +125,8 @@ class Stage:
             answer_format=answer_format,
             **fields,
         )
-        return Conductor(engine, self.bound, assignment, section_texts(self.tokenizer.backend_tokenizer))
+        new_decoder = section_texts(self.tokenizer.backend_tokenizer)
+        return Conductor(engine, self.bound, assignment, new_decoder, self.spelling)
 
     def service(self, engine: ScriptedEngine, **settings: object) -> Service:
         """A service with metrics of its own that is ready."""
@@ -129,7 +135,13 @@ class Stage:
         )  # type: ignore[arg-type]
         encoder = PromptEncoder(self.tokenizer, self.bound.special_ids)
         service.adopt(
-            LoadedModel(engine, self.bound, encoder, section_texts(self.tokenizer.backend_tokenizer))
+            LoadedModel(
+                engine,
+                self.bound,
+                encoder,
+                section_texts(self.tokenizer.backend_tokenizer),
+                self.spelling,
+            )
         )
         return service
 

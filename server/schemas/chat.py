@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
+from steiner.server.schemas.logprobs import LogprobsRequest
 from steiner.server.schemas.messages import Message, TextPart
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
@@ -58,7 +59,7 @@ class SamplingRequest(RequestModel):
     seed: int | None = Field(None, ge=-INT64, lt=INT64)
 
 
-class GenerationRequest(SamplingRequest, StopRequest):
+class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
     """What every route takes or makes of what it takes: the conversation, how to sample, and how to reason."""
 
     field_names: ClassVar[FieldNames] = FieldNames()
@@ -78,7 +79,6 @@ class GenerationRequest(SamplingRequest, StopRequest):
     response_format: ResponseFormat | None = Field(None, description="Of the answer alone.")
 
     n: int | None = None
-    logprobs: bool | None = None
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
@@ -98,13 +98,6 @@ class GenerationRequest(SamplingRequest, StopRequest):
         if n not in (None, 1):
             raise ValueError(f"one choice a request (n=1), given {n}; send the request {n} times instead")
         return n
-
-    @field_validator("logprobs")
-    @classmethod
-    def _no_logprobs(cls, value: bool | None) -> bool | None:
-        if value:
-            raise ValueError("log probabilities are not offered; leave it out or send false")
-        return value
 
     @field_validator("store")
     @classmethod

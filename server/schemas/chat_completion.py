@@ -33,6 +33,7 @@ class Choice(BaseModel):
     message: AnswerMessage
     logprobs: dict[str, Any] | None = None
     finish_reason: Literal["stop", "length", "tool_calls"]
+    stop_reason: str | int | None = Field(None, description="vLLM's: the stop string or token that ended it.")
 
 
 class CompletionTokensDetails(BaseModel):
@@ -80,6 +81,7 @@ class ChunkChoice(BaseModel):
     delta: Delta
     logprobs: dict[str, Any] | None = None
     finish_reason: Literal["stop", "length", "tool_calls"] | None = None
+    stop_reason: str | int | None = Field(None, description="vLLM's: the stop string or token that ended it.")
 
 
 class ChatCompletionChunk(BaseModel):

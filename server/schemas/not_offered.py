@@ -35,7 +35,6 @@ NOT_OFFERED: dict[str, NotOffered] = {
     "prompt_cache_retention": NotOffered("the prompt cache keeps what fits into memory", ("in_memory",)),
     "tool_choice": NotOffered("tools are not offered"),
     "tools": NotOffered("tools are not offered"),
-    "top_logprobs": NotOffered("log probabilities are not offered"),
     "verbosity": NotOffered("ask for a short or a long answer in a message instead", ("medium",)),
     "web_search_options": NotOffered("web search is not offered"),
     # vLLM's.

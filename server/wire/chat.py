@@ -9,11 +9,12 @@ they do not know.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
-from steiner.reasoning.events import AnswerDone, Cancelled, Done, Event, Failed, Usage
+from steiner.reasoning.events import AnswerDelta, AnswerDone, Cancelled, Done, Event, Failed, Usage
+from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generation import Generation
 from steiner.server.wire.reasoning_text import ReasoningText
@@ -30,6 +31,11 @@ def usage_body(usage: Usage) -> dict[str, Any]:
             "forced_tokens": usage.forced_tokens,
         },
     }
+
+
+def logprobs_body(tokens: Iterable[AnswerToken]) -> dict[str, Any]:
+    """Log probabilities of a choice."""
+    return {"content": [token.model_dump(mode="json") for token in tokens], "refusal": None}
 
 
 def ending_error(event: Failed | Cancelled) -> ApiError:
@@ -58,11 +64,14 @@ async def chat_completion(generation: Generation) -> dict[str, Any]:
     usage: dict[str, Any] = {}
     finish_reason = "stop"
     stop_reason: str | int | None = None
+    logprobs: list[AnswerToken] = []
     async for events in generation.events():
         for event in events:
             match event:
                 case Usage():
                     usage = usage_body(event)
+                case AnswerDelta():
+                    logprobs += event.logprobs or ()
                 case AnswerDone():
                     stop_reason = event.stop_reason
                 case Done():
@@ -89,7 +98,7 @@ async def chat_completion(generation: Generation) -> dict[str, Any]:
                     "reasoning_content": text or None,
                     "reasoning_steps": [step.model_dump(mode="json") for step in trace.steps],
                 },
-                "logprobs": None,
+                "logprobs": logprobs_body(logprobs) if logprobs else None,
                 "finish_reason": finish_reason,
                 "stop_reason": stop_reason,
             }
@@ -114,7 +123,8 @@ class ChatChunks:
         self._head = f"data: {head[:-1]},"
         usage = ',"usage":null' if include_usage else ""
         self._before_delta = f'{self._head}"choices":[{{"index":0,"delta":{{'
-        self._after_delta = f'}},"logprobs":null,"finish_reason":null}}]{usage}}}\n\n'
+        self._before_ending = f',"finish_reason":null}}]{usage}}}\n\n'
+        self._after_delta = f'}},"logprobs":null{self._before_ending}'
         self._include_usage = include_usage
         self._reasoning = ReasoningText()
         self._usage: Usage | None = None
@@ -127,7 +137,11 @@ class ChatChunks:
     def _chunk(self, event: Event) -> str:
         match event.type:
             case "answer.delta":
-                return self._with_delta(f'"content":{encode_basestring(event.text)}')
+                content = f'"content":{encode_basestring(event.text)}'
+                if event.logprobs is None:
+                    return self._with_delta(content)
+                logprobs = json.dumps(logprobs_body(event.logprobs), separators=(",", ":"))
+                return f'{self._before_delta}{content}}},"logprobs":{logprobs}{self._before_ending}'
             case "answer.done":
                 self._stop_reason = event.stop_reason
                 return ""

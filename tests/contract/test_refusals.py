@@ -99,7 +99,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
         "max_completion_tokens",
         ("65536", "MAX_MEMORY_TOKENS"),
     ),
-    "log probabilities": ({"logprobs": True}, "logprobs", ("not offered",)),
+    "likeliest tokens of nothing": ({"top_logprobs": 2}, None, ("2", "logprobs=true")),
+    "too many likeliest tokens": ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", ("20", "21")),
     "another budget": ({"thinking_token_budget": 5}, "thinking_token_budget", ("max_reasoning_tokens",)),
     "half a character": (
         {"messages": [{"role": "user", "content": "\ud800"}]},
