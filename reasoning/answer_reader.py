@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from steiner.reasoning import events
+from steiner.reasoning.answer_log import AnswerLog
 from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.event_log import EventLog
 from steiner.reasoning.events import FinishReason
 from steiner.reasoning.logprobs import AnswerToken
 from steiner.reasoning.stop_strings import StopRule, StopStrings
+from steiner.reasoning.tool_calls import ToolCall, ToolCallReader
 
 
 class AnswerReader:
@@ -16,27 +17,40 @@ class AnswerReader:
     The text, and which tokens are given with it, are the same at any chunking. A token is given with the first
     piece of text that it has a part in, once; those of a stop string that is left out are not given.
 
+    Args:
+        call_reader: reads calls of tools off the text; None where it can have none.
+
     Attributes:
         num_tokens: tokens of text so far, those of a stop string included.
         stopped_by: the stop string, or the id of the stop token, that ended it.
     """
 
-    def __init__(self, decoder: SectionDecoder, log: EventLog, stop: StopRule) -> None:
+    def __init__(
+        self,
+        decoder: SectionDecoder,
+        log: EventLog,
+        stop: StopRule,
+        call_reader: ToolCallReader | None = None,
+    ) -> None:
         self.num_tokens = 0
         self.stopped_by: str | int | None = None
         self._decoder = decoder
-        self._log = log
         self._stop = stop
         self._strings = StopStrings(stop.strings, included=stop.included) if stop.strings else None
-        self._said: list[str] = []
+        self._said = AnswerLog(log, call_reader)
         self._num_decoded = 0
         self._num_said = 0
         self._waiting: list[tuple[int, AnswerToken]] = []
 
     @property
     def text(self) -> str:
-        """What was said so far."""
-        return "".join(self._said)
+        """What was said so far, without calls."""
+        return self._said.text
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The whole calls so far."""
+        return self._said.calls
 
     def take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None = None) -> None:
         """Read tokens of text; those behind a stop are dropped."""
@@ -59,19 +73,13 @@ class AnswerReader:
             return True
         return False
 
-    def end(self, finish_reason: FinishReason) -> None:
-        """Say what is held back, and that this was all."""
+    def end(self, finish_reason: FinishReason) -> FinishReason:
+        """Say what is held back, and that this was all; returns the reason, which calls may change."""
         text = self._pass(self._decoder.flush())
         if self._strings is not None:
             text += self._strings.flush()
         self._say(text, is_last=True)
-        self._log.say(
-            events.AnswerDone,
-            text=self.text,
-            num_tokens=self.num_tokens,
-            finish_reason=finish_reason,
-            stop_reason=self.stopped_by,
-        )
+        return self._said.end(finish_reason, self.num_tokens, self.stopped_by)
 
     def _take(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None) -> None:
         self.num_tokens += len(ids)
@@ -101,7 +109,4 @@ class AnswerReader:
             num_given = sum(everything or start < self._num_said for start, _ in self._waiting)
             given = tuple(token for _, token in self._waiting[:num_given])
             del self._waiting[:num_given]
-        if text:
-            self._said.append(text)
-        if text or given:
-            self._log.say(events.AnswerDelta, text=text, logprobs=given)
+        self._said.take(text, given)

@@ -8,12 +8,13 @@ from steiner.reasoning.logprobs import AnswerToken
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import SectionRole
 from steiner.reasoning.steps import Decision, Verdict
+from steiner.reasoning.tool_calls import ToolCall
 
 EndedBy = Literal[
     "model", "max_steps", "max_depth", "max_backtracks", "max_reasoning_tokens", "loop", "verifier"
 ]
 InterventionKind = Literal["budget", "verifier", "loop", "memory", "answer"]
-FinishReason = Literal["stop", "length"]
+FinishReason = Literal["stop", "length", "tool_calls"]
 
 
 class Numbered(BaseModel):
@@ -164,12 +165,47 @@ class AnswerDelta(Numbered):
     logprobs: tuple[AnswerToken, ...] | None = None
 
 
-class AnswerDone(Numbered):
-    """The answer has ended, or was cut off where `finish_reason` is `length`; `text` is all of it.
+class ToolCallStarted(Numbered):
+    """The answer calls a function; its arguments follow.
 
     Attributes:
-        num_tokens: those of a stop string included.
+        index: counts the calls of the answer from 0.
+        id: by which a tool message refers to the call (`call_...`).
+        name: of the function.
+    """
+
+    type: Literal["tool_call.started"] = "tool_call.started"
+    index: int
+    id: str
+    name: str
+
+
+class ToolCallDelta(Numbered):
+    """More of a call's arguments, as text of JSON; the deltas together are the arguments of its `tool_call.done`."""
+
+    type: Literal["tool_call.delta"] = "tool_call.delta"
+    index: int
+    arguments: str
+
+
+class ToolCallDone(Numbered):
+    """The call is whole; one that runs out of tokens has no such event."""
+
+    type: Literal["tool_call.done"] = "tool_call.done"
+    index: int
+    id: str
+    name: str
+    arguments: str
+
+
+class AnswerDone(Numbered):
+    """The answer has ended, or was cut off where `finish_reason` is `length`.
+
+    Attributes:
+        text: all of it, without calls.
+        num_tokens: those of calls and of a stop string included.
         stop_reason: the stop string, or the id of the stop token, of the request that ended it.
+        tool_calls: the whole calls, in order.
     """
 
     type: Literal["answer.done"] = "answer.done"
@@ -177,6 +213,7 @@ class AnswerDone(Numbered):
     num_tokens: int
     finish_reason: FinishReason
     stop_reason: str | int | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class Usage(Numbered):
@@ -191,7 +228,11 @@ class Usage(Numbered):
 
 
 class Done(Numbered):
-    """The last event of a generation that ran to its end; `length` says that it ran out of tokens."""
+    """The last event of a generation that ran to its end.
+
+    Attributes:
+        finish_reason: `length` where it ran out of tokens, `tool_calls` where the answer has calls.
+    """
 
     type: Literal["done"] = "done"
     finish_reason: FinishReason
@@ -224,6 +265,9 @@ Event = Annotated[
     | Violation
     | ReasoningDone
     | AnswerDelta
+    | ToolCallStarted
+    | ToolCallDelta
+    | ToolCallDone
     | AnswerDone
     | Usage
     | Done

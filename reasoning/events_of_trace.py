@@ -67,13 +67,18 @@ def _tell_answer(log: EventLog, trace: Trace) -> None:
         )
     if trace.answer:
         log.say(events.AnswerDelta, text=trace.answer)
+    for index, call in enumerate(trace.tool_calls):
+        log.say(events.ToolCallStarted, index=index, id=call.id, name=call.name)
+        log.say(events.ToolCallDelta, index=index, arguments=call.arguments)
+        log.say(events.ToolCallDone, index=index, **call.model_dump())
     if trace.finish_reason is None:
         return
-    if trace.answer:
+    if trace.answer or trace.tool_calls:
         log.say(
             events.AnswerDone,
             text=trace.answer,
             num_tokens=trace.num_answer_tokens,
             finish_reason=trace.finish_reason,
+            tool_calls=trace.tool_calls,
         )
     log.say(events.Done, finish_reason=trace.finish_reason)

@@ -17,6 +17,7 @@ from steiner.reasoning.opening import Opening
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.step_reader import StepReader
 from steiner.reasoning.stop_strings import NO_STOP, StopRule
+from steiner.reasoning.tool_calls import ToolCallReader
 from steiner.reasoning.trace import Trace
 
 ParserPhase = Opening | Literal["done"]
@@ -29,6 +30,7 @@ class Parser:
         new_decoder: makes a decoder for each section and for the answer.
         opening: where the completion begins, as `opening_of` reads it off the prompt.
         stop: what ends the answer beside the end of the turn.
+        call_reader: reads calls of tools off the answer; None where it can have none.
 
     Attributes:
         phase: where the stream stands.
@@ -41,6 +43,7 @@ class Parser:
         new_decoder: Callable[[], SectionDecoder],
         opening: Opening = "before",
         stop: StopRule = NO_STOP,
+        call_reader: ToolCallReader | None = None,
     ) -> None:
         self.phase: ParserPhase = opening
         self.num_forced_tokens = 0
@@ -51,7 +54,7 @@ class Parser:
         self._record = self._reader.record
         self._ended_by: EndedBy | None = None
         self._finish_reason: FinishReason | None = None
-        self._answer = AnswerReader(new_decoder(), self._log, stop)
+        self._answer = AnswerReader(new_decoder(), self._log, stop, call_reader)
         self._behind: list[int] = []
 
     @property
@@ -70,6 +73,11 @@ class Parser:
         return self._answer.stopped_by
 
     @property
+    def finish_reason(self) -> FinishReason | None:
+        """How the generation ended; None before it did."""
+        return self._finish_reason
+
+    @property
     def num_violations(self) -> int:
         """Times the protocol was broken so far."""
         return self._log.num_violations
@@ -81,6 +89,7 @@ class Parser:
             protocol=self._bound.protocol.name,
             steps=self._record.steps,
             answer=self._answer.text,
+            tool_calls=self._answer.calls,
             ended_by=self._ended_by,
             finish_reason=self._finish_reason,
             num_reasoning_tokens=self.num_reasoning_tokens,
@@ -201,6 +210,6 @@ class Parser:
         if self.phase == "done":
             return
         if self.phase == "answer":
-            self._answer.end(finish_reason)
+            finish_reason = self._answer.end(finish_reason)
         self.phase = "done"
         self._finish_reason = finish_reason

@@ -26,7 +26,7 @@ def draw_tree(trace: Trace, max_text: int = 80) -> str:
     if orphans:
         lines += [UNKNOWN, *_branches(trace, orphans, max_text)]
     ended = "not ended" if trace.ended_by is None else f"ended by {trace.ended_by}"
-    answer = _shortened(trace.answer, max_text) if trace.answer else "none"
+    answer = _shortened(trace.reply, max_text) if trace.reply else "none"
     lines.append(f"answer: {answer} ({ended}, {trace.num_reasoning_tokens} reasoning tokens)")
     return "\n".join(lines)
 

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from steiner.reasoning.events import EndedBy, FinishReason, Intervention
 from steiner.reasoning.steps import Backtrack, Step
+from steiner.reasoning.tool_calls import ToolCall
 
 
 class Trace(BaseModel):
@@ -11,6 +12,8 @@ class Trace(BaseModel):
 
     Attributes:
         steps: in the order of generation, refuted and interrupted ones included.
+        answer: its text, without calls of tools.
+        tool_calls: the answer's whole calls, in order.
         ended_by: what ended the reasoning; None while it runs or where it was cut off.
         num_violations: times the model broke the protocol.
         interventions: where the server cut in, numbered as in the stream.
@@ -23,6 +26,7 @@ class Trace(BaseModel):
     protocol: str
     steps: tuple[Step, ...] = ()
     answer: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
     ended_by: EndedBy | None = None
     finish_reason: FinishReason | None = None
     num_prompt_tokens: int = 0
@@ -31,6 +35,12 @@ class Trace(BaseModel):
     num_forced_tokens: int = 0
     num_violations: int = 0
     interventions: tuple[Intervention, ...] = ()
+
+    @property
+    def reply(self) -> str:
+        """The answer's text and its calls, as a person writes them."""
+        calls = (f"{call.name}({call.arguments})" for call in self.tool_calls)
+        return "\n".join(filter(None, (self.answer, *calls)))
 
     @property
     def num_backtracks(self) -> int:

@@ -8,6 +8,7 @@ from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.events import Event, Intervention
 from steiner.reasoning.protocol import SectionRole
 from steiner.reasoning.steps import Section, Step
+from steiner.reasoning.tool_calls import ToolCall
 from steiner.reasoning.trace import Trace
 
 
@@ -45,6 +46,7 @@ class _Fold:
         self.fields: dict[str, Any] = {"protocol": ""}
         self._steps: dict[int, dict[str, Any]] = {}
         self._answer = ""
+        self._calls: list[ToolCall] = []
         self._num_violations = 0
         self._num_forced = 0
         self._interventions: list[Intervention] = []
@@ -59,6 +61,7 @@ class _Fold:
             **(counted | self.fields),
             steps=steps,
             answer=self._answer,
+            tool_calls=tuple(self._calls),
             interventions=tuple(self._interventions),
         )
 
@@ -91,6 +94,8 @@ class _Fold:
                 self.fields |= event.model_dump(include={"ended_by", "num_reasoning_tokens"})
             case events.AnswerDelta(text=text):
                 self._answer += text
+            case events.ToolCallDone():
+                self._calls.append(ToolCall(**event.model_dump(include={"id", "name", "arguments"})))
             case events.AnswerDone(text=text, num_tokens=num_tokens):
                 self._answer = text
                 self.fields |= {"num_answer_tokens": num_tokens, "finish_reason": event.finish_reason}
@@ -99,6 +104,9 @@ class _Fold:
                 self.fields |= {f"num_{name}": count for name, count in counts.items()}
             case events.Done(finish_reason=finish_reason):
                 self.fields["finish_reason"] = finish_reason
+            case events.ToolCallStarted() | events.ToolCallDelta():
+                # A call counts once it is whole.
+                pass
             case events.Backtracked() | events.Cancelled() | events.Failed():
                 pass
             case _:

@@ -32,7 +32,7 @@ def tree_of(trace: Trace) -> TraceTree:
     for step in trace.steps:
         parents[step.id] = step.parent if step.parent in parents else None
     live = {PROBLEM} | {step.id for step in trace.live_path()}
-    if trace.answer:
+    if trace.reply:
         parents[ANSWER] = _tip(trace)
         live.add(ANSWER)
     back = [step for step in trace.steps if isinstance(step.decision, Backtrack)]

@@ -30,6 +30,7 @@ from steiner.reasoning.logprobs import AnswerToken
 from steiner.reasoning.opening import opening_of
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.tool_calls import ToolCallReader
 from steiner.reasoning.trace import Trace
 from steiner.server.assignment import Assignment
 from steiner.server.engine import EngineError, TokenEngine, TokenUpdate
@@ -64,7 +65,8 @@ class Conductor:
         self._engine = engine
         self._bound = bound
         self._automaton = Automaton(bound, assignment.policy)
-        self._parser = Parser(bound, new_decoder, opening, assignment.stop)
+        call_reader = ToolCallReader() if assignment.may_call else None
+        self._parser = Parser(bound, new_decoder, opening, assignment.stop, call_reader)
         self._spelling = spelling
         self._clock = clock
         self._began = clock()
@@ -280,6 +282,7 @@ class Conductor:
 
     def _finish(self, finish_reason: FinishReason) -> list[Event]:
         closing = self._parser.close(finish_reason, now_s=self._now_s)
+        finish_reason = self._parser.finish_reason or finish_reason
         return [*closing, self._usage(), self._parser.emit(Done, finish_reason=finish_reason)]
 
     def _usage(self) -> Event:

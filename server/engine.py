@@ -45,6 +45,7 @@ class TokenRequest:
     Attributes:
         grammar: EBNF over token ids that the tokens must keep to, in xgrammar's notation.
         json_schema: in place of a grammar, JSON Schema (as JSON text) that the text must fit.
+        min_tokens: tokens before the first of `stop_ids` may come.
         logit_bias: added to the logits of these ids.
         num_logprobs: tell each token's log probability and those of so many likeliest ones; None for nothing.
     """
@@ -56,6 +57,7 @@ class TokenRequest:
     stop_ids: tuple[int, ...]
     grammar: str | None = None
     json_schema: str | None = None
+    min_tokens: int = 0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     num_logprobs: int | None = None
 
@@ -111,6 +113,10 @@ class TokenEngine(Protocol):
 
     def check_schema(self, json_schema: str) -> None:
         """Raises EngineRefusal if answers cannot be held to this JSON Schema."""
+        ...
+
+    def grammar_of(self, structural_tag: str) -> str:
+        """A structural tag of xgrammar (JSON text) as the `grammar` of requests; EngineRefusal where there is none."""
         ...
 
     async def check_health(self) -> None:

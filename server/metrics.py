@@ -107,7 +107,7 @@ class GenerationMeter:
                 metrics.interventions.labels(event.kind).inc()
             case "violation":
                 metrics.violations.inc()
-            case "answer.delta" if not self._answering:
+            case "answer.delta" | "tool_call.started" if not self._answering:
                 self._answering = True
                 metrics.time_to_first_answer_token.observe(self._clock() - self._began)
             case "usage":

@@ -1,8 +1,8 @@
 """Chat messages to prompt ids. Text that a caller controls can never become a special token.
 
-The chat template is rendered with an opaque placeholder for each text, so that a template's own markers
-and a caller's text are told apart in the result. If encoding the whole yields exactly the template's
-markers, those are the ids of ``tokenizer.apply_chat_template``. If it yields more, a text spells a marker:
+The chat template is rendered with a placeholder for each text, those within tools and calls of them included, so that
+a template's own markers and a caller's text are told apart in the result. If encoding the whole yields exactly the
+template's markers, those are the ids of ``tokenizer.apply_chat_template``. If it yields more, a text spells a marker:
 then markers become ids by name, and what lies between two of them is encoded as ordinary text.
 
 Two consequences of the placeholders, both harmless for ChatML:
@@ -16,16 +16,23 @@ import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2.exceptions import TemplateError
+
+from steiner.server.placeholders import LostText, Placeholders
+from steiner.server.tools.prompt import written_out
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-PLACEHOLDER = re.compile("\ue9f0(\\d+)\ue9f1")
 # Longer conversations are encoded in a thread: below this, the hop costs more than it saves.
 CHARACTERS_ON_LOOP = 8192
+TOOL_MARKERS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
+"""Ordinary tokens of many tokenizers, by which a text could pass for a call or for a tool's result."""
+Tool = dict[str, Any]
+"""As `tools` of `apply_chat_template`: ``{"type": "function", "function": {name, description, parameters}}``."""
 
 
 class PromptError(Exception):
@@ -33,11 +40,27 @@ class PromptError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One message: plain text under a role."""
+class Call:
+    """A call that an earlier turn made."""
 
-    role: Literal["system", "developer", "user", "assistant"]
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message: plain text under a role.
+
+    Attributes:
+        calls: of tools, that an assistant's turn makes behind its text.
+        answers: the call that a tool's turn is the result of.
+    """
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     text: str
+    calls: tuple[Call, ...] = ()
+    answers: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,9 @@ class PromptEncoder:
         self._backend.encode_special_tokens = False
         self._text_backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._text_backend.encode_special_tokens = True
+        added = tokenizer.get_added_vocab()
         protected = frozenset(protected_ids) | frozenset(tokenizer.all_special_ids)
+        protected |= {added[spelling] for spelling in TOOL_MARKERS if spelling in added}
         self._markers = {
             token.content: Marker(token_id, token.lstrip, token.rstrip)
             for token_id, token in tokenizer.added_tokens_decoder.items()
@@ -71,46 +96,50 @@ class PromptEncoder:
         spellings = sorted(self._markers, key=len, reverse=True)
         self._marker_pattern = re.compile("|".join(map(re.escape, spellings)) or "(?!)")
 
-    async def encode(self, turns: Sequence[Turn]) -> list[int]:
+    async def encode(self, turns: Sequence[Turn], tools: Sequence[Tool] = ()) -> list[int]:
         """Ids of the conversation followed by the template's generation prompt.
 
         Raises:
             PromptError: the template refuses these turns.
         """
-        if sum(len(turn.text) for turn in turns) > CHARACTERS_ON_LOOP:
-            return await asyncio.to_thread(self.encode_now, turns)
-        return self.encode_now(turns)
+        if tools or sum(len(turn.text) for turn in turns) > CHARACTERS_ON_LOOP:
+            return await asyncio.to_thread(self.encode_now, turns, tools)
+        return self.encode_now(turns, tools)
 
-    def encode_now(self, turns: Sequence[Turn]) -> list[int]:
+    def encode_now(self, turns: Sequence[Turn], tools: Sequence[Tool] = ()) -> list[int]:
         """`encode` on the calling thread."""
-        texts: list[str] = []
-        messages: list[dict[str, str]] = []
-        for turn in turns:
-            core = turn.text.strip()
-            if core:
-                left, right = turn.text.split(core, 1) if core != turn.text else ("", "")
-                content = f"{left}\ue9f0{len(texts)}\ue9f1{right}"
-                texts.append(core)
-            else:
-                content = turn.text
-            messages.append({"role": turn.role, "content": content})
-        return self._encode_rendered(self._render(messages), texts)
+        texts = Placeholders()
+        messages = [_message(turn, texts) for turn in turns]
+        shown = [texts.hide_all(tool) for tool in tools]
+        if not self._template_knows_tools:
+            messages, shown = written_out(messages, shown), []
+        try:
+            parts = texts.restore(self._render(messages, shown))
+        except LostText as error:
+            raise PromptError("the model's chat template rewrites texts of the messages or tools") from error
+        return self._encode_restored(parts)
 
-    def _render(self, messages: list[dict[str, str]]) -> str:
+    @cached_property
+    def _template_knows_tools(self) -> bool:
+        """Whether the template shows tools at all; by trying, since a template is a program."""
+        name = "probe_of_tools"
+        probe = {"type": "function", "function": {"name": name, "description": "", "parameters": {}}}
+        try:
+            return name in self._render([{"role": "user", "content": "x"}], [probe])
+        except PromptError:
+            return False
+
+    def _render(self, messages: list[dict[str, Any]], tools: list[Tool]) -> str:
         try:
             rendered = self._tokenizer.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=True
+                messages, tools=tools or None, tokenize=False, add_generation_prompt=True
             )
         except TemplateError as error:
             raise PromptError(f"the model's chat template refuses these messages: {error}") from error
         assert isinstance(rendered, str)
         return rendered
 
-    def _encode_rendered(self, rendered: str, texts: Sequence[str]) -> list[int]:
-        # Odd parts are the numbers of placeholders, even ones the template's own words.
-        parts = PLACEHOLDER.split(rendered)
-        for index in range(1, len(parts), 2):
-            parts[index] = texts[int(parts[index])]
+    def _encode_restored(self, parts: list[str]) -> list[int]:
         ids: list[int] = self._backend.encode("".join(parts), add_special_tokens=False).ids
         num_found = sum(token_id in self._marker_ids for token_id in ids)
         num_own = sum(len(self._marker_pattern.findall(part)) for part in parts[::2])
@@ -156,3 +185,20 @@ class PromptEncoder:
         if not self._marker_ids.isdisjoint(ids):
             raise PromptError("the text cannot be encoded without making special tokens of it")
         return ids
+
+
+def _message(turn: Turn, texts: Placeholders) -> dict[str, Any]:
+    """A turn as templates expect it, with its texts hidden."""
+    message: dict[str, Any] = {"role": turn.role, "content": texts.hide(turn.text)}
+    if turn.calls:
+        message["tool_calls"] = [
+            {
+                "type": "function",
+                "id": texts.hide(call.id),
+                "function": {"name": texts.hide(call.name), "arguments": texts.hide_all(call.arguments)},
+            }
+            for call in turn.calls
+        ]
+    if turn.answers is not None:
+        message |= {"tool_call_id": texts.hide(turn.answers.id), "name": texts.hide(turn.answers.name)}
+    return message

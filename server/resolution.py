@@ -12,16 +12,19 @@ from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.stop_strings import StopRule
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Verifier, find_verifier
-from steiner.server.engine import EngineRefusal, Sampling, TokenEngine
+from steiner.server.engine import Sampling, TokenEngine
 from steiner.server.errors import InvalidRequest
 from steiner.server.interventions.answer import AnswerFormat
 from steiner.server.prompts import Turn
 from steiner.server.refusals import refusal
-from steiner.server.schema_limits import why_too_large
+from steiner.server.schema_limits import why_not_enforced
 from steiner.server.schemas.chat import GenerationRequest
 from steiner.server.schemas.messages import Message
 from steiner.server.schemas.response_format import JsonObjectFormat, JsonSchemaFormat
-from steiner.server.token_requests import schema_text
+from steiner.server.token_requests import ANY_OBJECT
+from steiner.server.tools.conversation import calls_of
+from steiner.server.tools.grammar import ToolAnswer, tool_answer
+from steiner.server.tools.use import resolve_tool_use
 
 
 def resolve_policy(request: GenerationRequest, default: Policy, protocol: Protocol) -> Policy:
@@ -73,33 +76,37 @@ def resolve_verifier(policy: Policy) -> Verifier | None:
         raise InvalidRequest(str(error), param="reasoning.verifier", code="invalid_value") from error
 
 
-def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
-    """What the answer is held to.
+def resolve_answer_format(
+    request: GenerationRequest, engine: TokenEngine
+) -> AnswerFormat | ToolAnswer | None:
+    """What the answer is held to. With tools, a response format is that of an answer without calls.
 
     Raises:
-        InvalidRequest: the engine cannot hold answers to this schema, or not soon.
+        InvalidRequest: the engine cannot hold answers to a schema, or not soon, or the tools contradict each other.
     """
+    use = resolve_tool_use(request.tools, request.tool_choice, request.parallel_tool_calls)
+    answer_format = _response_format(request, engine)
+    if use is None:
+        return answer_format
+    text_schema = None if answer_format is None else answer_format.schema or ANY_OBJECT
+    return tool_answer(use, engine, text_schema)
+
+
+def _response_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
     match request.response_format:
         case JsonObjectFormat():
             return AnswerFormat("a JSON object", None)
         case JsonSchemaFormat(json_schema=described):
-            answer_format = AnswerFormat(f"schema {described.name}", described.json_schema)
+            reason = why_not_enforced([described.json_schema], engine)
+            if reason is not None:
+                raise InvalidRequest(
+                    f"{request.field_names.schema} cannot be enforced: {reason}",
+                    param=request.field_names.schema,
+                    code="invalid_value",
+                )
+            return AnswerFormat(f"schema {described.name}", described.json_schema)
         case _:
             return None
-    try:
-        text = schema_text(answer_format)
-        too_large = why_too_large(described.json_schema, text)
-        if too_large is not None:
-            raise EngineRefusal(too_large)
-        engine.check_schema(text)
-    except (EngineRefusal, RecursionError) as error:
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else error
-        raise InvalidRequest(
-            f"{request.field_names.schema} cannot be enforced: {reason}",
-            param=request.field_names.schema,
-            code="invalid_value",
-        ) from error
-    return answer_format
 
 
 def resolve_stop(request: GenerationRequest, bound: BoundProtocol) -> StopRule:
@@ -180,9 +187,16 @@ def turns_of(messages: Sequence[Message]) -> list[Turn]:
     """Plain turns. Of an earlier reasoning only what it concluded is kept, as ordinary text.
 
     Raises:
-        InvalidRequest: a text is no Unicode.
+        InvalidRequest: a text is no Unicode, or calls of tools and their results do not belong together.
     """
-    return [Turn(message.role, _text(message, index)) for index, message in enumerate(messages)]
+    turns: list[Turn] = []
+    for index, (message, calls) in enumerate(zip(messages, calls_of(messages), strict=True)):
+        text = _text(message, index)
+        if message.role == "tool":
+            turns.append(Turn("tool", text, answers=calls[0]))
+        else:
+            turns.append(Turn(message.role, text, calls))
+    return turns
 
 
 def _text(message: Message, index: int) -> str:

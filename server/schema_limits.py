@@ -1,25 +1,50 @@
-"""How large a JSON Schema for the answer may be: beyond, compiling it takes seconds of the engine for one request."""
+"""How large JSON Schemas for an answer may be: beyond, compiling them takes seconds of the engine for one request."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
+from steiner.server.engine import EngineRefusal, TokenEngine
+
 MAX_CHARACTERS = 120_000
-"""Of the schema as JSON text; OpenAI's limit on structured outputs counts alike."""
+"""Of the schemas of one answer as JSON text; OpenAI's limit on structured outputs counts alike."""
 MAX_NESTING = 64
 MAX_OPTIONAL = 100
-"""Properties of one object that may be left out; xgrammar's time to compile grows faster than their square."""
+"""Properties of one object that may be left out; xgrammar's time to compile grows with their square or faster.
+
+So several objects together may have as many as weigh no more: the squares of their numbers are added.
+"""
 
 
-def why_too_large(schema: dict[str, Any], text: str) -> str | None:
-    """The limit that a schema exceeds, and what to do; None for one that fits.
+def why_not_enforced(schemas: Sequence[dict[str, Any]], engine: TokenEngine) -> str | None:
+    """Why answers are not held to these schemas, which one grammar has, and what to do; None where they are."""
+    try:
+        texts = [json.dumps(schema) for schema in schemas]
+        too_large = why_too_large(schemas, texts)
+        if too_large is not None:
+            return too_large
+        for text in texts:
+            engine.check_schema(text)
+    except EngineRefusal as error:
+        return str(error)
+    except RecursionError:
+        return "it is nested too deep"
+    return None
+
+
+def why_too_large(schemas: Sequence[dict[str, Any]], texts: Sequence[str]) -> str | None:
+    """The limit that the schemas of one grammar exceed, and what to do; None where they fit.
 
     Args:
-        text: the schema as JSON.
+        texts: the schemas as JSON.
     """
-    if len(text) > MAX_CHARACTERS:
-        return f"it has {len(text)} characters, of {MAX_CHARACTERS} at most; shorten it"
-    waiting: list[tuple[Any, int]] = [(schema, 1)]
+    num_characters = sum(map(len, texts))
+    if num_characters > MAX_CHARACTERS:
+        return f"it has {num_characters} characters, of {MAX_CHARACTERS} at most; shorten it"
+    waiting: list[tuple[Any, int]] = [(schema, 1) for schema in schemas]
+    weight = 0
     while waiting:
         value, nesting = waiting.pop()
         if nesting > MAX_NESTING:
@@ -31,9 +56,15 @@ def why_too_large(schema: dict[str, Any], text: str) -> str | None:
                     f"an object has {num_optional} optional properties, of {MAX_OPTIONAL} at most; "
                     "name more of them in required"
                 )
+            weight += num_optional**2
             waiting += [(one, nesting + 1) for one in value.values()]
         elif isinstance(value, list):
             waiting += [(one, nesting + 1) for one in value]
+    if weight > MAX_OPTIONAL**2:
+        return (
+            f"the optional properties of its objects, each number squared, sum to {weight}, of {MAX_OPTIONAL**2} "
+            "at most; name more of them in required"
+        )
     return None
 
 

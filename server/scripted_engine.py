@@ -82,6 +82,10 @@ class ScriptedEngine:
     def check_schema(self, json_schema: str) -> None:
         """Every schema will do: scripts say what they say."""
 
+    def grammar_of(self, structural_tag: str) -> str:
+        """The tag itself: nothing keeps to it."""
+        return structural_tag
+
     async def check_health(self) -> None:
         """Raises EngineDead once `is_dead` is set."""
         if self.is_dead:

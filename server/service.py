@@ -49,6 +49,7 @@ from steiner.server.settings import Settings
 from steiner.server.store.base import StoreError
 from steiner.server.token_spelling import TokenSpelling
 from steiner.server.tokenizer import TokenizerError, load_tokenizer
+from steiner.server.tools.conversation import tools_of
 
 Result = TypeVar("Result")
 
@@ -234,7 +235,7 @@ class Service:
         verifier = resolve_verifier(policy)
         answer_format = await asyncio.to_thread(resolve_answer_format, request, loaded.engine)
         try:
-            prompt_ids = await loaded.encoder.encode(turns_of(request.messages))
+            prompt_ids = await loaded.encoder.encode(turns_of(request.messages), tools_of(request.tools))
         except PromptError as error:
             raise InvalidRequest(
                 str(error), param=request.field_names.messages, code="invalid_value"

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from steiner.server.ebnf import GrammarError, ebnf_of
 from steiner.server.engine import (
     EngineDead,
     EngineError,
@@ -136,6 +137,7 @@ class VllmEngine:
             params = SamplingParams(
                 **dataclasses.asdict(request.sampling),
                 max_tokens=request.max_tokens,
+                min_tokens=min(request.min_tokens, request.max_tokens),
                 stop_token_ids=list(request.stop_ids),
                 structured_outputs=structured,
                 logit_bias=dict(request.logit_bias) or None,
@@ -173,6 +175,12 @@ class VllmEngine:
                 SamplingParams(structured_outputs=StructuredOutputsParams(json=json_schema))
             )
         except (VLLMClientError, ValueError) as error:
+            raise EngineRefusal(str(error)) from error
+
+    def grammar_of(self, structural_tag: str) -> str:
+        try:
+            return ebnf_of(structural_tag)
+        except GrammarError as error:
             raise EngineRefusal(str(error)) from error
 
     async def check_health(self) -> None:

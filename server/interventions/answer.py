@@ -1,4 +1,4 @@
-"""The answer's own grammar: behind the end of reasoning, JSON that fits a schema and nothing else."""
+"""The answer's own grammar: behind the end of reasoning, JSON that fits a schema, or legal calls of tools."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from steiner.reasoning.automaton import State
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.server.interventions.base import Cut, end_of_reasoning
 from steiner.server.progress import Progress
+from steiner.server.tools.grammar import ToolAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class AnswerOfFreeModel:
 class FormattedAnswer:
     """Cuts behind the end of reasoning, once; the reasoning itself knows nothing of the format."""
 
-    def __init__(self, bound: BoundProtocol, answer_format: AnswerFormat) -> None:
+    def __init__(self, bound: BoundProtocol, answer_format: AnswerFormat | ToolAnswer) -> None:
         self.watched_ids = frozenset({bound.reasoning_end_id})
         self._name = answer_format.name
         self._cut = False

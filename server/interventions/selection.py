@@ -14,6 +14,7 @@ from steiner.server.interventions.budget import CountLimits, TokenBudget
 from steiner.server.interventions.memory import BranchMemory
 from steiner.server.interventions.verdict import Judge, RepeatJudge, VerdictReview, VerifierJudge
 from steiner.server.progress import Progress
+from steiner.server.tools.grammar import ToolAnswer
 
 
 class Interventions:
@@ -36,7 +37,7 @@ class Interventions:
         automaton: Automaton,
         verifier: Verifier | None,
         problem: str,
-        answer_format: AnswerFormat | None,
+        answer_format: AnswerFormat | ToolAnswer | None,
         opening: Opening,
         tree: Callable[[], Trace],
         mark_repeat: Callable[[int], None],

@@ -18,6 +18,7 @@ from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import ResponseFormat
 from steiner.server.schemas.stop import StopRequest
+from steiner.server.tools.schemas import FunctionDefinition, FunctionTool, MessageToolCall, ToolChoice
 
 INT64 = 2**63
 INT32 = 2**31
@@ -77,6 +78,9 @@ class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
     reasoning_effort: ReasoningEffort | None = None
     reasoning: ReasoningOptions | None = Field(None, description="Limits and rules of reasoning.")
     response_format: ResponseFormat | None = Field(None, description="Of the answer alone.")
+    tools: list[FunctionTool] | None = Field(None, description="Functions that the answer may call.")
+    tool_choice: ToolChoice | None = Field(None, description="Default: auto.")
+    parallel_tool_calls: bool | None = Field(None, description="Whether one answer may have several calls.")
 
     n: int | None = None
     user: str | None = None
@@ -85,7 +89,6 @@ class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
     metadata: dict[str, str] | None = None
     service_tier: Literal["auto", "default"] | None = None
     store: bool | None = None
-    parallel_tool_calls: bool | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -140,7 +143,10 @@ class ReasoningRequest(GenerationRequest):
 
 FIELD_NAMES = frozenset(
     name
-    for model in (ChatRequest, ReasoningRequest, Message, TextPart, StreamOptions, ReasoningOptions)
+    for model in (
+        *(ChatRequest, ReasoningRequest, Message, TextPart, StreamOptions, ReasoningOptions),
+        *(FunctionTool, FunctionDefinition, MessageToolCall),
+    )
     for name in model.model_fields
 )
 """Every field that a body may have somewhere."""

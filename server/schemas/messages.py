@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from steiner.reasoning.steps import Step
 from steiner.server.schemas.request_model import RequestModel
+from steiner.server.tools.schemas import MessageToolCall
 
 
 class TextPart(RequestModel):
@@ -38,7 +39,7 @@ class Message(RequestModel):
     clients send messages back as they got them, and left out of the prompt.
     """
 
-    role: Literal["system", "developer", "user", "assistant"]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Content | None = None
     name: str | None = None
     reasoning: str | None = None
@@ -48,16 +49,21 @@ class Message(RequestModel):
     annotations: list[Any] | None = Field(None, max_length=0)
     audio: None = None
     function_call: None = None
-    tool_calls: list[Any] | None = Field(None, max_length=0)
+    tool_calls: list[MessageToolCall] | None = None
+    tool_call_id: str | None = Field(None, description="Of the call that a message of role tool answers.")
 
     @model_validator(mode="after")
     def _fits_role(self) -> Message:
+        if (self.role == "tool") != (self.tool_call_id is not None):
+            raise ValueError(
+                f"tool_call_id belongs to messages of role 'tool', which need it; the role is {self.role!r}"
+            )
         if self.role == "assistant":
             return self
         if self.content is None:
             raise ValueError(f"a message of role {self.role!r} needs content")
-        for field in ("reasoning", "reasoning_content", "reasoning_steps", "refusal"):
-            if getattr(self, field) is not None:
+        for field in ("reasoning", "reasoning_content", "reasoning_steps", "refusal", "tool_calls"):
+            if getattr(self, field):
                 raise ValueError(f"{field} belongs to assistant messages, not to role {self.role!r}")
         return self
 

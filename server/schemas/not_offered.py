@@ -25,16 +25,14 @@ OWN_PROMPT = "the prompt is the model's own chat template over the messages"
 NOT_OFFERED: dict[str, NotOffered] = {
     # OpenAI's.
     "audio": NotOffered(TEXT_ONLY),
-    "function_call": NotOffered("functions are not offered", ("none",)),
-    "functions": NotOffered("functions are not offered"),
+    "function_call": NotOffered("it is the older form of tool_choice; send that", ("none", "auto")),
+    "functions": NotOffered("it is the older form of tools; send those"),
     "logit_bias": NotOffered("biases on token ids are not offered"),
     "modalities": NotOffered(f"{TEXT_ONLY}; leave it out or send ['text']", (["text"],)),
     "moderation": NotOffered("nothing is moderated here"),
     "prediction": NotOffered("predicted outputs are not offered"),
     "prompt_cache_options": NotOffered("the prompt cache has no options; what is shared is found by itself"),
     "prompt_cache_retention": NotOffered("the prompt cache keeps what fits into memory", ("in_memory",)),
-    "tool_choice": NotOffered("tools are not offered"),
-    "tools": NotOffered("tools are not offered"),
     "verbosity": NotOffered("ask for a short or a long answer in a message instead", ("medium",)),
     "web_search_options": NotOffered("web search is not offered"),
     # vLLM's.

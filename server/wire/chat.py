@@ -18,6 +18,7 @@ from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generation import Generation
 from steiner.server.wire.reasoning_text import ReasoningText
+from steiner.server.wire.tool_calls import tool_call_chunk, tool_calls_field
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:
@@ -92,8 +93,9 @@ async def chat_completion(generation: Generation) -> dict[str, Any]:
                 "index": 0,
                 "message": {
                     "role": "assistant",
-                    "content": trace.answer,
+                    "content": trace.answer or (None if trace.tool_calls else ""),
                     "refusal": None,
+                    **tool_calls_field(trace),
                     "reasoning": text or None,
                     "reasoning_content": text or None,
                     "reasoning_steps": [step.model_dump(mode="json") for step in trace.steps],
@@ -142,6 +144,10 @@ class ChatChunks:
                     return self._with_delta(content)
                 logprobs = json.dumps(logprobs_body(event.logprobs), separators=(",", ":"))
                 return f'{self._before_delta}{content}}},"logprobs":{logprobs}{self._before_ending}'
+            case "tool_call.started" | "tool_call.delta":
+                return self._with_delta(f'"tool_calls":[{json.dumps(tool_call_chunk(event))}]')
+            case "tool_call.done":
+                return ""
             case "answer.done":
                 self._stop_reason = event.stop_reason
                 return ""

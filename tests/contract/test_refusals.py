@@ -15,7 +15,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "empty messages": ({"messages": []}, "messages", ("at least 1",)),
     "messages of null": ({"messages": None}, "messages", ()),
     "message without a role": ({"messages": [{"content": "a"}]}, "messages.0.role", ("missing",)),
-    "unknown role": ({"messages": [{"role": "tool", "content": "a"}]}, "messages.0.role", ("'tool'",)),
+    "unknown role": ({"messages": [{"role": "owner", "content": "a"}]}, "messages.0.role", ("'owner'",)),
     "user without content": ({"messages": [{"role": "user"}]}, "messages.0", ("needs content",)),
     "number as content": ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content", ("string",)),
     "image part": (
@@ -85,7 +85,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "a stop token beyond the vocabulary": ({"stop_token_ids": [1, 10**6]}, "stop_token_ids.1", ("1000000",)),
     "a stop token below": ({"stop_token_ids": [-1]}, "stop_token_ids.0", ("-1",)),
     "nothing to include": ({"include_stop_str_in_output": True}, None, ("stop_token_ids",)),
-    "tools": ({"tools": [{"type": "function"}]}, "tools", ("not offered",)),
     "an unknown format": ({"response_format": {"type": "yaml"}}, "response_format", ("json_schema", "yaml")),
     "a schema without a name": (
         {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
@@ -117,6 +116,127 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
         {"max_completion_tokens": 2045},
         "max_completion_tokens",
         ("14", "2045", "2048", "2034"),
+    ),
+}
+
+CALLING = {
+    "role": "assistant",
+    "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+}
+ANSWERED = {"role": "tool", "tool_call_id": "call_1", "content": "5"}
+
+
+def function(name: str = "f", **fields: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name} | fields}
+
+
+def calling(**fields: Any) -> dict[str, Any]:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"} | fields}
+    return {"role": "assistant", "tool_calls": [call]}
+
+
+REFUSED |= {
+    "a tool without its function": ({"tools": [{"type": "function"}]}, "tools.0.function", ("missing",)),
+    "a custom tool": ({"tools": [{"type": "custom"}]}, "tools.0.type", ("'function'", "'custom'")),
+    "a name with a space": ({"tools": [function("f g")]}, "tools.0.function.name", ("'f g'",)),
+    "a name of a marker": ({"tools": [function("<|im_end|>")]}, "tools.0.function.name", ("im_end",)),
+    "a name of 65": ({"tools": [function("f" * 65)]}, "tools.0.function.name", ("fff",)),
+    "two tools of a name": ({"tools": [function(), function()]}, "tools.1.function.name", ("2 tools", "'f'")),
+    "too many tools": ({"tools": [function(f"f{i}") for i in range(129)]}, "tools", ("129", "128")),
+    "half a character in a tool": ({"tools": [function(description="\ud800")]}, "tools.0", ("unicode",)),
+    "parameters that are no object": (
+        {"tools": [function(parameters={"type": "string"})]},
+        "tools.0.function.parameters",
+        ("'object'", "'string'"),
+    ),
+    "parameters beyond compiling": (
+        {"tools": [function(parameters={"type": "object", "properties": {f"p{i}": {} for i in range(101)}})]},
+        "tools.0.function.parameters",
+        ("101", "100"),
+    ),
+    "tools beyond compiling together": (
+        {
+            "tools": [
+                function(
+                    f"f{i}", parameters={"type": "object", "properties": {f"p{j}": {} for j in range(80)}}
+                )
+                for i in range(2)
+            ]
+        },
+        "tools",
+        ("12800", "10000", "allowed_tools"),
+    ),
+    "a choice without tools": ({"tool_choice": "required"}, "tool_choice", ("no tools",)),
+    "an unknown choice": (
+        {"tools": [function()], "tool_choice": "any"},
+        "tool_choice",
+        ("required", "'any'"),
+    ),
+    "a choice of no tool": (
+        {"tools": [function()], "tool_choice": function("g")},
+        "tool_choice.function.name",
+        ("'g'", "f"),
+    ),
+    "an allowed tool that is none": (
+        {
+            "tools": [function()],
+            "tool_choice": {
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "auto", "tools": [function(), function("g")]},
+            },
+        },
+        "tool_choice.allowed_tools.tools.1.function.name",
+        ("'g'",),
+    ),
+    "functions": ({"functions": [{"name": "f"}]}, "functions", ("tools",)),
+    "function_call": ({"function_call": {"name": "f"}}, "function_call", ("tool_choice",)),
+    "a result without an id": (
+        {"messages": [CALLING, {"role": "tool", "content": "5"}]},
+        "messages.1",
+        ("tool_call_id",),
+    ),
+    "an id in a user message": ({"messages": [USER | {"tool_call_id": "c"}]}, "messages.0", ("'user'",)),
+    "a result of no call": (
+        {"messages": [USER, ANSWERED]},
+        "messages.1.tool_call_id",
+        ("'call_1'", "unanswered"),
+    ),
+    "two results of a call": (
+        {"messages": [USER, CALLING, ANSWERED, ANSWERED]},
+        "messages.3.tool_call_id",
+        ("'call_1'",),
+    ),
+    "a call without a result": ({"messages": [USER, CALLING, USER]}, "messages", ("call_1", "messages.2")),
+    "a call without a result at the end": ({"messages": [USER, CALLING]}, "messages", ("call_1",)),
+    "arguments that are no JSON": (
+        {"messages": [USER, calling(arguments="{"), ANSWERED]},
+        "messages.1.tool_calls.0.function.arguments",
+        ("JSON",),
+    ),
+    "arguments of no number": (
+        {"messages": [USER, calling(arguments='{"a": NaN}'), ANSWERED]},
+        "messages.1.tool_calls.0.function.arguments",
+        ("NaN",),
+    ),
+    "arguments that are no object": (
+        {"messages": [USER, calling(arguments="[1]"), ANSWERED]},
+        "messages.1.tool_calls.0.function.arguments",
+        ("object", "[1]"),
+    ),
+    "half a character in arguments": (
+        {"messages": [USER, calling(arguments='{"a": "\\ud800"}'), ANSWERED]},
+        "messages.1.tool_calls.0.function.arguments",
+        ("surrogates",),
+    ),
+    "arguments nested without end": (
+        {"messages": [USER, calling(arguments='{"a": ' + "[" * 5000 + "]" * 5000 + "}"), ANSWERED]},
+        "messages.1.tool_calls.0.function.arguments",
+        (),
+    ),
+    "calls in a user message": (
+        {"messages": [USER | {"tool_calls": CALLING["tool_calls"]}]},
+        "messages.0",
+        ("assistant",),
     ),
 }
 

@@ -82,7 +82,7 @@ def picture_of(
             legend,
         ),
         f"Reasoning tree {trace.id}".strip(),
-        f"{title.subtitle}. Answer: {trace.answer or 'none'}",
+        f"{title.subtitle}. Answer: {trace.reply or 'none'}",
     )
 
 
@@ -132,8 +132,8 @@ def _cards(trace: Trace, tree: TraceTree, problem: str) -> dict[int, Card]:
             if cut.step == step.id
         )
         cards[step.id] = step_card(step, (*_notes(step, tree), *cut_in))
-    if trace.answer:
-        cards[ANSWER] = text_card("answer", trace.answer)
+    if trace.reply:
+        cards[ANSWER] = text_card("answer", trace.reply)
     return cards
 
 

@@ -57,7 +57,7 @@ class TreeView:
         self._glyphs = ASCII if console.options.ascii_only else UNICODE
         self._prompt = prompt
         self._depth = 0
-        #: What the open line shows: a section's role, "answer", or nothing.
+        #: What the open line shows: a section's role, "answer", "call", or nothing.
         self._open: str | None = None
         #: Notes that came while a line was open, which may still grow; they are written below it.
         self._held: list[tuple[str, str]] = []
@@ -103,7 +103,12 @@ class TreeView:
                 if self._open is None:
                     self._begin("answer", Text(self._glyphs.last, "dim"), style="bold")
                 self._text.write(text, "bold")
-            case events.AnswerDone():
+            case events.ToolCallStarted(name=name):
+                self._begin("call", Text(self._glyphs.last, "dim"), style="bold")
+                self._text.write(f"{name} ", "bold")
+            case events.ToolCallDelta(arguments=arguments):
+                self._text.write(arguments)
+            case events.ToolCallDone() | events.AnswerDone():
                 self._end()
             case events.Usage() | events.Done():
                 pass
@@ -122,7 +127,7 @@ class TreeView:
     def _begin(self, label: str, head: Text, style: str = "dim") -> None:
         self._end()
         # The answer is the last branch: no guide line goes on below it.
-        hanging = Text(" " * head.cell_len) if label == "answer" else head.copy()
+        hanging = Text(" " * head.cell_len) if label in ("answer", "call") else head.copy()
         hanging.pad_right(LABEL_WIDTH)
         self._text.begin(head.append(label, style), hanging)
         self._open = label

@@ -1,0 +1,80 @@
+"""Texts of a caller, taken out of what a chat template renders and put back into what it has rendered.
+
+A template writes texts as they are, or as JSON (`tojson` on tools and arguments), which escapes them. So each
+placeholder holds a quotation mark: the backslashes that stand before it afterwards say how often the text is to be
+escaped when it comes back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+PLACEHOLDER = re.compile('\ue9f0(\\d+)(\\\\*)"\ue9f1')
+TRACES = re.compile("\ue9f0|\ue9f1|\\\\u[eE]9[fF][01]")
+LEVELS = {0: 0, 1: 1, 3: 2}
+"""Times of escaping by the number of backslashes."""
+KEYWORDS = frozenset(
+    {
+        *("function", "name", "description", "parameters", "arguments", "type", "properties", "required"),
+        *("items", "enum", "const", "default", "format", "title", "anyOf", "oneOf", "allOf", "$ref", "$defs"),
+        *("additionalProperties", "minimum", "maximum"),
+        *("string", "number", "integer", "boolean", "array", "object", "null"),
+    }
+)
+"""Words of tools and JSON Schema that templates ask for; no caller chooses them, so they need no placeholder."""
+
+
+class LostText(Exception):
+    """The template did something to a text that cannot be done again."""
+
+
+class Placeholders:
+    """The texts of one conversation."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+
+    def hide(self, text: str) -> str:
+        """What stands for a text. White space around it stays outside, so that templates that trim still do."""
+        core = text.strip()
+        if not core:
+            return text
+        left, right = text.split(core, 1) if core != text else ("", "")
+        self._texts.append(core)
+        return f'{left}\ue9f0{len(self._texts) - 1}"\ue9f1{right}'
+
+    def hide_all(self, value: Any) -> Any:
+        """The same JSON value with every text hidden, keys too, save KEYWORDS."""
+        match value:
+            case str():
+                return value if value in KEYWORDS else self.hide(value)
+            case dict():
+                return {self.hide_all(key): self.hide_all(one) for key, one in value.items()}
+            case list():
+                return [self.hide_all(one) for one in value]
+            case _:
+                return value
+
+    def restore(self, rendered: str) -> list[str]:
+        """Parts of the rendered text in turn: the template's own words at even places, callers' texts at odd ones.
+
+        Raises:
+            LostText: a placeholder is there in a form that says nothing of its text's.
+        """
+        parts: list[str] = []
+        position = 0
+        for found in PLACEHOLDER.finditer(rendered):
+            level = LEVELS.get(len(found[2]))
+            if level is None:
+                raise LostText
+            text = self._texts[int(found[1])]
+            for _ in range(level):
+                text = json.dumps(text, ensure_ascii=False)[1:-1]
+            parts += [rendered[position : found.start()], text]
+            position = found.end()
+        parts.append(rendered[position:])
+        if any(TRACES.search(own) for own in parts[::2]):
+            raise LostText
+        return parts

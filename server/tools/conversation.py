@@ -1,0 +1,119 @@
+"""Calls and their results in the messages of a request: who answers whom, and what the prompt gets of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from steiner.server.errors import InvalidRequest
+from steiner.server.prompts import Call, Tool
+from steiner.server.schema_limits import MAX_NESTING
+from steiner.server.schemas.messages import Message
+from steiner.server.tools.schemas import FunctionTool
+
+
+def calls_of(messages: Sequence[Message]) -> list[tuple[Call, ...]]:
+    """The calls that each message makes; of a tool message, the one that it answers.
+
+    Raises:
+        InvalidRequest: a tool message answers no call before it, a call is left without an answer, or arguments are no
+            JSON object.
+    """
+    made: list[tuple[Call, ...]] = []
+    waiting: dict[str, Call] = {}
+    for index, message in enumerate(messages):
+        if message.role == "tool":
+            call = waiting.pop(message.tool_call_id or "", None)
+            if call is None:
+                raise _invalid(
+                    f"messages.{index} has role 'tool' and tool_call_id {message.tool_call_id!r}, which is no "
+                    "unanswered call of the assistant message before it; send that message with its tool_calls",
+                    f"messages.{index}.tool_call_id",
+                )
+            made.append((call,))
+            continue
+        _require_answers(waiting, index)
+        calls = tuple(
+            Call(one.id, one.function.name, _arguments(one.function.arguments, index, number))
+            for number, one in enumerate(message.tool_calls or ())
+        )
+        waiting = {call.id: call for call in calls}
+        if len(waiting) < len(calls):
+            raise _invalid(
+                f"messages.{index} has two calls of one id; each needs its own",
+                f"messages.{index}.tool_calls",
+            )
+        made.append(calls)
+    _require_answers(waiting, len(messages))
+    return made
+
+
+def tools_of(tools: Sequence[FunctionTool] | None) -> list[Tool]:
+    """Tools as chat templates expect them.
+
+    Raises:
+        InvalidRequest: a text of one is no Unicode.
+    """
+    shown = [{"type": "function", "function": _described(tool)} for tool in tools or ()]
+    for index, tool in enumerate(shown):
+        try:
+            json.dumps(tool, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise _invalid(
+                f"tools.{index} has half a character, which is no valid unicode; send both halves or neither",
+                f"tools.{index}",
+            ) from error
+    return shown
+
+
+def _described(tool: FunctionTool) -> dict[str, Any]:
+    function = tool.function
+    described = {
+        "name": function.name,
+        "description": function.description,
+        "parameters": function.parameters,
+    }
+    return {name: value for name, value in described.items() if value is not None}
+
+
+def _require_answers(waiting: dict[str, Call], index: int) -> None:
+    if waiting:
+        ids = ", ".join(waiting)
+        raise _invalid(
+            f"the calls of the assistant message before messages.{index} need a message of role 'tool' each; "
+            f"missing for {ids[:200]}",
+            "messages",
+        )
+
+
+def _arguments(text: str, index: int, number: int) -> dict[str, Any]:
+    param = f"messages.{index}.tool_calls.{number}.function.arguments"
+    try:
+        arguments = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(arguments, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"{param} is not valid JSON: {error}", param) from error
+    if not isinstance(arguments, dict):
+        raise _invalid(f"{param} must be a JSON object; given {text[:80]!r}", param)
+    if _nesting(arguments) > MAX_NESTING:
+        raise _invalid(f"{param} is nested deeper than {MAX_NESTING} levels; flatten it", param)
+    return arguments
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _nesting(value: object) -> int:
+    deepest, waiting = 0, [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        waiting += [(part, depth + 1) for part in inner]
+    return deepest
+
+
+def _invalid(message: str, param: str) -> InvalidRequest:
+    return InvalidRequest(message, param=param, code="invalid_value")
