@@ -8,10 +8,13 @@ generation ends the stream, so nothing needs to be cancelled.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
 
 KEEP_ALIVE = b": keep-alive\n\n"
 
@@ -22,13 +25,19 @@ class ChunkStream(Response):
     Args:
         body: pieces of the stream, each one or more whole events.
         keep_alive_s: interval of comments on an idle stream; 0 for none.
+        send_timeout_s: how long the client may take nothing before it is cut off.
         on_close: called when the client leaves, and at the end.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, body: AsyncIterator[bytes], *, keep_alive_s: float, on_close: Callable[[], None]
+        self,
+        body: AsyncIterator[bytes],
+        *,
+        keep_alive_s: float,
+        send_timeout_s: float = 60.0,
+        on_close: Callable[[], None],
     ) -> None:
         self.status_code = 200
         self.background = None
@@ -40,20 +49,34 @@ class ChunkStream(Response):
         self._keep_alive_s = keep_alive_s
         self._on_close = on_close
         self._is_idle = True
+        self._send_timeout_s = send_timeout_s
+        self._num_sent = 0
+        self._is_sending = False
+        self._is_cut_off = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream."""
-        tasks = [asyncio.create_task(self._watch(receive))]
+        sender = asyncio.current_task()
+        assert sender is not None
+        tasks = [asyncio.create_task(self._watch(receive)), asyncio.create_task(self._cut_off(sender))]
         if self._keep_alive_s:
             tasks.append(asyncio.create_task(self._keep_alive(send)))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for piece in self._pieces:
+                self._is_sending = True
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-                self._is_idle = False
+                self._is_idle = self._is_sending = False
+                self._num_sent += 1
             for task in tasks:
                 task.cancel()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except asyncio.CancelledError:
+            if not self._is_cut_off:
+                raise
+            # The server closes a connection whose answer is not complete.
+            sender.uncancel()
+            logger.info("a reader of %s took nothing for %g s: cut off", scope["path"], self._send_timeout_s)
         finally:
             for task in tasks:
                 task.cancel()
@@ -63,6 +86,16 @@ class ChunkStream(Response):
         while (await receive())["type"] != "http.disconnect":
             pass
         self._on_close()
+
+    async def _cut_off(self, sender: asyncio.Task[None]) -> None:
+        """Instead of a timeout around each piece, which would cost as much as sending it."""
+        while True:
+            num_sent = self._num_sent
+            await asyncio.sleep(self._send_timeout_s)
+            if self._is_sending and self._num_sent == num_sent:
+                self._is_cut_off = True
+                sender.cancel()
+                return
 
     async def _keep_alive(self, send: Send) -> None:
         while True:

@@ -42,6 +42,7 @@ async def create_chat_completion(
         return ChunkStream(
             chat_stream(generation, include_usage=include_usage),
             keep_alive_s=service.settings.keep_alive_s,
+            send_timeout_s=service.settings.send_timeout_s,
             on_close=generation.cancel,
         )
     return JSONResponse(await _until_disconnect(generation, request))

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,20 +141,32 @@ def test_a_chat_completion_is_not_found(stage: Any, serve: Any) -> None:
     assert httpx.get(f"{served.url}/v1/reasoning/{name}").status_code == 404
 
 
-def test_a_reader_that_takes_nothing_holds_up_nobody(stage: Any, serve: Any, eventually: Any) -> None:
-    word = max(stage.tokenizer.get_vocab().items(), key=lambda entry: len(entry[0]) * ("<" not in entry[0]))[
-        1
-    ]
+def long_answer(stage: Any, *, holds: bool = False) -> ScriptedEngine:
+    """More than the buffers of a connection hold."""
+    vocabulary = stage.tokenizer.get_vocab()
+    word = vocabulary[max((word for word in vocabulary if "<" not in word), key=len)]
     ids = stage.ids_of(f"<start>{stage.step()}<end>") + [word] * 400_000
-    engine = ScriptedEngine([Script(ids, per_update=400)], max_model_len=500_000)
-    served = serve(engine, send_timeout_s=0.5)
-    host, port = served.url.removeprefix("http://").split(":")
+    return ScriptedEngine([Script(ids, per_update=400, holds=holds)], max_model_len=500_000)
+
+
+@contextlib.contextmanager
+def reader_that_takes_nothing(
+    url: str, path: str, body: dict[str, Any]
+) -> Iterator[http.client.HTTPConnection]:
+    """A connection on which a request was sent, and whose answer nobody takes."""
+    host, port = url.removeprefix("http://").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=60)
     connection.sock = socket.socket()
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.sock.connect((host, int(port)))
     with contextlib.closing(connection):
-        connection.request("POST", "/v1/reasoning", json.dumps(BODY), {"Content-Type": "application/json"})
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        yield connection
+
+
+def test_a_reader_that_takes_nothing_holds_up_nobody(stage: Any, serve: Any, eventually: Any) -> None:
+    served = serve(long_answer(stage), send_timeout_s=0.5)
+    with reader_that_takes_nothing(served.url, "/v1/reasoning", BODY) as connection:
         eventually(lambda: bool(served.service.generations.running))
         [generation] = served.service.generations.running
         # It runs to its end, another reader has all of it, and memory has none.
@@ -167,3 +180,10 @@ def test_a_reader_that_takes_nothing_holds_up_nobody(stage: Any, serve: Any, eve
     seen = whole_events(received)
     assert 0 < len(seen) < len(whole)
     assert seen + resume(served.url, generation.id, last_id(seen)).content == whole
+
+
+def test_a_chat_whose_reader_takes_nothing_is_ended(stage: Any, serve: Any, eventually: Any) -> None:
+    served = serve(long_answer(stage, holds=True), send_timeout_s=0.5)
+    with reader_that_takes_nothing(served.url, "/v1/chat/completions", BODY | {"stream": True}):
+        eventually(lambda: len(served.engine.aborted) == 1, timeout_s=30)
+    eventually(lambda: not served.service.generations.running)
