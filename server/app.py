@@ -3,43 +3,83 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from steiner.server.access.keys import KeyRing
 from steiner.server.auth import OPEN_PATHS, Authentication
 from steiner.server.body_limit import BodyLimit
 from steiner.server.errors import install_error_handlers
+from steiner.server.request_log import RequestLog
 from steiner.server.routes import chat, documentation, health, metrics, models, reasoning
 from steiner.server.routes.documented import install_document
 from steiner.server.schemas import chat as chat_schemas
 from steiner.server.service import Service
+from steiner.server.tracing import traced
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+# Of an answer's own headers, those that a script on an allowed origin may read.
+EXPOSED_HEADERS = [
+    "x-request-id",
+    "retry-after",
+    *(
+        f"x-ratelimit-{what}-{kind}"
+        for what in ("limit", "remaining", "reset")
+        for kind in ("requests", "tokens")
+    ),
+]
 
 DESCRIPTION = """Reasoning as a tree of typed, verified steps, behind OpenAI's chat completions and as a
 stream of events."""
 
 
-def create_app(service: Service) -> FastAPI:
-    """Routes, errors and limits; the caller starts and stops the service."""
+def create_app(service: Service, provider: TracerProvider | None = None) -> FastAPI:
+    """Routes, errors and limits; the caller starts and stops the service.
+
+    Args:
+        provider: of a span for each request; None for none.
+    """
+    settings = service.settings
     app = FastAPI(
-        title="Steiner", description=DESCRIPTION, docs_url=None, redoc_url=None, version=version("steiner")
+        title="Steiner",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        version=version("steiner"),
+        root_path=settings.root_path,
     )
     app.state.service = service
-    settings = service.settings
 
     def count_refusal(reason: str) -> None:
         service.metrics.refused.labels(reason).inc()
 
     install_error_handlers(app, count_refusal, chat_schemas.FIELD_NAMES)
     # The last one added is the first to see a request.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes, timeout_s=settings.request_timeout_s)
     app.add_middleware(
         Authentication,
         keys=KeyRing(settings.api_keys, [key.get_secret_value() for key in settings.api_key]),
         open_paths=OPEN_PATHS if settings.protect_metrics else OPEN_PATHS | {"/metrics"},
         count_refusal=count_refusal,
     )
+    if settings.allowed_origins:
+        # In front of the keys: a browser asks first, without one (Fetch standard, CORS preflight).
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=settings.allowed_methods,
+            allow_headers=settings.allowed_headers,
+            allow_credentials=settings.allow_credentials,
+            expose_headers=EXPOSED_HEADERS,
+        )
     for module in (chat, reasoning, models, health, metrics, documentation):
         app.include_router(module.router)
     install_document(app)
+    if provider is not None:
+        app.add_middleware(traced, provider=provider)
+    app.add_middleware(RequestLog)
     return app

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.stop_strings import NO_STOP, StopRule
@@ -24,6 +25,7 @@ class Assignment:
         answer_format: what the answer is held to.
         stop: what ends the answer beside the end of the turn.
         num_logprobs: likeliest tokens told beside each of the answer's; None for no log probabilities.
+        trace_headers: W3C trace context, for the engine's spans.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Assignment:
     answer_format: AnswerFormat | ToolAnswer | None = None
     stop: StopRule = NO_STOP
     num_logprobs: int | None = None
+    trace_headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def may_call(self) -> bool:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from steiner.server.access.caller import ANONYMOUS, Caller
 from steiner.server.access.keys import KeyRing
 from steiner.server.errors import InvalidKey, error_answer
+from steiner.server.request_context import current_request
 
 DOCUMENTATION = {"/openapi.json", "/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"}
 OPEN_PATHS = frozenset({"/health", "/ready"} | DOCUMENTATION)
@@ -48,6 +49,7 @@ class Authentication:
             await error_answer(caller, self._count_refusal)(scope, receive, send)
             return
         scope.setdefault("state", {})["caller"] = caller
+        current_request().caller = caller.name
         await self._app(scope, receive, send)
 
     def _identify(self, headers: Headers) -> Caller | InvalidKey:

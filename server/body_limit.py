@@ -1,6 +1,8 @@
-"""Refuses bodies that are too long before they are in memory."""
+"""Refuses bodies that are too long before they are in memory, and those that take too long to come."""
 
 from __future__ import annotations
+
+import asyncio
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,11 +14,13 @@ class BodyLimit:
     Args:
         app: what it guards.
         max_bytes: longest body read.
+        timeout_s: from the end of the head to that of the body.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, counting its body."""
@@ -24,11 +28,24 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         num_bytes = 0
+        is_whole = False
+        deadline = asyncio.get_running_loop().time() + self._timeout_s
 
         async def counted() -> Message:
-            nonlocal num_bytes
-            message = await receive()
+            nonlocal num_bytes, is_whole
+            if is_whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError as error:
+                raise HTTPException(
+                    408,
+                    f"the body was not whole within {self._timeout_s:g} s; send it faster",
+                    headers={"Connection": "close"},
+                ) from error
             if message["type"] == "http.request":
+                is_whole = not message.get("more_body", False)
                 num_bytes += len(message.get("body", b""))
                 if num_bytes > self._max_bytes:
                     # Not an error of ours: FastAPI lets only this one through while it reads a body.

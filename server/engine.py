@@ -48,6 +48,7 @@ class TokenRequest:
         min_tokens: tokens before the first of `stop_ids` may come.
         logit_bias: added to the logits of these ids.
         num_logprobs: tell each token's log probability and those of so many likeliest ones; None for nothing.
+        trace_headers: W3C trace context, for the engine's spans.
     """
 
     request_id: str
@@ -60,6 +61,7 @@ class TokenRequest:
     min_tokens: int = 0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     num_logprobs: int | None = None
+    trace_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

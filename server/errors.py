@@ -5,6 +5,7 @@
     |-- InvalidKey          401  no key, or none of this server's
     |-- UnknownResource     404  no such model, route or generation
     |-- Gone                410  there was one, and the server has let it go
+    |-- RequestTooLate      408
     |-- RequestTooLarge     413
     |-- RateLimited         429  the caller's limits are used up, or the queue is full
     |-- NotReady            503  still loading, or draining
@@ -26,6 +27,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from steiner.server.refusals import refusal
+from steiner.server.request_context import current_request
 
 # What a code may be counted as: a fixed set, because every value is a time series of its own.
 REASONS = frozenset(
@@ -50,6 +52,7 @@ REASONS = frozenset(
         "other",
         "queue_full",
         "queue_timeout",
+        "request_timeout",
         "requests_per_minute",
         "store_unavailable",
         "timeout",
@@ -116,6 +119,13 @@ class Gone(ApiError):
     """What was asked for is no longer kept."""
 
     status = 410
+    type = "invalid_request_error"
+
+
+class RequestTooLate(ApiError):
+    """The client takes too long to send its request."""
+
+    status = 408
     type = "invalid_request_error"
 
 
@@ -219,6 +229,10 @@ def install_error_handlers(
                 return answer(
                     UnknownResource(f"no route {request.method} {request.url.path}", code="unknown_route")
                 )
+            case 408:
+                late = RequestTooLate(str(error.detail), code="request_timeout")
+                late.headers |= error.headers or {}
+                return answer(late)
             case 413:
                 return answer(RequestTooLarge(str(error.detail), code="too_large"))
             case 405:
@@ -232,7 +246,10 @@ def install_error_handlers(
                 return answer(InvalidRequest(str(error.detail), code="invalid_value"))
 
     async def on_failure(_: Request, error: Exception) -> JSONResponse:
-        return answer(ApiError("internal error; the server's log has it", code="internal_error"))
+        failure = ApiError("internal error; the server's log has it", code="internal_error")
+        # Answered outside of the layer that adds the id to every other answer.
+        failure.headers["x-request-id"] = current_request().id
+        return answer(failure)
 
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)

@@ -7,25 +7,23 @@ engine that dies, exits 1.
 from __future__ import annotations
 
 import asyncio
-import copy
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import uvicorn
-from uvicorn.config import LOGGING_CONFIG
 
 from steiner.server.app import create_app
+from steiner.server.listener import listener
+from steiner.server.log_format import log_config
 from steiner.server.service import LoadError, Service
 from steiner.server.settings import Settings
+from steiner.server.tracing import TracingError, otlp_exporter, tracer_provider
 
 logger = logging.getLogger(__name__)
-
-# What a connection may take to send its last bytes, once every generation has ended.
-CLOSE_CONNECTIONS_S = 5
 
 
 class DrainingServer(uvicorn.Server):
@@ -56,14 +54,12 @@ class Process:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._service = Service(settings)
-        self.config = uvicorn.Config(
-            create_app(self._service),
-            host=settings.host,
-            port=settings.port,
-            log_level=settings.log_level,
-            log_config=_log_config(settings.log_level),
-            lifespan="off",
-            timeout_graceful_shutdown=CLOSE_CONNECTIONS_S,
+        endpoint = settings.otlp_traces_endpoint
+        self._spans = None if endpoint is None else tracer_provider(otlp_exporter(endpoint))
+        self.config = listener(
+            create_app(self._service, self._spans),
+            settings,
+            log_config(settings.log_level, settings.log_format),
         )
         self._server = DrainingServer(self.config, self._on_signal)
         self._drain: asyncio.Task[None] | None = None
@@ -78,6 +74,9 @@ class Process:
             for task in tasks:
                 task.cancel()
             await self._service.close()
+            if self._spans is not None:
+                # Sends what is left, for a few seconds at most.
+                await asyncio.to_thread(self._spans.shutdown)
         return self._exit_code
 
     async def _load(self) -> None:
@@ -117,18 +116,16 @@ class Process:
         self._server.should_exit = True
 
 
-def _log_config(level: str) -> dict[str, Any]:
-    config = copy.deepcopy(LOGGING_CONFIG)
-    config["loggers"]["steiner"] = {"handlers": ["default"], "level": level.upper(), "propagate": False}
-    return config
-
-
 def serve(settings: Settings) -> int:
     """Run the server in this process until it is told to stop; gives the process' exit code.
 
     The engine starts processes by spawning: a script that calls this needs the usual
     ``if __name__ == "__main__"`` guard.
     """
-    process = Process(settings)
+    try:
+        process = Process(settings)
+    except TracingError as error:
+        print(error, file=sys.stderr)
+        return 2
     with asyncio.Runner(loop_factory=process.config.get_loop_factory()) as runner:
         return runner.run(process.run())

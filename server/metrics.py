@@ -64,20 +64,25 @@ class Metrics:
 
 
 class GenerationMeter:
-    """Follows one generation's events and counts each thing once, whatever way it ends."""
+    """Follows one generation's events and counts each thing once, whatever way it ends.
+
+    Args:
+        began_s: when its request came, by the clock; the queue is part of every wait. None for now.
+    """
 
     def __init__(
         self,
         metrics: Metrics,
         endpoint: Endpoint,
         progress: Progress,
+        began_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics = metrics
         self._progress = progress
         self._endpoint = endpoint
         self._clock = clock
-        self._began = clock()
+        self._began = clock() if began_s is None else began_s
         self._step_began = self._began
         self._num_steps = 0
         self._answering = False

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
-import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from pydantic import ValidationError
 
 from steiner.reasoning.decoding import SectionDecoder, section_texts
 from steiner.reasoning.errors import PolicyError, SteinerError, UnknownVerifierError
+from steiner.reasoning.events import Event
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.verifiers import find_verifier
+from steiner.server.access.account import Account
 from steiner.server.access.admission import Admission
 from steiner.server.access.caller import Caller
 from steiner.server.access.quotas import Quotas
+from steiner.server.access.rates import Kind, Rates
 from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
+from steiner.server.daemon_thread import in_daemon_thread
 from steiner.server.engine import EngineDead, TokenEngine
 from steiner.server.errors import InvalidRequest, UnknownResource
 from steiner.server.generation import Generation
@@ -34,6 +36,7 @@ from steiner.server.lifecycle import Lifecycle
 from steiner.server.metrics import Endpoint, GenerationMeter, Metrics
 from steiner.server.prompts import PromptEncoder, PromptError
 from steiner.server.refusals import refusal
+from steiner.server.request_context import current_request
 from steiner.server.resolution import (
     problem_of,
     resolve_answer_format,
@@ -50,8 +53,6 @@ from steiner.server.store.base import StoreError
 from steiner.server.token_spelling import TokenSpelling
 from steiner.server.tokenizer import TokenizerError, load_tokenizer
 from steiner.server.tools.conversation import tools_of
-
-Result = TypeVar("Result")
 
 ID_PREFIX: dict[Endpoint, str] = {"chat": "chatcmpl-", "reasoning": "rsn_", "responses": "resp_"}
 
@@ -88,6 +89,7 @@ class Service:
             settings, lambda operation: self.metrics.store_errors.labels(operation).inc()
         )
         self.quotas = Quotas(settings.default_limits, settings.api_keys)
+        self.rates = Rates(self.quotas, settings.rate_redis_url)
         self.admission = Admission(
             max_running=settings.num_places,
             max_queued=settings.max_queued,
@@ -115,7 +117,7 @@ class Service:
         from steiner.server.vllm_engine import EngineStartError, VllmEngine
 
         try:
-            tokenizer = await _in_thread(
+            tokenizer = await in_daemon_thread(
                 lambda: load_tokenizer(self.settings.model, trust_remote_code=self.settings.trust_remote_code)
             )
             named = self.settings.protocol
@@ -123,7 +125,7 @@ class Service:
             bound = protocol.bind(tokenizer)
             # Settings that contradict each other should not take until the weights are loaded.
             self._policy_of_settings(protocol)
-            engine = await _in_thread(lambda: VllmEngine.start(self.settings))
+            engine = await in_daemon_thread(lambda: VllmEngine.start(self.settings))
         except (TokenizerError, SteinerError, EngineStartError) as error:
             raise LoadError(str(error)) from error
         encoder = PromptEncoder(tokenizer, bound.special_ids)
@@ -162,6 +164,7 @@ class Service:
     async def close(self) -> None:
         """Save what is not saved yet, and free the engine."""
         await self.generations.close()
+        await self.rates.close()
         if self.loaded is not None:
             self.loaded.engine.shutdown()
 
@@ -203,7 +206,10 @@ class Service:
                 param="model",
                 code="model_not_found",
             )
+        await self._take(caller, "requests", 1)
         assignment = await self._assignment(request, loaded, ID_PREFIX[endpoint])
+        self._check_prompt(request, len(assignment.prompt_ids))
+        await self._take(caller, "tokens", len(assignment.prompt_ids))
         # Encoding a long prompt takes a while, in which the server may have begun to drain.
         self.lifecycle.require_ready()
         [place] = self.admission.enter(caller)
@@ -212,7 +218,7 @@ class Service:
             conductor = Conductor(
                 loaded.engine, loaded.bound, assignment, loaded.new_decoder, loaded.spelling
             )
-            meter = GenerationMeter(self.metrics, endpoint, conductor.progress)
+            meter = self._meter(conductor, endpoint, caller)
             generation = Generation(
                 conductor,
                 owner=caller.name,
@@ -221,12 +227,42 @@ class Service:
                 place=place,
                 max_buffer_bytes=self.settings.max_stream_bytes,
                 timeout_s=self.settings.generation_timeout_s,
-                observe=meter.observe,
+                observe=meter,
                 on_engine_dead=self.lifecycle.fail,
             )
             await self.generations.start(generation, retain=retain)
             undo.pop_all()
         return generation
+
+    def _check_prompt(self, request: GenerationRequest, num_prompt: int) -> None:
+        limit = self.settings.max_prompt_tokens
+        if limit is not None and num_prompt > limit:
+            raise InvalidRequest(
+                f"the prompt has {num_prompt} tokens, this server takes {limit} (STEINER_MAX_PROMPT_TOKENS); "
+                "shorten the messages",
+                param=request.field_names.messages,
+                code="context_length_exceeded",
+            )
+
+    async def _take(self, caller: Caller, kind: Kind, cost: int) -> None:
+        current_request().response_headers |= await self.rates.take(caller, kind, cost)
+
+    def _meter(
+        self, conductor: Conductor, endpoint: Endpoint, caller: Caller
+    ) -> Callable[[Sequence[Event]], None]:
+        """What counts a generation's events: metrics, its caller's rate, its request's log line."""
+        request, assignment = current_request(), conductor.assignment
+        metered = GenerationMeter(self.metrics, endpoint, conductor.progress, request.arrived_s)
+        account = Account(
+            assignment.id, len(assignment.prompt_ids), conductor.progress, self.rates.spender(caller)
+        )
+        request.accounts.append(account)
+
+        def observe(events: Sequence[Event]) -> None:
+            metered.observe(events)
+            account.observe(events)
+
+        return observe
 
     async def _assignment(
         self, request: GenerationRequest, loaded: LoadedModel, id_prefix: str
@@ -259,20 +295,5 @@ class Service:
             answer_format=answer_format,
             stop=resolve_stop(request, loaded.bound),
             num_logprobs=request.num_logprobs,
+            trace_headers=current_request().trace_headers,
         )
-
-
-async def _in_thread(work: Callable[[], Result]) -> Result:
-    """Run blocking work in a thread that does not keep the process alive: a load cannot be interrupted."""
-    done: concurrent.futures.Future[Result] = concurrent.futures.Future()
-
-    def run() -> None:
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - a thread's border: the caller raises it again
-            done.set_exception(error)
-        else:
-            done.set_result(result)
-
-    threading.Thread(target=run, name="steiner-load", daemon=True).start()
-    return await asyncio.wrap_future(done)

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
 from steiner.server.access.keys import ApiKey, Limits, check_keys
+from steiner.server.log_format import LogFormat
 
 # What vLLM decodes at once where nothing else is said.
 DEFAULT_MAX_RUNNING = 256
@@ -31,7 +32,28 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
+    root_path: str = Field("", description="Path under which a proxy offers the server, such as /steiner.")
+    ssl_keyfile: str | None = Field(None, description="Private key of the TLS certificate (PEM).")
+    ssl_certfile: str | None = Field(
+        None, description="TLS certificate (PEM); with it the server speaks HTTPS."
+    )
+    ssl_ca_certs: str | None = Field(None, description="Authorities of client certificates (PEM).")
+    allowed_origins: list[str] = Field(
+        default_factory=list, description="Web origins whose scripts may call the server (CORS); none: off."
+    )
+    allowed_methods: list[str] = Field(
+        ["GET", "POST", "DELETE"], description="HTTP methods of those scripts."
+    )
+    allowed_headers: list[str] = Field(
+        ["Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"],
+        description="Request headers of those scripts.",
+    )
+    allow_credentials: bool = Field(False, description="Whether those scripts may send cookies.")
     log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
+    log_format: LogFormat = Field("text", description="Lines for people, or one JSON object each.")
+    otlp_traces_endpoint: str | None = Field(
+        None, description="OpenTelemetry collector that gets a span for each request; default: none."
+    )
 
     model: str = Field(default_factory=default_model, description="Checkpoint folder or Hugging Face name.")
     served_model_name: str | None = Field(None, description="Model name of the API; default: last path part.")
@@ -89,7 +111,16 @@ class Settings(BaseSettings):
     max_queued: int = Field(1024, ge=0, description="Generations that wait for their turn at most.")
     queue_timeout_s: float = Field(600.0, gt=0, description="Longest wait for a turn.")
 
-    max_request_bytes: int = Field(4 << 20, ge=1024)
+    max_prompt_tokens: int | None = Field(
+        None, ge=1, description="Longest prompt; default: what the model's context holds."
+    )
+    max_request_bytes: int = Field(4 << 20, ge=1024, description="Longest body of a request.")
+    max_head_bytes: int = Field(
+        64 << 10, ge=1024, description="Longest head of a request: its line and headers."
+    )
+    request_timeout_s: float = Field(
+        30.0, gt=0, description="How long a client may take to send a request, head and body."
+    )
     generation_timeout_s: float = Field(600.0, gt=0, description="Longest run of one generation.")
     keep_alive_s: float = Field(15.0, ge=0, description="Interval of comments on idle streams; 0: none.")
     drain_timeout_s: float = Field(120.0, ge=0, description="After SIGTERM, how long generations may finish.")
@@ -104,7 +135,10 @@ class Settings(BaseSettings):
     store_path: Path | None = Field(
         None, description="File of the store sqlite; default: steiner/ in the user's XDG state folder."
     )
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Of the store redis; rediss:// for TLS.")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Of the store redis, which then counts rates, too; rediss:// for TLS.",
+    )
     retention_s: float = Field(86400.0, ge=0, description="How long a finished generation can be read.")
     max_retained: int = Field(10_000, ge=0, description="Finished generations kept at most.")
     max_retained_bytes: int = Field(1 << 30, ge=0, description="Their events and traces, compressed.")
@@ -140,6 +174,11 @@ class Settings(BaseSettings):
             tokens_per_minute=self.tokens_per_minute,
             max_concurrent=self.max_concurrent,
         )
+
+    @property
+    def rate_redis_url(self) -> str | None:
+        """Of the Redis that counts rates, for all replicas together; None where this process does."""
+        return self.redis_url if self.store == "redis" else None
 
     @property
     def model_id(self) -> str:

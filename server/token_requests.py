@@ -70,6 +70,7 @@ class TokenRequests:
             sampling=self._sampling(),
             stop_ids=(bound.end_of_turn_id,),
             logit_bias=policy_bias(bound, policy),
+            trace_headers=assignment.trace_headers,
             num_logprobs=assignment.num_logprobs,
         )
         self._num_made += 1

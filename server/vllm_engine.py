@@ -62,6 +62,7 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         "enforce_eager": settings.enforce_eager,
         "block_size": settings.block_size,
         "served_model_name": settings.model_id,
+        "otlp_traces_endpoint": settings.otlp_traces_endpoint,
         # Left on auto, the first structured request would choose the backend of all later ones.
         # White space between JSON's tokens is nothing that a model should be able to lose itself in.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
@@ -85,6 +86,7 @@ class VllmEngine:
 
     def __init__(self, llm: AsyncLLM) -> None:
         self._llm = llm
+        self._is_traced = llm.observability_config.otlp_traces_endpoint is not None
         self._default_sampling = {
             name: value
             for name, value in llm.model_config.get_diff_sampling_param().items()
@@ -147,7 +149,11 @@ class VllmEngine:
                 output_kind=RequestOutputKind.DELTA,
             )
             outputs = self._llm.generate(
-                {"type": "token", "prompt_token_ids": list(request.prompt_ids)}, params, request.request_id
+                {"type": "token", "prompt_token_ids": list(request.prompt_ids)},
+                params,
+                request.request_id,
+                # Without a place to send spans, vLLM would warn.
+                trace_headers=request.trace_headers if self._is_traced else None,
             )
             async with aclosing(outputs):
                 async for output in outputs:

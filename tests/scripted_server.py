@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import uvicorn
+from opentelemetry.sdk.trace import TracerProvider
 
 from steiner.server.app import create_app
+from steiner.server.listener import listener
 from steiner.server.scripted_engine import ScriptedEngine
 from steiner.server.service import Service
 
@@ -36,9 +38,10 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
 class ServerThread:
     """One server; `stop` ends its connections, too."""
 
-    def __init__(self, service: Service) -> None:
-        config = uvicorn.Config(create_app(service), port=0, lifespan="off", log_level="warning")
+    def __init__(self, service: Service, provider: TracerProvider | None = None) -> None:
         self._service = service
+        settings = service.settings.model_copy(update={"port": 0, "log_level": "warning"})
+        config = listener(create_app(service, provider), settings, None)
         self._server = uvicorn.Server(config)
         self.loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=asyncio.run, args=[self._serve()])

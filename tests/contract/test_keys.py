@@ -57,7 +57,9 @@ def test_without_a_key_nothing_is_served(
     assert ALICE not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/docs", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/health", "/ready", "/metrics", "/docs", "/docs/swagger-ui.css", "/openapi.json"]
+)
 def test_probes_and_the_description_are_open(served: Any, path: str) -> None:
     assert httpx.get(served.url + path).status_code == 200
 
