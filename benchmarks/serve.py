@@ -1,34 +1,38 @@
-"""Tokens per second of our chat stream beside vLLM's own OpenAI server, on the same weights, in one run.
+"""Our chat stream beside vLLM's own OpenAI server and the bare engine, on the same weights, in one run.
 
-    python benchmarks/serve.py [--model DIR] [--concurrency 1 8 64] [--repeats 3] [--json FILE]
+    python benchmarks/serve.py [--model DIR] [--concurrency 1 8 64 256] [--repeats 3] [--json FILE]
 
-Three lanes, measured in turn within each repeat, so that a busy machine hits all of them alike:
+Lanes, measured in turn within each repeat, each time from another one on, so that a busy machine hits all alike:
 
 - steiner: `steiner serve`, typed steps in every chunk, the grammar of the protocol on.
 - vllm+grammar: `python -m vllm.entrypoints.openai.api_server`, the same grammar in `structured_outputs`.
 - vllm: the same server without a grammar, `ignore_eos`.
+- engine+grammar, engine: AsyncLLM in a process of its own, the same two requests; tokens only.
+- front-end: our server over an engine that costs nothing: what the front end alone can stream.
 
-Every request of every lane generates `--max-tokens` tokens: the policy asks for more steps than they hold (the
-JSON has the mean, to see that they did). So the ratio to vllm+grammar is what our front end costs or saves, and
-the ratio to vllm also holds the price of the grammar. Front-end CPU is the time of the server's first process
-alone; the engine runs in a child. Tokens per second swing with whatever else the machine does; CPU time repeats.
+Every request of every lane generates `--max-tokens` tokens: the policy asks for more steps than they hold, and
+repeats are not refuted (the JSON has the mean, to see that they did). Front-end CPU is the time of the
+server's first process alone; the engine runs in a child. Tokens per second swing with whatever else the machine
+does; CPU time repeats. How the lanes are kept fair: docs/performance.md.
 """
 
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from chat_load import Run, measure
+from chat_load import Run
+from serving_lanes import LANES, Lane, Load, awake, engine_arguments_of_all, is_installed, started
 from transformers import AutoTokenizer
 
-from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.steiner import STEINER
@@ -36,37 +40,29 @@ from steiner.reasoning.protocols.steiner import STEINER
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "make 22 from 15 4 11"
 #: A grammar that still counts steps, and keeps the reasoning going for longer than the tokens of a request.
-POLICY = {"min_steps": 16, "max_steps": 16, "max_depth": 8, "max_backtracks": 8}
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One way to be served: a server, and the fields that its requests carry."""
-
-    name: str
-    server: LocalServer
-    fields: dict[str, Any]
+POLICY = {"min_steps": 16, "max_steps": 16, "max_depth": 8, "max_backtracks": 8, "refute_repeats": False}
+COMPARED_WITH = ("vllm+grammar", "vllm", "engine+grammar")
 
 
 def main() -> int:
     """Measure, print a markdown table, write JSON if asked to."""
     arguments = read_arguments()
-    # Both engines the same cache, and neither the whole memory of the machine.
+    # Told to stop, it still wakes and stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # Every engine the same cache, and none the whole memory of the machine.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+    engine_args = engine_arguments_of_all(max(arguments.concurrency))
     with tempfile.TemporaryDirectory(prefix="steiner-bench-") as scratch:
         model = arguments.model or model_or_random(Path(scratch))
-        ports = free_port(), free_port()
-        with (
-            LocalServer(serve_command(model, ports[0]), ports[0]) as ours,
-            LocalServer(vllm_command(model, ports[1]), ports[1], ready_path="/health") as theirs,
-        ):
-            ours.wait_until_ready()
-            theirs.wait_until_ready()
-            results = run_all(lanes_of(model, ours, theirs, arguments.max_tokens), arguments)
+        bodies = bodies_of(model, arguments.max_tokens)
+        with started(model, engine_args, bodies, arguments.lanes) as lanes:
+            results = run_all(lanes, arguments)
     print(table(results))
     if arguments.json:
         report = {
             "arguments": vars(arguments) | {"model": str(model)},
+            "engine_args": engine_args,
+            "environment": {name: value for name, value in os.environ.items() if name.startswith("VLLM_")},
             "versions": versions(),
             "results": results,
         }
@@ -80,12 +76,14 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--model", type=Path, help="checkpoint folder; default: models/steiner-tiny, else random weights"
     )
-    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--lanes", nargs="+", choices=LANES, default=list(LANES))
+    parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64, 256])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--max-tokens", type=int, default=256, help="tokens of every request")
     parser.add_argument(
         "--rounds", type=int, default=2, help="requests per stream and run (four times as many alone)"
     )
+    parser.add_argument("--load-cpus", type=int, nargs="+", default=[], help="where the load runs; any")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     return parser.parse_args()
 
@@ -101,79 +99,61 @@ def model_or_random(scratch: Path) -> Path:
     return scratch / "random"
 
 
-def vllm_command(model: Path, port: int) -> list[str]:
-    """vLLM's own server, with the settings that ours uses."""
-    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
-    command += ["--served-model-name", model.name, "--port", str(port)]
-    command += ["--structured-outputs-config", '{"backend": "xgrammar"}', "--disable-uvicorn-access-log"]
-    if is_installed("vllm-cpu"):
-        command += ["--dtype", "float32", "--enforce-eager", "--block-size", "32"]
-    return command
-
-
-def lanes_of(model: Path, ours: LocalServer, theirs: LocalServer, max_tokens: int) -> list[Lane]:
-    """The three lanes; each adds to the request what makes it generate exactly `max_tokens`."""
+def bodies_of(model: Path, max_tokens: int) -> dict[str, dict[str, Any]]:
+    """Requests for each kind of lane; each has what makes it generate exactly `max_tokens`."""
     grammar = compile_grammar(STEINER.bind(AutoTokenizer.from_pretrained(model)), Policy(**POLICY))
     request = {"model": model.name, "messages": [{"role": "user", "content": PROMPT}], "temperature": 1.0}
-    for_vllm = request | {"max_tokens": max_tokens, "skip_special_tokens": False, "ignore_eos": True}
-    return [
-        Lane("steiner", ours, request | {"max_completion_tokens": max_tokens, "reasoning": POLICY}),
-        Lane("vllm+grammar", theirs, for_vllm | {"structured_outputs": {"grammar": grammar}}),
-        Lane("vllm", theirs, for_vllm),
-    ]
+    free = request | {"max_tokens": max_tokens, "skip_special_tokens": False, "ignore_eos": True}
+    return {
+        "steiner": request | {"max_completion_tokens": max_tokens, "reasoning": POLICY},
+        "grammar": free | {"structured_outputs": {"grammar": grammar}},
+        "free": free,
+    }
 
 
-def run_all(lanes: list[Lane], arguments: argparse.Namespace) -> list[dict[str, Any]]:
+def run_all(lanes: Sequence[Lane], arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Medians of the interleaved repeats, one record per lane and concurrency."""
     results = []
     for concurrency in arguments.concurrency:
         num_requests = concurrency * arguments.rounds * (4 if concurrency == 1 else 1)
+        load = Load(concurrency, num_requests, tuple(arguments.load_cpus))
         runs: dict[str, list[Run]] = {lane.name: [] for lane in lanes}
-        # One unmeasured turn warms caches, compiled grammars and connections.
+        # One unmeasured turn warms caches and compiled grammars.
         for repeat in range(arguments.repeats + 1):
-            for lane in lanes:
-                url = f"{lane.server.url}/v1/chat/completions"
-                run = measure(url, lane.fields, concurrency, num_requests, lane.server.pid)
+            turn = repeat % len(lanes)
+            for lane in [*lanes[turn:], *lanes[:turn]]:
+                with awake(lane):
+                    run = lane.measure(load)
                 if repeat:
                     runs[lane.name].append(run)
-                    print(f"{lane.name:13} x{concurrency:<3} {run.tokens_per_s:8.0f} tok/s", file=sys.stderr)
+                    print(f"{lane.name:14} x{concurrency:<3} {run.tokens_per_s:8.0f} tok/s", file=sys.stderr)
         results += [
             {"lane": name, "concurrency": concurrency, **median(of_lane)} for name, of_lane in runs.items()
         ]
     return results
 
 
-def median(runs: list[Run]) -> dict[str, float]:
+def median(runs: Sequence[Run]) -> dict[str, float]:
     """Field by field."""
     return {field: statistics.median(asdict(run)[field] for run in runs) for field in asdict(runs[0])}
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """Markdown: absolute figures, and tok/s as a share of each vLLM lane."""
+def table(results: Sequence[dict[str, Any]]) -> str:
+    """Markdown: absolute figures, and tok/s as a share of each lane that ours is compared with."""
     by_key = {(record["concurrency"], record["lane"]): record for record in results}
-    lines = [
-        "| streams | server | tok/s | of vllm+grammar | of vllm | TTFT p50, ms | front-end CPU, us/token |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    compared = [name for name in COMPARED_WITH if any(lane == name for _, lane in by_key)]
+    head = ["streams", "lane", "tok/s", *(f"of {name}" for name in compared)]
+    head += ["TTFT p50 / p99, ms", "inter-token p50 / p99, ms", "front-end CPU, us/token", "load, us/token"]
+    lines = [head, ["---"] * len(head)]
     for (concurrency, lane), record in by_key.items():
-        shares = [
-            f"{record['tokens_per_s'] / by_key[concurrency, other]['tokens_per_s']:.2f}"
-            for other in ("vllm+grammar", "vllm")
-        ]
-        cells = [
-            str(concurrency), lane, f"{record['tokens_per_s']:,.0f}", *shares,
-            f"{record['ttft_p50_s'] * 1e3:.0f}", f"{record['cpu_us_per_token']:.0f}",
-        ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def is_installed(distribution: str) -> bool:
-    """Whether a distribution of this name is in the environment."""
-    try:
-        return bool(version(distribution))
-    except PackageNotFoundError:
-        return False
+        shares = [record["tokens_per_s"] / by_key[concurrency, other]["tokens_per_s"] for other in compared]
+        lines.append([
+            str(concurrency), lane, f"{record['tokens_per_s']:,.0f}", *(f"{share:.2f}" for share in shares),
+            f"{record['ttft_p50_s'] * 1e3:.0f} / {record['ttft_p99_s'] * 1e3:.0f}",
+            f"{record['itl_p50_s'] * 1e3:.1f} / {record['itl_p99_s'] * 1e3:.1f}",
+            f"{record['cpu_us_per_token']:.0f}", f"{record['load_us_per_token']:.0f}",
+        ])  # fmt: skip
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def versions() -> dict[str, str]:
