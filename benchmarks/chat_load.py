@@ -16,9 +16,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from processes import cpu_seconds
 
 #: A chunk that carries sampled text: one of these fields, with something in it.
 TEXT = re.compile(rb'"(?:content|reasoning|reasoning_content)":"[^"]|"reasoning_step":\{')
@@ -92,13 +93,6 @@ def measure(job: Job) -> Run:
     if done.returncode:
         raise LoadError(done.stderr.strip())
     return Run(**json.loads(done.stdout))
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of one process with all its threads, without its children (proc(5), stat)."""
-    # The command's name stands in parentheses and may hold anything.
-    fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def summary(replies: Sequence[Reply], wall_s: float, cpu_s: float, load_s: float) -> Run:

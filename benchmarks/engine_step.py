@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chat_load import cpu_seconds
+from processes import children, cpu_seconds
 from transformers import AutoTokenizer
 
 from steiner.reasoning.grammar import compile_grammar
@@ -71,13 +71,3 @@ class OfflineEngine:
         wall_s, cpu_s = time.perf_counter() - begin_s, sum(map(cpu_seconds, pids)) - cpu_before_s
         num_tokens = sum(len(output.outputs[0].token_ids) for output in outputs)
         return {"wall": wall_s / num_tokens * 1e6, "cpu": cpu_s / num_tokens * 1e6}
-
-
-def children(pid: int) -> list[int]:
-    """Processes that a process started, and theirs (proc(5), task/[tid]/children)."""
-    begun = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    return [*begun, *(later for child in begun for later in children(child))]

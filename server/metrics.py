@@ -48,6 +48,7 @@ class Metrics:
         self.generations = counter("generations", "Generations that ended.", "endpoint", "outcome")
         self.active = gauge("generations_active", "Generations running on the engine.")
         self.queued = gauge("generations_queued", "Generations waiting for their turn.")
+        self.tasks = gauge("event_loop_tasks", "Tasks of the server's event loop; level when it is idle.")
         self.refused = counter("requests_refused", "Requests answered with an error, by reason.", "reason")
         self.queue_wait = histogram("queue_wait_seconds", "From the request's admission to its turn.")
         self.store_errors = counter(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+import asyncio
+
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -17,11 +19,17 @@ PAGE = {
 }
 
 
+async def _count_tasks(service: ServiceOfApp) -> None:
+    """On the event loop, which is the only place to ask it."""
+    service.metrics.tasks.set(len(asyncio.all_tasks()))
+
+
 @router.get(
     "/metrics",
     summary="Prometheus metrics",
     response_class=PlainTextResponse,
     responses={200: PAGE, **refusals(401)},
+    dependencies=[Depends(_count_tasks)],
 )
 def metrics(service: ServiceOfApp) -> Response:
     """One page; a plain function, so that writing it does not hold up the event loop."""

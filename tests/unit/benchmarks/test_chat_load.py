@@ -1,7 +1,7 @@
-"""The load generator and the table of the serving benchmark, against a scripted server."""
+"""The load generator of the serving benchmark and what it makes of a run, against a scripted server."""
 
 import http.server
-import importlib.util
+import importlib
 import json
 import os
 import sys
@@ -19,15 +19,13 @@ FIELDS = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 
 @pytest.fixture(scope="module")
 def chat_load() -> Iterator[ModuleType]:
-    """benchmarks/ holds scripts beside each other and no package: loaded as `python benchmarks/serve.py` would."""
-    spec = importlib.util.spec_from_file_location("chat_load", FOLDER / "chat_load.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["chat_load"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["chat_load"]
+    """benchmarks/ holds scripts beside each other and no package: imported as they import each other."""
+    known = set(sys.modules)
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module("chat_load")
+    sys.path.remove(str(FOLDER))
+    for name in {"chat_load", "processes"} - known:
+        del sys.modules[name]
 
 
 class Chat(http.server.BaseHTTPRequestHandler):
@@ -44,7 +42,8 @@ class Chat(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.together.wait(timeout=20)
+        if len(self.bodies) > 1:
+            self.together.wait(timeout=20)
         self.send_response(200)
         self.end_headers()
         for chunk in self.chunks:
@@ -72,15 +71,16 @@ def test_keeps_the_concurrency_and_counts_tokens(
     chat_load: ModuleType, server: tuple[str, type[Chat]]
 ) -> None:
     url, handler = server
-    # The barrier of two lets nobody through unless two requests are open at a time.
-    run = chat_load.measure(url, FIELDS, concurrency=2, num_requests=6, front_end_pid=os.getpid())
+    # The barrier of two lets nobody through but the first, unmeasured one, unless two requests are open at a time.
+    run = chat_load.measure(chat_load.Job(url, FIELDS, 2, 6, os.getpid()))
     assert run.tokens_per_request == 5
     assert run.tokens_per_s > 0
-    assert 0 < run.ttft_p50_s < 20
-    assert len(handler.bodies) == 6
+    assert 0 < run.ttft_p50_s <= run.ttft_p99_s < 20
+    assert run.load_us_per_token > 0
+    assert len(handler.bodies) == 1 + 6
     assert all(body["stream_options"] == {"include_usage": True} for body in handler.bodies)
     prompts = [body["messages"] for body in handler.bodies]
-    assert len({json.dumps(prompt) for prompt in prompts}) == 6
+    assert len({json.dumps(prompt) for prompt in prompts[1:]}) == 6
 
 
 @pytest.mark.parametrize(("lost", "message"), [(1, "No text in the stream"), (2, "No usage at the end")])
@@ -90,9 +90,29 @@ def test_an_incomplete_stream_is_no_measurement(
     url, handler = server
     handler.together = threading.Barrier(1)
     handler.chunks = [chunk for index, chunk in enumerate(Chat.chunks) if index != lost]
-    with pytest.raises(ExceptionGroup) as caught:
-        chat_load.measure(url, FIELDS, concurrency=1, num_requests=1, front_end_pid=os.getpid())
-    assert message in str(caught.value.exceptions[0])
+    with pytest.raises(chat_load.LoadError, match=message):
+        chat_load.measure(chat_load.Job(url, FIELDS, 1, 1, os.getpid()))
+
+
+def test_figures_are_over_all_streams(chat_load: ModuleType) -> None:
+    replies = [
+        chat_load.Reply(num_tokens=30, ttft_s=0.1, gaps_s=[0.01] * 98),
+        chat_load.Reply(num_tokens=10, ttft_s=0.3, gaps_s=[0.5, 0.6]),
+    ]
+    run = chat_load.summary(replies, wall_s=2.0, cpu_s=0.004, load_s=0.002)
+    assert run.tokens_per_s == 20
+    assert run.tokens_per_request == 20
+    assert (run.ttft_p50_s, run.ttft_p99_s) == (0.1, 0.3)
+    assert (run.itl_p50_s, run.itl_p99_s) == (0.01, 0.5)
+    assert run.cpu_us_per_token == pytest.approx(100)
+    assert run.load_us_per_token == pytest.approx(50)
+
+
+def test_percentiles_are_values_that_occurred(chat_load: ModuleType) -> None:
+    assert chat_load.percentile([3.0, 1.0, 2.0], 50) == 2.0
+    assert chat_load.percentile([1.0, 2.0], 99) == 2.0
+    assert chat_load.percentile([7.0], 1) == 7.0
+    assert chat_load.percentile([], 50) == 0.0
 
 
 def test_cpu_time_is_the_processs_own(chat_load: ModuleType) -> None:
