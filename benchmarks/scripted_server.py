@@ -8,6 +8,7 @@ tokens. It says on /metrics how many requests it has in hand, as vLLM does: `scr
 
 import argparse
 import asyncio
+import gc
 import hashlib
 import json
 import random
@@ -108,8 +109,22 @@ def main() -> int:
     arguments = read_arguments()
     settings = Settings(model=str(arguments.model), **dict(arguments.setting))
     service = scripted_service(settings, arguments.pace_ms / 1e3, arguments.steps)
-    uvicorn.run(create_app(service), port=arguments.port, lifespan="off", log_level="warning")
+    config = uvicorn.Config(create_app(service), port=arguments.port, lifespan="off", log_level="warning")
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(serve(service, config))
     return 0
+
+
+async def serve(service: Service, config: uvicorn.Config) -> None:
+    """With the store of the settings, as the real server has it."""
+    await service.generations.open()
+    # As main.py has it: a heap that never changes is not walked again.
+    gc.collect()
+    gc.freeze()
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        await service.close()
 
 
 def read_arguments() -> argparse.Namespace:

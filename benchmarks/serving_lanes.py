@@ -200,7 +200,7 @@ def _lanes(
     """Lanes in the order of `LANES`; two of one server or engine share it."""
     if "steiner" in names:
         port = free_port()
-        command = [*serve_command(model, port), "--engine-args", json.dumps(engine_args)]
+        command = [*serve_command(model, port), "--engine-args", json.dumps(engine_args), "--store", "memory"]
         yield ServerLane("steiner", stack.enter_context(LocalServer(command, port)), bodies["steiner"])
     if names_of_vllm := [name for name in names if name.startswith("vllm")]:
         port = free_port()
@@ -215,14 +215,8 @@ def _lanes(
             yield RawLane(name, process, bodies["grammar" if "+" in name else "free"])
     if "front-end" in names:
         port = free_port()
-        command = [
-            sys.executable,
-            str(HERE / "scripted_server.py"),
-            "--port",
-            str(port),
-            "--model",
-            str(model),
-        ]
+        command = [sys.executable, str(HERE / "scripted_server.py"), "--port", str(port)]
+        command += ["--model", str(model), "--setting", 'store="memory"']
         yield ServerLane("front-end", stack.enter_context(LocalServer(command, port)), bodies["steiner"])
 
 

@@ -11,11 +11,13 @@ the clients counted. Anything wrong is printed, and the exit status is 1. The sa
 
 import argparse
 import asyncio
+import json
 import random
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +70,7 @@ class Soak:
         return await self.quiet(ledger)
 
     @staticmethod
-    async def _play(clients: Clients, waiting: "Sequence[tuple[Scenario, int]]") -> None:
+    async def _play(clients: Clients, waiting: Iterator[tuple[Scenario, int]]) -> None:
         ledger = clients.ledger
         for scenario, seed in waiting:
             ledger.scenarios[scenario.__name__] += 1
@@ -99,21 +101,28 @@ def main() -> int:
     """Storm, print, judge."""
     arguments = read_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    port = free_port()
-    if arguments.scripted:
-        command = [sys.executable, str(HERE / "scripted_server.py"), "--port", str(port), "--pace-ms", "2"]
-        command += ["--steps", "1", "2", "4", "8", "--setting", f"max_retained={RETAINED}"]
-    else:
-        command = [*serve_command(MODEL, port), "--max-retained", str(RETAINED)]
-    with LocalServer(command, port) as server:
-        server.wait_until_ready()
-        soak = Soak(server.url, server.pid, MODEL.name, arguments.concurrency)
-        begin_s = time.monotonic()
-        broken = asyncio.run(storm(soak, arguments.generations, arguments.seed))
-        print(f"{time.monotonic() - begin_s:.0f} s, seed {arguments.seed}")
+    with tempfile.TemporaryDirectory(prefix="steiner-soak-") as scratch:
+        port = free_port()
+        command = server_command(port, Path(scratch) / "store.sqlite", scripted=arguments.scripted)
+        with LocalServer(command, port) as server:
+            server.wait_until_ready()
+            soak = Soak(server.url, server.pid, MODEL.name, arguments.concurrency)
+            begin_s = time.monotonic()
+            broken = asyncio.run(storm(soak, arguments.generations, arguments.seed))
+            print(f"{time.monotonic() - begin_s:.0f} s, seed {arguments.seed}")
     for line in broken:
         print(f"BROKEN: {line}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def server_command(port: int, store_path: Path, *, scripted: bool) -> list[str]:
+    """Either server, with a store of its own."""
+    if not scripted:
+        kept = ["--store-path", str(store_path), "--max-retained", str(RETAINED)]
+        return [*serve_command(MODEL, port), *kept]
+    command = [sys.executable, str(HERE / "scripted_server.py"), "--port", str(port), "--pace-ms", "2"]
+    command += ["--steps", "1", "2", "4", "8", "--setting", f"max_retained={RETAINED}"]
+    return [*command, "--setting", f"store_path={json.dumps(str(store_path))}"]
 
 
 def read_arguments() -> argparse.Namespace:
