@@ -163,7 +163,7 @@ async def _send(job: Job, number: int) -> Reply:
     )
     loop = asyncio.get_running_loop()
     _, stream = await loop.create_connection(
-        lambda: _Stream(head.encode() + payload), parts.hostname, parts.port
+        lambda: _Stream(head.encode() + payload), parts.hostname or "", parts.port or 80
     )
     await stream.closed
     return stream.complete()
