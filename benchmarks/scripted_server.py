@@ -31,6 +31,7 @@ from steiner.server.engine import FinishReason, TokenRequest, TokenUpdate
 from steiner.server.prompts import PromptEncoder
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
+from steiner.server.token_spelling import TokenSpelling
 from steiner.server.tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -100,7 +101,9 @@ def scripted_service(settings: Settings, pace_s: float, max_steps: Sequence[int]
     service = Service(settings, REGISTRY)
     encoder = PromptEncoder(tokenizer, bound.special_ids)
     new_decoder = section_texts(tokenizer.backend_tokenizer)
-    service.adopt(LoadedModel(WalkingEngine(bound, pace_s, max_steps), bound, encoder, new_decoder))
+    engine = WalkingEngine(bound, pace_s, max_steps)
+    spelling = TokenSpelling(tokenizer, bound.special_ids)
+    service.adopt(LoadedModel(engine, bound, encoder, new_decoder, spelling))
     return service
 
 

@@ -19,6 +19,7 @@ from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
+from steiner.server.token_spelling import TokenSpelling
 from steiner.training.tokenizer import build_tokenizer, family_words
 
 
@@ -33,6 +34,7 @@ async def main(script: str, port: str, settings: str) -> None:
             bound,
             PromptEncoder(tokenizer, bound.special_ids),
             section_texts(tokenizer.backend_tokenizer),
+            TokenSpelling(tokenizer, bound.special_ids),
         )
     )
     await uvicorn.Server(uvicorn.Config(create_app(service), port=int(port), lifespan="off")).serve()
