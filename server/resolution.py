@@ -109,6 +109,38 @@ def _response_format(request: GenerationRequest, engine: TokenEngine) -> AnswerF
             return None
 
 
+def check_prompt(request: GenerationRequest, num_prompt: int, limit: int | None) -> None:
+    """Refuse a prompt that is longer than this server takes.
+
+    Raises:
+        InvalidRequest: it is.
+    """
+    if limit is not None and num_prompt > limit:
+        raise InvalidRequest(
+            f"the prompt has {num_prompt} tokens, this server takes {limit} (STEINER_MAX_PROMPT_TOKENS); "
+            "shorten the messages",
+            param=request.field_names.messages,
+            code="context_length_exceeded",
+        )
+
+
+def resolve_num_choices(request: GenerationRequest, max_choices: int) -> int:
+    """Generations of the request.
+
+    Raises:
+        InvalidRequest: more than this server makes of one request.
+    """
+    num_choices = request.n or 1
+    if num_choices > max_choices:
+        raise InvalidRequest(
+            f"n ({num_choices}) is above {max_choices}, this server's limit (STEINER_MAX_CHOICES); "
+            "lower it or send several requests",
+            param="n",
+            code="invalid_value",
+        )
+    return num_choices
+
+
 def resolve_stop(request: GenerationRequest, bound: BoundProtocol) -> StopRule:
     """What ends the answer beside the end of the turn.
 

@@ -7,17 +7,16 @@ import contextlib
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from pydantic import ValidationError
 
-from steiner.reasoning.decoding import SectionDecoder, section_texts
+from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.errors import PolicyError, SteinerError, UnknownVerifierError
 from steiner.reasoning.events import Event
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import BoundProtocol, Protocol
+from steiner.reasoning.protocol import Protocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.verifiers import find_verifier
 from steiner.server.access.account import Account
@@ -26,21 +25,25 @@ from steiner.server.access.caller import Caller
 from steiner.server.access.quotas import Quotas
 from steiner.server.access.rates import Kind, Rates
 from steiner.server.assignment import Assignment
+from steiner.server.choices import choices_of
 from steiner.server.conductor import Conductor
 from steiner.server.daemon_thread import in_daemon_thread
-from steiner.server.engine import EngineDead, TokenEngine
+from steiner.server.engine import EngineDead
 from steiner.server.errors import InvalidRequest, UnknownResource
 from steiner.server.generation import Generation
 from steiner.server.generations import Generations
 from steiner.server.lifecycle import Lifecycle
+from steiner.server.loaded_model import LoadedModel
 from steiner.server.metrics import Endpoint, GenerationMeter, Metrics
 from steiner.server.prompts import PromptEncoder, PromptError
 from steiner.server.refusals import refusal
 from steiner.server.request_context import current_request
 from steiner.server.resolution import (
+    check_prompt,
     problem_of,
     resolve_answer_format,
     resolve_max_tokens,
+    resolve_num_choices,
     resolve_policy,
     resolve_sampling,
     resolve_stop,
@@ -59,17 +62,6 @@ ID_PREFIX: dict[Endpoint, str] = {"chat": "chatcmpl-", "reasoning": "rsn_", "res
 
 class LoadError(Exception):
     """The model cannot be served; the message says why and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """An engine and what is known of its model."""
-
-    engine: TokenEngine
-    bound: BoundProtocol
-    encoder: PromptEncoder
-    new_decoder: Callable[[], SectionDecoder]
-    spelling: TokenSpelling
 
 
 class Service:
@@ -185,13 +177,26 @@ class Service:
         retain: bool,
         record: dict[str, Any] | None = None,
     ) -> Generation:
-        """Begin a generation.
+        """Begin a generation; see `start_choices`."""
+        [generation] = await self.start_choices(request, endpoint, caller, retain=retain, record=record)
+        return generation
+
+    async def start_choices(
+        self,
+        request: GenerationRequest,
+        endpoint: Endpoint,
+        caller: Caller,
+        *,
+        retain: bool,
+        record: dict[str, Any] | None = None,
+    ) -> list[Generation]:
+        """Begin as many generations of a request as it has choices: all of them, or none.
 
         Args:
             request: what to generate.
             endpoint: under which it was asked for.
-            caller: to whom it belongs.
-            retain: whether it can be found by its id, while it runs and afterwards.
+            caller: to whom they belong.
+            retain: whether they can be found by their ids, while they run and afterwards.
             record: what the endpoint will want to know of the request later; JSON.
 
         Raises:
@@ -206,43 +211,39 @@ class Service:
                 param="model",
                 code="model_not_found",
             )
+        num_choices = resolve_num_choices(request, self.settings.max_choices)
         await self._take(caller, "requests", 1)
         assignment = await self._assignment(request, loaded, ID_PREFIX[endpoint])
-        self._check_prompt(request, len(assignment.prompt_ids))
+        check_prompt(request, len(assignment.prompt_ids), self.settings.max_prompt_tokens)
         await self._take(caller, "tokens", len(assignment.prompt_ids))
         # Encoding a long prompt takes a while, in which the server may have begun to drain.
         self.lifecycle.require_ready()
-        [place] = self.admission.enter(caller)
+        generations = []
         with contextlib.ExitStack() as undo:
-            undo.callback(place.release)
-            conductor = Conductor(
-                loaded.engine, loaded.bound, assignment, loaded.new_decoder, loaded.spelling
-            )
-            meter = self._meter(conductor, endpoint, caller)
-            generation = Generation(
-                conductor,
-                owner=caller.name,
-                endpoint=endpoint,
-                request=record or {},
-                place=place,
-                max_buffer_bytes=self.settings.max_stream_bytes,
-                timeout_s=self.settings.generation_timeout_s,
-                observe=meter,
-                on_engine_dead=self.lifecycle.fail,
-            )
-            await self.generations.start(generation, retain=retain)
+            places = self.admission.enter(caller, num_choices)
+            for place in places:
+                undo.callback(place.release)
+            for choice, place in zip(choices_of(assignment, num_choices), places, strict=True):
+                conductor = Conductor(
+                    loaded.engine, loaded.bound, choice, loaded.new_decoder, loaded.spelling
+                )
+                meter = self._meter(conductor, endpoint, caller)
+                generation = Generation(
+                    conductor,
+                    owner=caller.name,
+                    endpoint=endpoint,
+                    request=record or {},
+                    place=place,
+                    max_buffer_bytes=self.settings.max_stream_bytes,
+                    timeout_s=self.settings.generation_timeout_s,
+                    observe=meter,
+                    on_engine_dead=self.lifecycle.fail,
+                )
+                await self.generations.start(generation, retain=retain)
+                undo.callback(generation.cancel)
+                generations.append(generation)
             undo.pop_all()
-        return generation
-
-    def _check_prompt(self, request: GenerationRequest, num_prompt: int) -> None:
-        limit = self.settings.max_prompt_tokens
-        if limit is not None and num_prompt > limit:
-            raise InvalidRequest(
-                f"the prompt has {num_prompt} tokens, this server takes {limit} (STEINER_MAX_PROMPT_TOKENS); "
-                "shorten the messages",
-                param=request.field_names.messages,
-                code="context_length_exceeded",
-            )
+        return generations
 
     async def _take(self, caller: Caller, kind: Kind, cost: int) -> None:
         current_request().response_headers |= await self.rates.take(caller, kind, cost)

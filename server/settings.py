@@ -111,6 +111,7 @@ class Settings(BaseSettings):
     max_queued: int = Field(1024, ge=0, description="Generations that wait for their turn at most.")
     queue_timeout_s: float = Field(600.0, gt=0, description="Longest wait for a turn.")
 
+    max_choices: int = Field(16, ge=1, le=128, description="Largest n of a chat completion.")
     max_prompt_tokens: int | None = Field(
         None, ge=1, description="Longest prompt; default: what the model's context holds."
     )

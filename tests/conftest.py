@@ -25,9 +25,10 @@ from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
 from steiner.server.engine import Sampling
 from steiner.server.interventions.answer import AnswerFormat
+from steiner.server.loaded_model import LoadedModel
 from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
-from steiner.server.service import LoadedModel, Service
+from steiner.server.service import Service
 from steiner.server.settings import Settings
 from steiner.server.token_spelling import TokenSpelling
 

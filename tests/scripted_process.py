@@ -15,9 +15,10 @@ from prometheus_client import CollectorRegistry
 from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.server.app import create_app
+from steiner.server.loaded_model import LoadedModel
 from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
-from steiner.server.service import LoadedModel, Service
+from steiner.server.service import Service
 from steiner.server.settings import Settings
 from steiner.server.token_spelling import TokenSpelling
 from steiner.training.tokenizer import build_tokenizer, family_words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
@@ -35,30 +36,37 @@ async def create_chat_completion(
 
     With `stream` the answer is a stream of chunks. Leaving early ends the generation.
     """
-    generation = await service.start(body, "chat", caller, retain=False)
+    choices = await service.start_choices(body, "chat", caller, retain=False)
+
+    def cancel() -> None:
+        for generation in choices:
+            generation.cancel()
+
     if body.stream:
         options = body.stream_options
         include_usage = bool(options and options.include_usage)
         return ChunkStream(
-            chat_stream(generation, include_usage=include_usage),
+            chat_stream(choices, include_usage=include_usage),
             keep_alive_s=service.settings.keep_alive_s,
             send_timeout_s=service.settings.send_timeout_s,
-            on_close=generation.cancel,
+            on_close=cancel,
         )
-    return JSONResponse(await _until_disconnect(generation, request))
+    return JSONResponse(await _until_disconnect(choices, cancel, request))
 
 
-async def _until_disconnect(generation: Generation, request: Request) -> dict[str, object]:
-    """The whole answer; if the client leaves before, the generation is cancelled, and nobody reads this."""
+async def _until_disconnect(
+    choices: Sequence[Generation], cancel: Callable[[], None], request: Request
+) -> dict[str, object]:
+    """The whole answer; if the client leaves before, the choices are cancelled, and nobody reads this."""
 
     async def cancel_on_disconnect() -> None:
         while (await request.receive())["type"] != "http.disconnect":
             pass
-        generation.cancel()
+        cancel()
 
     watcher = asyncio.create_task(cancel_on_disconnect())
     try:
-        return await chat_completion(generation)
+        return await chat_completion(choices)
     finally:
         watcher.cancel()
-        generation.cancel()
+        cancel()

@@ -82,7 +82,7 @@ class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
     tool_choice: ToolChoice | None = Field(None, description="Default: auto.")
     parallel_tool_calls: bool | None = Field(None, description="Whether one answer may have several calls.")
 
-    n: int | None = None
+    n: int | None = Field(None, ge=1, description="Answers, each with a reasoning of its own.")
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
@@ -94,13 +94,6 @@ class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
     @classmethod
     def _refuse_what_is_not_offered(cls, data: Any) -> Any:
         return without_what_is_not_offered(data)
-
-    @field_validator("n")
-    @classmethod
-    def _one_choice(cls, n: int | None) -> int | None:
-        if n not in (None, 1):
-            raise ValueError(f"one choice a request (n=1), given {n}; send the request {n} times instead")
-        return n
 
     @field_validator("store")
     @classmethod
@@ -139,6 +132,15 @@ class ReasoningRequest(GenerationRequest):
     """Body of POST /v1/reasoning; always a stream."""
 
     stream: Literal[True] | None = None
+
+    @field_validator("n")
+    @classmethod
+    def _one_tree(cls, n: int | None) -> int | None:
+        if n not in (None, 1):
+            raise ValueError(
+                f"a step stream is of one generation (n=1), given {n}; send the request {n} times"
+            )
+        return n
 
 
 FIELD_NAMES = frozenset(

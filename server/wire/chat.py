@@ -8,8 +8,10 @@ they do not know.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -17,8 +19,22 @@ from steiner.reasoning.events import AnswerDelta, AnswerDone, Cancelled, Done, E
 from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generation import Generation
+from steiner.server.wire.interleaving import interleaved
 from steiner.server.wire.reasoning_text import ReasoningText
 from steiner.server.wire.tool_calls import tool_call_chunk, tool_calls_field
+
+DONE = "data: [DONE]\n\n"
+
+
+def total_usage(usages: Sequence[Usage]) -> Usage:
+    """Of all choices; the prompt is one."""
+    return Usage(
+        prompt_tokens=usages[0].prompt_tokens,
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+        answer_tokens=sum(usage.answer_tokens for usage in usages),
+        forced_tokens=sum(usage.forced_tokens for usage in usages),
+    )
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:
@@ -54,23 +70,36 @@ def ending_error(event: Failed | Cancelled) -> ApiError:
             return ApiError(event.message, code=event.code)
 
 
-async def chat_completion(generation: Generation) -> dict[str, Any]:
-    """The whole answer, when it is there.
+async def chat_completion(choices: Sequence[Generation]) -> dict[str, Any]:
+    """The whole answer, when all choices are there.
 
     Raises:
-        ApiError: the generation ended in an error or was cancelled.
+        ApiError: one of them ended in an error or was cancelled.
     """
+    read = await asyncio.gather(*(_choice(generation, index) for index, generation in enumerate(choices)))
+    first = choices[0]
+    return {
+        "id": first.id,
+        "object": "chat.completion",
+        "created": first.created,
+        "model": first.model,
+        "choices": [choice for choice, _ in read],
+        "usage": usage_body(total_usage([usage for _, usage in read])),
+    }
+
+
+async def _choice(generation: Generation, index: int) -> tuple[dict[str, Any], Usage]:
     reasoning = ReasoningText()
     pieces: list[str] = []
-    usage: dict[str, Any] = {}
+    logprobs: list[AnswerToken] = []
+    usage: Usage | None = None
     finish_reason = "stop"
     stop_reason: str | int | None = None
-    logprobs: list[AnswerToken] = []
     async for events in generation.events():
         for event in events:
             match event:
                 case Usage():
-                    usage = usage_body(event)
+                    usage = event
                 case AnswerDelta():
                     logprobs += event.logprobs or ()
                 case AnswerDone():
@@ -81,55 +110,48 @@ async def chat_completion(generation: Generation) -> dict[str, Any]:
                     raise ending_error(event)
                 case _:
                     pieces.append(reasoning.feed(event))
+    assert usage is not None, "usage stands before every ending"
     text = "".join(pieces)
     trace = generation.trace
-    return {
-        "id": generation.id,
-        "object": "chat.completion",
-        "created": generation.created,
-        "model": generation.model,
-        "choices": [
-            {
-                "index": 0,
-                "message": {
-                    "role": "assistant",
-                    "content": trace.answer or (None if trace.tool_calls else ""),
-                    "refusal": None,
-                    **tool_calls_field(trace),
-                    "reasoning": text or None,
-                    "reasoning_content": text or None,
-                    "reasoning_steps": [step.model_dump(mode="json") for step in trace.steps],
-                },
-                "logprobs": logprobs_body(logprobs) if logprobs else None,
-                "finish_reason": finish_reason,
-                "stop_reason": stop_reason,
-            }
-        ],
-        "usage": usage,
+    choice = {
+        "index": index,
+        "message": {
+            "role": "assistant",
+            "content": trace.answer or (None if trace.tool_calls else ""),
+            "refusal": None,
+            **tool_calls_field(trace),
+            "reasoning": text or None,
+            "reasoning_content": text or None,
+            "reasoning_steps": [step.model_dump(mode="json") for step in trace.steps],
+        },
+        "logprobs": logprobs_body(logprobs) if logprobs else None,
+        "finish_reason": finish_reason,
+        "stop_reason": stop_reason,
     }
+    return choice, usage
 
 
 class ChatChunks:
-    """Events to the bytes of chunks. What never changes between chunks is serialised once."""
+    """Events of one choice to the bytes of chunks. What never changes between chunks is serialised once.
 
-    def __init__(self, generation: Generation, *, include_usage: bool) -> None:
-        head = json.dumps(
-            {
-                "id": generation.id,
-                "object": "chat.completion.chunk",
-                "created": generation.created,
-                "model": generation.model,
-            },
-            separators=(",", ":"),
-        )
-        self._head = f"data: {head[:-1]},"
-        usage = ',"usage":null' if include_usage else ""
-        self._before_delta = f'{self._head}"choices":[{{"index":0,"delta":{{'
-        self._before_ending = f',"finish_reason":null}}]{usage}}}\n\n'
+    Args:
+        head: what every chunk of the stream begins with.
+        index: of the choice.
+        include_usage: whether the stream tells usage, which these chunks then have as null.
+
+    Attributes:
+        usage: of the choice, once it has ended.
+        failed: whether it ended in an error, which is then said.
+    """
+
+    def __init__(self, head: str, index: int, *, include_usage: bool) -> None:
+        self.usage: Usage | None = None
+        self.failed = False
+        self._after_choice = (',"usage":null' if include_usage else "") + "}\n\n"
+        self._before_delta = f'{head}"choices":[{{"index":{index},"delta":{{'
+        self._before_ending = f',"finish_reason":null}}]{self._after_choice}'
         self._after_delta = f'}},"logprobs":null{self._before_ending}'
-        self._include_usage = include_usage
         self._reasoning = ReasoningText()
-        self._usage: Usage | None = None
         self._stop_reason: str | int | None = None
 
     def encode(self, events: Sequence[Event]) -> bytes:
@@ -152,12 +174,13 @@ class ChatChunks:
                 self._stop_reason = event.stop_reason
                 return ""
             case "usage":
-                self._usage = event
+                self.usage = event
                 return ""
             case "done":
                 return self._ending(event)
             case "error" | "cancelled":
-                return f"data: {json.dumps(ending_error(event).body())}\n\ndata: [DONE]\n\n"
+                self.failed = True
+                return f"data: {json.dumps(ending_error(event).body())}\n\n"
             case "reasoning.started":
                 return self._with_delta(
                     f'"role":"assistant","content":"","reasoning_step":{event.model_dump_json()}'
@@ -174,17 +197,30 @@ class ChatChunks:
         return f"{self._before_delta}{fields}{self._after_delta}"
 
     def _ending(self, event: Done) -> str:
-        usage = ',"usage":null' if self._include_usage else ""
         reason = f'"finish_reason":"{event.finish_reason}","stop_reason":{json.dumps(self._stop_reason)}'
-        ending = f'{self._before_delta}}},"logprobs":null,{reason}}}]{usage}}}\n\n'
-        if self._include_usage and self._usage is not None:
-            ending += f'{self._head}"choices":[],"usage":{json.dumps(usage_body(self._usage))}}}\n\n'
-        return f"{ending}data: [DONE]\n\n"
+        return f'{self._before_delta}}},"logprobs":null,{reason}}}]{self._after_choice}'
 
 
-async def chat_stream(generation: Generation, *, include_usage: bool) -> AsyncIterator[bytes]:
-    """The stream of chunks, one piece per engine update."""
-    chunks = ChatChunks(generation, include_usage=include_usage)
-    async for events in generation.events():
-        if piece := chunks.encode(events):
-            yield piece
+async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> AsyncIterator[bytes]:
+    """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it."""
+    first = choices[0]
+    fixed = {
+        "id": first.id,
+        "object": "chat.completion.chunk",
+        "created": first.created,
+        "model": first.model,
+    }
+    head = f"data: {json.dumps(fixed, separators=(',', ':'))[:-1]},"
+    chunks = [ChatChunks(head, index, include_usage=include_usage) for index in range(len(choices))]
+    async with aclosing(interleaved([choice.events() for choice in choices])) as batches:
+        async for index, events in batches:
+            if piece := chunks[index].encode(events):
+                yield piece
+            if chunks[index].failed:
+                yield DONE.encode()
+                return
+    usages = [one.usage for one in chunks if one.usage is not None]
+    ending = DONE
+    if include_usage:
+        ending = f'{head}"choices":[],"usage":{json.dumps(usage_body(total_usage(usages)))}}}\n\n{DONE}'
+    yield ending.encode()
