@@ -27,7 +27,7 @@ def trace_of(stream: Iterable[Event]) -> Trace:
     Raises:
         BrokenStreamError: an event of a step or section that never began, or of a second generation.
     """
-    fold = _Fold()
+    fold = TraceFold()
     last_number = 0
     for event in stream:
         if isinstance(event, events.ReasoningStarted) and fold.fields.get("id", event.id) != event.id:
@@ -39,8 +39,8 @@ def trace_of(stream: Iterable[Event]) -> Trace:
     return fold.trace()
 
 
-class _Fold:
-    """Fields of the trace so far."""
+class TraceFold:
+    """The trace so far, event by event; deltas may be left out, because what ends a text has all of it."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {"protocol": ""}
@@ -52,10 +52,8 @@ class _Fold:
         self._interventions: list[Intervention] = []
 
     def trace(self) -> Trace:
-        steps = tuple(
-            Step(**{**step, "sections": tuple(Section(**section) for section in step["sections"])})
-            for step in self._steps.values()
-        )
+        """All of it."""
+        steps = tuple(map(self.step, self._steps))
         counted = {"num_forced_tokens": self._num_forced, "num_violations": self._num_violations}
         return Trace(
             **(counted | self.fields),
@@ -64,6 +62,11 @@ class _Fold:
             tool_calls=tuple(self._calls),
             interventions=tuple(self._interventions),
         )
+
+    def step(self, step_id: int) -> Step:
+        """One step that has begun."""
+        step = self._steps[step_id]
+        return Step(**{**step, "sections": tuple(Section(**section) for section in step["sections"])})
 
     def take(self, event: Event) -> None:  # noqa: C901 - one case an event type
         match event:

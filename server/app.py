@@ -13,9 +13,10 @@ from steiner.server.auth import OPEN_PATHS, Authentication
 from steiner.server.body_limit import BodyLimit
 from steiner.server.errors import install_error_handlers
 from steiner.server.request_log import RequestLog
-from steiner.server.routes import chat, documentation, health, metrics, models, reasoning
+from steiner.server.routes import chat, documentation, health, metrics, models, reasoning, responses
 from steiner.server.routes.documented import install_document
-from steiner.server.schemas import chat as chat_schemas
+from steiner.server.schemas.chat import FIELD_NAMES
+from steiner.server.schemas.responses import RESPONSE_FIELD_NAMES
 from steiner.server.service import Service
 from steiner.server.tracing import traced
 
@@ -33,8 +34,8 @@ EXPOSED_HEADERS = [
     ),
 ]
 
-DESCRIPTION = """Reasoning as a tree of typed, verified steps, behind OpenAI's chat completions and as a
-stream of events."""
+DESCRIPTION = """Reasoning as a tree of typed, verified steps, behind OpenAI's chat completions and
+Responses, and as a stream of events."""
 
 
 def create_app(service: Service, provider: TracerProvider | None = None) -> FastAPI:
@@ -57,7 +58,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
     def count_refusal(reason: str) -> None:
         service.metrics.refused.labels(reason).inc()
 
-    install_error_handlers(app, count_refusal, chat_schemas.FIELD_NAMES)
+    install_error_handlers(app, count_refusal, FIELD_NAMES | RESPONSE_FIELD_NAMES)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes, timeout_s=settings.request_timeout_s)
     app.add_middleware(
@@ -76,7 +77,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
             allow_credentials=settings.allow_credentials,
             expose_headers=EXPOSED_HEADERS,
         )
-    for module in (chat, reasoning, models, health, metrics, documentation):
+    for module in (chat, responses, reasoning, models, health, metrics, documentation):
         app.include_router(module.router)
     install_document(app)
     if provider is not None:

@@ -106,6 +106,29 @@ CHUNK_STREAM = event_stream(
     '"choices":[{"index":0,"delta":{"content":"22"},"logprobs":null,"finish_reason":null}]}\n\ndata: [DONE]\n\n',
 )
 
+RESPONSE_STREAM = event_stream(
+    {
+        "description": "OpenAI's events, numbered from 0. One of `response.completed`, `response.incomplete` and "
+        "`response.failed` ends the stream.",
+        "required": ["event", "data"],
+        "properties": {
+            "event": {"type": "string"},
+            "data": json_text(
+                {
+                    "type": "object",
+                    "required": ["type", "sequence_number"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "sequence_number": {"type": "integer", "minimum": 0},
+                    },
+                }
+            ),
+        },
+    },
+    'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":71,'
+    '"item_id":"msg_5f0c","output_index":3,"content_index":0,"delta":"22","logprobs":[]}\n\n',
+)
+
 
 def install_document(app: FastAPI) -> None:
     """Make the app's OpenAPI document say what FastAPI does not: named schemas, and no answer 422."""

@@ -56,3 +56,41 @@ CHAT: dict[str, Example] = _REASONING | {
         },
     },
 }
+
+
+def _response(summary: str, **fields: Any) -> Example:
+    return {"summary": summary, "value": {"input": "make 22 from 15 4 11"} | fields}
+
+
+RESPONSES: dict[str, Example] = {
+    "question": _response("A question; everything else is the default"),
+    "limits": _response(
+        "Limits on the reasoning, beside OpenAI's effort", reasoning={"effort": "low", "max_steps": 6}
+    ),
+    "stream": _response("A stream of events", stream=True),
+    "background": _response("In the background, to be read by its id", background=True),
+    "items": _response(
+        "A conversation as items, with instructions",
+        instructions="Be brief.",
+        input=[
+            {"role": "user", "content": "make 22 from 15 4 11"},
+            {"role": "assistant", "content": "15 - 4 = 11, 11 + 11 = 22"},
+            {"role": "user", "content": [{"type": "input_text", "text": "make 4 from 15 4 11"}]},
+        ],
+    ),
+    "schema": _response(
+        "The answer, and only the answer, as JSON",
+        text={
+            "format": {
+                "type": "json_schema",
+                "name": "result",
+                "schema": {
+                    "type": "object",
+                    "properties": {"found": {"type": "boolean"}},
+                    "required": ["found"],
+                    "additionalProperties": False,
+                },
+            }
+        },
+    ),
+}

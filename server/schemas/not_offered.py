@@ -5,6 +5,7 @@ They are refused by name, unless the value given is what happens anyway.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,15 +91,19 @@ NOT_OFFERED: dict[str, NotOffered] = {
 }
 
 
-def without_what_is_not_offered(data: Any) -> Any:
+def without_what_is_not_offered(data: Any, not_offered: Mapping[str, NotOffered] = NOT_OFFERED) -> Any:
     """A body without the parameters that are not offered, null, empty and harmless ones.
+
+    Args:
+        data: the body.
+        not_offered: the dialect's.
 
     Raises:
         PydanticCustomError: one asks for something; the error names it.
     """
     if not isinstance(data, dict):
         return data
-    for name, refused in NOT_OFFERED.items():
+    for name, refused in not_offered.items():
         value = data.get(name)
         if value in (None, [], {}) or any(
             type(value) is type(one) and value == one for one in refused.harmless
@@ -107,4 +112,4 @@ def without_what_is_not_offered(data: Any) -> Any:
         raise PydanticCustomError(
             "not_offered", "{param}: {reason}", {"param": name, "reason": refused.reason}
         )
-    return {name: value for name, value in data.items() if name not in NOT_OFFERED}
+    return {name: value for name, value in data.items() if name not in not_offered}

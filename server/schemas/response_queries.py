@@ -1,0 +1,45 @@
+"""Query parameters of the Responses API. OpenAI's client writes lists as `include[]=a`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from steiner.server.schemas.request_model import RequestModel
+from steiner.server.schemas.responses_not_offered import refuse_to_include
+
+
+class IncludeQuery(RequestModel):
+    """Lists of what to include, in both ways of writing them."""
+
+    include: list[str] | None = Field(None, description="Nothing is left out that could be included.")
+    include_list: list[str] | None = Field(
+        None, alias="include[]", description="The same, as OpenAI's client writes it."
+    )
+
+    _nothing_to_include = field_validator("include", "include_list")(refuse_to_include)
+
+
+class RetrieveQuery(IncludeQuery):
+    """Of GET /v1/responses/{id}."""
+
+    stream: bool = Field(False, description="The events instead of the response.")
+    starting_after: int | None = Field(
+        None, ge=0, lt=2**63, description="With stream: number of the last event that is known."
+    )
+    include_obfuscation: Literal["false"] | None = Field(None, description="Events are not obfuscated.")
+
+    @model_validator(mode="after")
+    def _a_place_in_a_stream(self) -> RetrieveQuery:
+        if self.starting_after is not None and not self.stream:
+            raise ValueError("starting_after needs stream=true")
+        return self
+
+
+class InputItemsQuery(IncludeQuery):
+    """Of GET /v1/responses/{id}/input_items."""
+
+    after: str | None = Field(None, description="Id of the last item that is known.")
+    limit: int = Field(20, ge=1, le=100, description="Items of a page.")
+    order: Literal["asc", "desc"] = Field("desc", description="desc: the newest first.")

@@ -1,0 +1,185 @@
+"""Request body of the Responses API.
+
+Field by field what OpenAI's and vLLM's are. null means the default. What is known there and not offered here is in
+`responses_not_offered`, so that it is refused for what it is and not as a spelling mistake.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+
+from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
+from steiner.server.schemas.chat import FieldNames, GenerationRequest, SamplingRequest
+from steiner.server.schemas.not_offered import without_what_is_not_offered
+from steiner.server.schemas.request_model import RequestModel
+from steiner.server.schemas.response_format import JsonObjectFormat, TextFormat
+from steiner.server.schemas.response_items import (
+    MessageItem,
+    ReasoningItem,
+    ReasoningText,
+    RefusalContent,
+    ResponseInput,
+    SummaryText,
+    TextContent,
+)
+from steiner.server.schemas.responses_not_offered import RESPONSES_NOT_OFFERED, refuse_to_include
+from steiner.server.schemas.stop import StopRequest
+from steiner.server.schemas.storable import refuse_unstorable
+
+
+class ResponseReasoning(ReasoningOptions):
+    """OpenAI's `reasoning`, and beside it the limits and rules that chat completions have under the same name.
+
+    A step's summary is one of its sections and always given: `auto` and `detailed` change nothing.
+    """
+
+    effort: ReasoningEffort | None = None
+    summary: Literal["auto", "detailed"] | None = None
+    generate_summary: Literal["auto", "detailed"] | None = Field(None, description="Older name of summary.")
+    context: Literal["auto"] | None = Field(
+        None, description="Of earlier turns the conclusions are kept, always."
+    )
+    mode: Literal["standard"] | None = None
+
+    @model_validator(mode="after")
+    def _one_summary(self) -> ResponseReasoning:
+        old, new = self.generate_summary, self.summary
+        if old is not None and new is not None and old != new:
+            raise ValueError(f"generate_summary ({old}) and summary ({new}) differ; send summary alone")
+        return self
+
+    @property
+    def options(self) -> ReasoningOptions:
+        """The limits and rules alone."""
+        return ReasoningOptions(**{name: getattr(self, name) for name in ReasoningOptions.model_fields})
+
+
+class ResponseJsonSchema(RequestModel):
+    """An answer that fits a JSON Schema. It is always kept to, so `strict` changes nothing."""
+
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
+    type: Literal["json_schema"]
+    name: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
+    json_schema: dict[str, Any] = Field(alias="schema")
+    description: str | None = None
+    strict: bool | None = None
+
+
+def _format_kind(given: object) -> str | None:
+    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
+    return f"({kind})" if kind in ("text", "json_object", "json_schema") else None
+
+
+AnswerFormatParam = Annotated[
+    Annotated[TextFormat, Tag("(text)")]
+    | Annotated[JsonObjectFormat, Tag("(json_object)")]
+    | Annotated[ResponseJsonSchema, Tag("(json_schema)")],
+    Discriminator(
+        _format_kind,
+        custom_error_type="text_format",
+        custom_error_message="the type must be text, json_object or json_schema",
+    ),
+]
+
+
+class ResponseText(RequestModel):
+    """What the answer is held to; the reasoning before it is not."""
+
+    format: AnswerFormatParam | None = None
+    verbosity: Literal["medium"] | None = Field(None, description="The model's own; it cannot be turned.")
+
+
+class ResponseStreamOptions(RequestModel):
+    """Options of a stream."""
+
+    include_obfuscation: Literal[False] | None = Field(None, description="Events are not obfuscated.")
+
+
+class ResponseRequest(SamplingRequest, StopRequest):
+    """Body of POST /v1/responses."""
+
+    input: ResponseInput
+    model: str | None = Field(None, description="Model name as in /v1/models; default: the served model.")
+    instructions: str | None = Field(
+        None, description="System message in front of everything; not inherited over previous_response_id."
+    )
+    previous_response_id: str | None = None
+
+    max_output_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Reasoning and answer together; to limit reasoning alone: reasoning.max_reasoning_tokens.",
+    )
+    reasoning: ResponseReasoning | None = None
+    text: ResponseText | None = None
+
+    stream: bool | None = None
+    stream_options: ResponseStreamOptions | None = None
+    background: bool | None = Field(None, description="Goes on without readers; needs store.")
+    store: bool | None = Field(None, description="Whether it can be read by its id; default: true.")
+    metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | None = (
+        Field(None, max_length=16)
+    )
+
+    include: list[str] | None = None
+    truncation: Literal["disabled"] | None = Field(None, description="An input that does not fit is refused.")
+    parallel_tool_calls: bool | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_cannot_be(cls, data: Any) -> Any:
+        if isinstance(data, dict):
+            refuse_unstorable(data)
+        return without_what_is_not_offered(data, RESPONSES_NOT_OFFERED)
+
+    _nothing_to_include = field_validator("include")(refuse_to_include)
+
+    @model_validator(mode="after")
+    def _options_have_an_effect(self) -> ResponseRequest:
+        if self.stream_options is not None and not self.stream:
+            raise ValueError("stream_options need stream=true")
+        if self.background and self.store is False:
+            raise ValueError(
+                "a background response can only be read by its id, so it must be stored; leave store out "
+                "or send true"
+            )
+        return self
+
+    @property
+    def stored(self) -> bool:
+        """Whether it can be read by its id."""
+        return self.store is not False
+
+
+class ResponseGeneration(GenerationRequest):
+    """What a body of the Responses API comes to; refusals of it speak that API's names."""
+
+    field_names: ClassVar[FieldNames] = FieldNames(
+        messages="input", length="max_output_tokens", schema="text.format.schema"
+    )
+
+
+RESPONSE_FIELD_NAMES = frozenset(
+    name
+    for model in (
+        ResponseRequest,
+        ResponseReasoning,
+        ResponseText,
+        ResponseStreamOptions,
+        MessageItem,
+        ReasoningItem,
+        TextContent,
+        RefusalContent,
+        SummaryText,
+        ReasoningText,
+    )
+    for name in model.model_fields
+)
+"""Every field that a body may have somewhere."""

@@ -1,0 +1,211 @@
+"""From a body of the Responses API to a generation, and what is kept of it.
+
+A record keeps the whole input, that of earlier responses included: deleting one response takes nothing from those that
+continue it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from steiner.reasoning.steps import Step
+from steiner.reasoning.trace import Trace
+from steiner.server.engine import Sampling
+from steiner.server.errors import InvalidRequest
+from steiner.server.schemas.chat import SamplingRequest
+from steiner.server.schemas.messages import Message
+from steiner.server.schemas.response_format import (
+    JsonObjectFormat,
+    JsonSchema,
+    JsonSchemaFormat,
+    ResponseFormat,
+    TextFormat,
+)
+from steiner.server.schemas.response_items import InputItem, MessageItem, ReasoningItem, TextContent
+from steiner.server.schemas.response_object import InputItemList
+from steiner.server.schemas.responses import (
+    AnswerFormatParam,
+    ResponseGeneration,
+    ResponseJsonSchema,
+    ResponseReasoning,
+    ResponseRequest,
+)
+from steiner.server.schemas.stop import StopRequest
+
+Item = dict[str, Any]
+"""An item in the form in which OpenAI's API gives it out."""
+
+UNTOLD = {"started_s", "finished_s", "decision_forced"}
+"""Fields of a step that no event tells of."""
+
+
+class ResponseRecord(BaseModel):
+    """What a generation keeps of the request that it came from.
+
+    Attributes:
+        items: the whole input, in order, that of earlier responses first.
+        settings: fields of the response object that the request decides.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    items: tuple[Item, ...]
+    settings: dict[str, Any]
+
+    @property
+    def background(self) -> bool:
+        """Whether it goes on without readers."""
+        return bool(self.settings["background"])
+
+
+def generation_of(body: ResponseRequest, items: Sequence[Item]) -> ResponseGeneration:
+    """What to generate behind these items."""
+    instructions = [] if body.instructions is None else [Message(role="system", content=body.instructions)]
+    reasoning = body.reasoning or ResponseReasoning()
+    shared = {**SamplingRequest.model_fields, **StopRequest.model_fields}
+    return ResponseGeneration(
+        model=body.model,
+        messages=[*instructions, *messages_of(items)],
+        max_completion_tokens=body.max_output_tokens,
+        reasoning_effort=reasoning.effort,
+        reasoning=reasoning.options,
+        response_format=_response_format(body.text.format if body.text else None),
+        **{name: getattr(body, name) for name in shared},
+    )
+
+
+def settings_of(body: ResponseRequest, sampling: Sampling, default_effort: str) -> dict[str, Any]:
+    """Fields of the response object that the request decides; defaults are said as what they are."""
+    reasoning = body.reasoning or ResponseReasoning()
+    answer_format = body.text.format if body.text and body.text.format else TextFormat(type="text")
+    return {
+        "background": bool(body.background),
+        "instructions": body.instructions,
+        "max_output_tokens": body.max_output_tokens,
+        "max_tool_calls": None,
+        "metadata": body.metadata or {},
+        "parallel_tool_calls": body.parallel_tool_calls is not False,
+        "previous_response_id": body.previous_response_id,
+        "prompt_cache_key": body.prompt_cache_key,
+        "reasoning": {
+            "effort": reasoning.effort or default_effort,
+            "summary": reasoning.summary or reasoning.generate_summary or "auto",
+        },
+        "safety_identifier": body.safety_identifier,
+        "service_tier": "default",
+        "store": body.stored,
+        "temperature": sampling.temperature,
+        "text": {"format": answer_format.model_dump(by_alias=True), "verbosity": "medium"},
+        "tool_choice": "auto",
+        "tools": [],
+        "top_logprobs": 0,
+        "top_p": sampling.top_p,
+        "truncation": "disabled",
+        "user": body.user,
+    }
+
+
+def items_of(given: str | Sequence[InputItem]) -> list[Item]:
+    """Input as items with ids, in the form in which they are given out again."""
+    if isinstance(given, str):
+        given = [MessageItem(role="user", content=given)]
+    return [_item(one) for one in given]
+
+
+def carried(output: Sequence[Item]) -> list[Item]:
+    """Of a response's output what a later one continues from: of its reasoning, the conclusions of the live path."""
+    steps = [Step(**item["step"]) for item in output if item["type"] == "reasoning"]
+    live = {step.id for step in Trace(protocol="", steps=tuple(steps)).live_path()}
+    kept = [item for item in output if item["type"] != "reasoning" or item["step"]["id"] in live]
+    return [_concluded(item) if item["type"] == "reasoning" else item for item in kept]
+
+
+def messages_of(items: Sequence[Item]) -> list[Message]:
+    """Turns of the conversation; reasoning belongs to the assistant's turn behind it."""
+    messages: list[Message] = []
+    steps: list[Step] = []
+    for item in items:
+        if item["type"] == "reasoning":
+            steps += [Step(**item["step"])] if item.get("step") else []
+            continue
+        if steps and item["role"] != "assistant":
+            # A response that ran out of tokens while it reasoned.
+            messages.append(Message(role="assistant", content="", reasoning_steps=steps))
+            steps = []
+        text = "\n".join(part.get("text") or part.get("refusal", "") for part in item["content"])
+        messages.append(Message(role=item["role"], content=text, reasoning_steps=steps or None))
+        steps = []
+    if steps:
+        messages.append(Message(role="assistant", content="", reasoning_steps=steps))
+    return messages
+
+
+def page_of(items: Sequence[Item], *, after: str | None, limit: int, newest_first: bool) -> InputItemList:
+    """A page of items in OpenAI's list shape.
+
+    Raises:
+        InvalidRequest: there is no item `after`.
+    """
+    ordered = list(reversed(items)) if newest_first else list(items)
+    ids = [item["id"] for item in ordered]
+    if after is not None and after not in ids:
+        raise InvalidRequest(f"no input item {after!r}", param="after", code="invalid_value")
+    start = 0 if after is None else ids.index(after) + 1
+    page = ordered[start : start + limit]
+    return InputItemList(
+        data=page,
+        first_id=page[0]["id"] if page else None,
+        last_id=page[-1]["id"] if page else None,
+        has_more=start + limit < len(ordered),
+    )
+
+
+def _concluded(item: Item) -> Item:
+    """A step without its text, but for the summary."""
+    sections = [section for section in item["step"]["sections"] if section["role"] == "summary"]
+    return {**item, "content": [], "step": {**item["step"], "sections": sections}}
+
+
+def _item(given: MessageItem | ReasoningItem) -> Item:
+    if isinstance(given, ReasoningItem):
+        item = given.model_dump(mode="json", exclude={"encrypted_content", "step"})
+        item["id"] = given.id or f"rs_{uuid.uuid4().hex}"
+        item["status"] = given.status or "completed"
+        if given.step is not None:
+            item["step"] = given.step.model_dump(mode="json", exclude=UNTOLD)
+        return item
+    return {
+        "id": given.id or f"msg_{uuid.uuid4().hex}",
+        "type": "message",
+        "role": given.role,
+        "content": _content(given),
+        "status": given.status or "completed",
+    }
+
+
+def _content(message: MessageItem) -> list[Mapping[str, Any]]:
+    kind = "output_text" if message.role == "assistant" else "input_text"
+    extra: dict[str, Any] = {"annotations": []} if kind == "output_text" else {}
+    parts = [message.content] if isinstance(message.content, str) else message.content
+    content: list[Mapping[str, Any]] = []
+    for part in parts:
+        if isinstance(part, str):
+            content.append({"type": kind, "text": part, **extra})
+        elif isinstance(part, TextContent):
+            content.append({"type": kind, "text": part.text, **extra})
+        else:
+            content.append({"type": "refusal", "refusal": part.refusal})
+    return content
+
+
+def _response_format(given: AnswerFormatParam | None) -> ResponseFormat | None:
+    match given:
+        case ResponseJsonSchema():
+            schema = JsonSchema(name=given.name, description=given.description, json_schema=given.json_schema)
+            return JsonSchemaFormat(type="json_schema", json_schema=schema)
+        case TextFormat() | JsonObjectFormat() | None:
+            return given

@@ -1,0 +1,90 @@
+"""Output items of the Responses API as they grow: one for each step, and the message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from steiner.reasoning.steps import Backtrack, Decision
+from steiner.server.wire.reasoning_text import ReasoningText
+from steiner.server.wire.response_input import Item
+
+ItemStatus = Literal["in_progress", "completed", "incomplete"]
+
+
+@dataclass(slots=True)
+class StepOutput:
+    """A step as a reasoning item: its text, its summary section, and `step`, which is ours.
+
+    Attributes:
+        index: place in the output.
+        step: what events have told of it.
+        text: renders the step's events.
+    """
+
+    id: str
+    index: int
+    step: dict[str, Any]
+    status: ItemStatus = "in_progress"
+    pieces: list[str] = field(default_factory=list)
+    summaries: list[list[str]] = field(default_factory=list)
+    in_summary: bool = False
+    text: ReasoningText = field(default_factory=ReasoningText)
+
+    @property
+    def place(self) -> str:
+        """Where its events happen, as fields of JSON."""
+        return f'"item_id":"{self.id}","output_index":{self.index}'
+
+    @property
+    def item(self) -> Item:
+        """As it stands."""
+        return {
+            "id": self.id,
+            "type": "reasoning",
+            "summary": [{"type": "summary_text", "text": "".join(pieces)} for pieces in self.summaries],
+            "content": [{"type": "reasoning_text", "text": "".join(self.pieces)}],
+            "status": self.status,
+            "step": self.step,
+        }
+
+
+@dataclass(slots=True)
+class MessageOutput:
+    """The answer as a message item."""
+
+    id: str
+    index: int
+    status: ItemStatus = "in_progress"
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Where its events happen, as fields of JSON."""
+        return f'"item_id":"{self.id}","output_index":{self.index}'
+
+    @property
+    def part(self) -> dict[str, Any]:
+        """Its one part, as it stands."""
+        return {"type": "output_text", "text": "".join(self.pieces), "annotations": [], "logprobs": []}
+
+    @property
+    def item(self) -> Item:
+        """As it stands."""
+        return {
+            "id": self.id,
+            "type": "message",
+            "role": "assistant",
+            "content": [self.part],
+            "status": self.status,
+        }
+
+
+Output = StepOutput | MessageOutput
+
+
+def decision_text(decision: Decision | None) -> str:
+    """How a step's text ends where the search turned back."""
+    if not isinstance(decision, Backtrack):
+        return ""
+    return "\n[back]" if decision.to_depth is None else f"\n[back to depth {decision.to_depth}]"
