@@ -25,6 +25,7 @@ class Assignment:
         answer_format: what the answer is held to.
         stop: what ends the answer beside the end of the turn.
         num_logprobs: likeliest tokens told beside each of the answer's; None for no log probabilities.
+        answer_bias: added to the logits of these ids in the answer alone.
         trace_headers: W3C trace context, for the engine's spans.
     """
 
@@ -39,7 +40,15 @@ class Assignment:
     answer_format: AnswerFormat | ToolAnswer | None = None
     stop: StopRule = NO_STOP
     num_logprobs: int | None = None
+    answer_bias: Mapping[int, float] = field(default_factory=dict)
     trace_headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def answer_rule(self) -> str | None:
+        """What the answer's own request holds it to, for a person; None where it needs no request of its own."""
+        if self.answer_format is not None:
+            return self.answer_format.name
+        return "logit_bias" if self.answer_bias else None
 
     @property
     def may_call(self) -> bool:

@@ -80,7 +80,7 @@ class Conductor:
             self._automaton,
             assignment.verifier,
             assignment.problem,
-            assignment.answer_format,
+            assignment.answer_rule,
             opening,
             tree=lambda: self._parser.trace,
             mark_repeat=self._parser.mark_repeat,

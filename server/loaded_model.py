@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.protocol import BoundProtocol
+from steiner.server.assignment import Assignment
+from steiner.server.conductor import Conductor
 from steiner.server.engine import TokenEngine
 from steiner.server.prompts import PromptEncoder
 from steiner.server.token_spelling import TokenSpelling
@@ -21,3 +23,7 @@ class LoadedModel:
     encoder: PromptEncoder
     new_decoder: Callable[[], SectionDecoder]
     spelling: TokenSpelling
+
+    def conductor(self, assignment: Assignment) -> Conductor:
+        """What runs an assignment on this engine."""
+        return Conductor(self.engine, self.bound, assignment, self.new_decoder, self.spelling)

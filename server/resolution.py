@@ -141,6 +141,27 @@ def resolve_num_choices(request: GenerationRequest, max_choices: int) -> int:
     return num_choices
 
 
+def resolve_answer_bias(request: GenerationRequest, bound: BoundProtocol) -> dict[int, float]:
+    """Biases of the answer's tokens by id.
+
+    Raises:
+        InvalidRequest: an id is not in the vocabulary, or is a marker, which only the protocol may move.
+    """
+    biases = {int(token_id): bias for token_id, bias in (request.logit_bias or {}).items()}
+    for token_id in biases:
+        if token_id >= bound.vocab_size or token_id in bound.special_ids:
+            reason = (
+                f"the model's token ids end at {bound.vocab_size - 1}"
+                if token_id >= bound.vocab_size
+                else "it is a marker of the reasoning or of the turn, which reasoning.backtrack_bias and "
+                "reasoning.end_bias are for"
+            )
+            raise InvalidRequest(
+                f"logit_bias.{token_id}: {reason}", param=f"logit_bias.{token_id}", code="invalid_value"
+            )
+    return biases
+
+
 def resolve_stop(request: GenerationRequest, bound: BoundProtocol) -> StopRule:
     """What ends the answer beside the end of the turn.
 

@@ -39,7 +39,7 @@ class Script:
 
     def told(self, start: int, end: int, num_top: int | None) -> list[TokenLogprobs] | None:
         """The log probabilities of these tokens."""
-        if num_top is None:
+        if num_top is None or not self.logprobs:
             return None
         return [TokenLogprobs(one.logprob, one.top[:num_top]) for one in self.logprobs[start:end]]
 

@@ -41,6 +41,7 @@ from steiner.server.request_context import current_request
 from steiner.server.resolution import (
     check_prompt,
     problem_of,
+    resolve_answer_bias,
     resolve_answer_format,
     resolve_max_tokens,
     resolve_num_choices,
@@ -224,9 +225,7 @@ class Service:
             for place in places:
                 undo.callback(place.release)
             for choice, place in zip(choices_of(assignment, num_choices), places, strict=True):
-                conductor = Conductor(
-                    loaded.engine, loaded.bound, choice, loaded.new_decoder, loaded.spelling
-                )
+                conductor = loaded.conductor(choice)
                 meter = self._meter(conductor, endpoint, caller)
                 generation = Generation(
                     conductor,
@@ -296,5 +295,6 @@ class Service:
             answer_format=answer_format,
             stop=resolve_stop(request, loaded.bound),
             num_logprobs=request.num_logprobs,
+            answer_bias=resolve_answer_bias(request, loaded.bound),
             trace_headers=current_request().trace_headers,
         )

@@ -35,7 +35,7 @@ def answer_request(
     the largest bias that there is. Where an empty text would fit, the end of the turn waits for a token.
     """
     kept_out = dict.fromkeys(bound.special_ids - {bound.end_of_turn_id}, -MAX_BIAS)
-    held = dataclasses.replace(request, logit_bias=kept_out, min_tokens=1)
+    held = dataclasses.replace(request, logit_bias={**request.logit_bias, **kept_out}, min_tokens=1)
     match answer_format:
         case AnswerFormat(schema=schema):
             return dataclasses.replace(held, json_schema=json.dumps(ANY_OBJECT if schema is None else schema))
@@ -61,7 +61,7 @@ class TokenRequests:
             resume: where the sequence stands, for the grammar; None at its beginning.
             in_answer: whether the answer comes next.
         """
-        assignment, policy, bound = self._assignment, self._assignment.policy, self._bound
+        assignment, bound = self._assignment, self._bound
         is_first = not self._num_made
         request = TokenRequest(
             request_id=assignment.id if is_first else f"{assignment.id}-{self._num_made}",
@@ -69,16 +69,27 @@ class TokenRequests:
             max_tokens=max_tokens,
             sampling=self._sampling(),
             stop_ids=(bound.end_of_turn_id,),
-            logit_bias=policy_bias(bound, policy),
+            logit_bias=policy_bias(bound, assignment.policy),
             trace_headers=assignment.trace_headers,
             num_logprobs=assignment.num_logprobs,
         )
         self._num_made += 1
-        if assignment.answer_format is not None:
+        if assignment.answer_rule is not None:
             if in_answer:
-                return answer_request(request, bound, assignment.answer_format)
+                biased = dataclasses.replace(request, logit_bias=assignment.answer_bias)
+                return self._answer(biased, resume)
             stop_ids = (*request.stop_ids, bound.reasoning_end_id)
             request = dataclasses.replace(request, stop_ids=stop_ids, num_logprobs=None)
+        return self._constrained(request, resume, is_first=is_first)
+
+    def _answer(self, request: TokenRequest, resume: State | None) -> TokenRequest:
+        answer_format = self._assignment.answer_format
+        if answer_format is not None:
+            return answer_request(request, self._bound, answer_format)
+        return self._constrained(request, resume, is_first=False)
+
+    def _constrained(self, request: TokenRequest, resume: State | None, *, is_first: bool) -> TokenRequest:
+        policy, bound = self._assignment.policy, self._bound
         if not policy.constrained:
             return request
         # On the event loop: a few milliseconds once for each policy, where a thread would add to every cut.

@@ -9,7 +9,6 @@ from steiner.reasoning.automaton import State
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.server.interventions.base import Cut, end_of_reasoning
 from steiner.server.progress import Progress
-from steiner.server.tools.grammar import ToolAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,9 @@ class AnswerOfFreeModel:
 class FormattedAnswer:
     """Cuts behind the end of reasoning, once; the reasoning itself knows nothing of the format."""
 
-    def __init__(self, bound: BoundProtocol, answer_format: AnswerFormat | ToolAnswer) -> None:
+    def __init__(self, bound: BoundProtocol, name: str) -> None:
         self.watched_ids = frozenset({bound.reasoning_end_id})
-        self._name = answer_format.name
+        self._name = name
         self._cut = False
 
     def after(self, progress: Progress) -> Cut | None:

@@ -8,13 +8,12 @@ from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.opening import Opening
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Verifier
-from steiner.server.interventions.answer import AnswerFormat, AnswerOfFreeModel, FormattedAnswer
+from steiner.server.interventions.answer import AnswerOfFreeModel, FormattedAnswer
 from steiner.server.interventions.base import Cut, FollowUp, Intervention
 from steiner.server.interventions.budget import CountLimits, TokenBudget
 from steiner.server.interventions.memory import BranchMemory
 from steiner.server.interventions.verdict import Judge, RepeatJudge, VerdictReview, VerifierJudge
 from steiner.server.progress import Progress
-from steiner.server.tools.grammar import ToolAnswer
 
 
 class Interventions:
@@ -23,6 +22,7 @@ class Interventions:
     Args:
         verifier: outranks the model's verdicts; None leaves them.
         problem: the user's messages, a line each, for the verifier.
+        answer_rule: what the answer is held to, for a person; None where nothing changes behind the reasoning.
         opening: where the completion begins.
         tree: the tree so far, the open step last.
         mark_repeat: told the id of the step that the open one repeats.
@@ -37,14 +37,14 @@ class Interventions:
         automaton: Automaton,
         verifier: Verifier | None,
         problem: str,
-        answer_format: AnswerFormat | ToolAnswer | None,
+        answer_rule: str | None,
         opening: Opening,
         tree: Callable[[], Trace],
         mark_repeat: Callable[[int], None],
     ) -> None:
         policy, bound = automaton.policy, automaton.bound
         self._budget = None
-        self._answer = None if answer_format is None else FormattedAnswer(bound, answer_format)
+        self._answer = None if answer_rule is None else FormattedAnswer(bound, answer_rule)
         self.memory = BranchMemory(bound, opening) if policy.memory else None
         before: list[Intervention] = []
         if policy.max_reasoning_tokens is not None:

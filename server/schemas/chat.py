@@ -7,7 +7,7 @@ here is in `not_offered`, so that it is refused for what it is and not as a spel
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,6 +22,17 @@ from steiner.server.tools.schemas import FunctionDefinition, FunctionTool, Messa
 
 INT64 = 2**63
 INT32 = 2**31
+
+
+MAX_BIASED = 512
+
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
+]
+LogitBias = Annotated[
+    dict[Annotated[str, Field(pattern="^[0-9]{1,9}$")], Annotated[float, Field(ge=-100, le=100)]],
+    Field(max_length=MAX_BIASED),
+]
 
 
 class StreamOptions(RequestModel):
@@ -86,7 +97,10 @@ class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Metadata | None = Field(None, description="Up to 16 pairs; of no effect here.")
+    logit_bias: LogitBias | None = Field(
+        None, description="Of token ids in the answer, -100 to 100; the reasoning is sampled without."
+    )
     service_tier: Literal["auto", "default"] | None = None
     store: bool | None = None
 

@@ -28,7 +28,6 @@ NOT_OFFERED: dict[str, NotOffered] = {
     "audio": NotOffered(TEXT_ONLY),
     "function_call": NotOffered("it is the older form of tool_choice; send that", ("none", "auto")),
     "functions": NotOffered("it is the older form of tools; send those"),
-    "logit_bias": NotOffered("biases on token ids are not offered"),
     "modalities": NotOffered(f"{TEXT_ONLY}; leave it out or send ['text']", (["text"],)),
     "moderation": NotOffered("nothing is moderated here"),
     "prediction": NotOffered("predicted outputs are not offered"),
