@@ -1,7 +1,8 @@
 """Running the server as a process: load in the background, serve, drain on SIGTERM, exit.
 
-Ends: SIGTERM or SIGINT drains and exits 0; a second one does not wait; a model that does not load, or an
-engine that dies, exits 1.
+Exit codes: 0 after SIGTERM or SIGINT, once what ran has ended or the deadline has passed; 1 where the model does
+not load, the engine dies or the address is taken; 2 for settings that cannot be; 128 and the signal's number
+where a second signal did not let it wait.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class DrainingServer(uvicorn.Server):
     signal instead of 0.
     """
 
-    def __init__(self, config: uvicorn.Config, on_signal: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_signal: Callable[[int], None]) -> None:
         super().__init__(config)
         self._on_signal = on_signal
 
@@ -40,7 +41,7 @@ class DrainingServer(uvicorn.Server):
         """Route SIGTERM and SIGINT to `on_signal` while serving."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal)
+            loop.add_signal_handler(number, self._on_signal, number)
         try:
             yield
         finally:
@@ -49,11 +50,15 @@ class DrainingServer(uvicorn.Server):
 
 
 class Process:
-    """The parts of a running server, and the exit code they end with."""
+    """The parts of a running server, and the exit code they end with.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        service: of these settings; one that loads a model with vLLM where none is given.
+    """
+
+    def __init__(self, settings: Settings, service: Service | None = None) -> None:
         self._settings = settings
-        self._service = Service(settings)
+        self._service = service or Service(settings)
         endpoint = settings.otlp_traces_endpoint
         self._spans = None if endpoint is None else tracer_provider(otlp_exporter(endpoint))
         self.config = listener(
@@ -99,8 +104,10 @@ class Process:
         self._exit_code = 1
         self._server.should_exit = True
 
-    def _on_signal(self) -> None:
+    def _on_signal(self, number: int) -> None:
         if self._drain is not None:
+            # As a shell tells of a process that a signal ended.
+            self._exit_code = 128 + number
             self._server.should_exit = self._server.force_exit = True
             return
         self._service.drain()

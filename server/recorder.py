@@ -149,11 +149,15 @@ class Recorder:
     async def save(self, *, only_urgent: bool = False) -> None:
         """Save what is new of every generation; a store that fails is tried again next time."""
         saves: dict[str, Save] = {}
-        for generation_id, recording in self._recordings.items():
+        for generation_id, recording in list(self._recordings.items()):
             if recording.is_urgent or not only_urgent:
                 save = recording.next_save(self._now())
                 if save is not None:
                     saves[generation_id] = save
+                    # Hundreds in one go would hold up every stream for many milliseconds.
+                    await asyncio.sleep(0)
+        # Some may have been removed meanwhile.
+        saves = {name: save for name, save in saves.items() if name in self._recordings}
         if not saves:
             return
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
 from steiner.server.access.keys import ApiKey, Limits, check_keys
@@ -87,7 +88,7 @@ class Settings(BaseSettings):
         65536, ge=1, description="Longest generation with memory, which the model's context does not bound."
     )
 
-    api_key: list[SecretStr] = Field(
+    api_key: Annotated[list[SecretStr], NoDecode] = Field(
         default_factory=list,
         description="Keys in clear, as vLLM takes them. Others on the machine can read a command line; "
         "prefer api_keys.",
@@ -149,6 +150,14 @@ class Settings(BaseSettings):
         description="Memory for the events of one generation that are not in the store yet.",
     )
     max_unsaved_bytes: int = Field(256 << 20, ge=65536, description="The same for all generations together.")
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _one_key_is_a_list(cls, keys: object) -> object:
+        """Keys in clear may stand without brackets, with commas between them."""
+        if not isinstance(keys, str):
+            return keys
+        return json.loads(keys) if keys.startswith("[") else keys.split(",")
 
     @field_validator("model")
     @classmethod

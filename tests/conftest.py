@@ -37,6 +37,7 @@ from .running_server import SHIPPED, RunningServer, start_server, stop_while_rea
 from .scripted_server import Served, ServerThread, wait_until
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
     from transformers import PreTrainedTokenizerFast
 
 Ids = Callable[[str], list[int]]
@@ -162,9 +163,9 @@ def serve(stage: Stage) -> Iterator[Callable[..., Served]]:
     """Start servers over scripted engines; they stop with the module's last test."""
     running: list[ServerThread] = []
 
-    def start(engine: ScriptedEngine, **settings: object) -> Served:
+    def start(engine: ScriptedEngine, provider: TracerProvider | None = None, **settings: object) -> Served:
         service = stage.service(engine, **settings)
-        running.append(ServerThread(service))
+        running.append(ServerThread(service, provider))
         return Served(running[-1].url, service, engine, running[-1].loop)
 
     yield start

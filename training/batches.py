@@ -53,7 +53,8 @@ def plan_batches(lengths: Sequence[int], stage: Optimisation, seed: int) -> Batc
         rng.shuffle(grouped)
         for batch in grouped:
             batches.append(batch)
-            progress.append(used / stage.tokens)
+            # The document that crosses the limit need not be in the last batch.
+            progress.append(min(1.0, used / stage.tokens))
             used += sum(lengths[index] for index in batch)
     return BatchPlan(batches, progress)
 

@@ -81,6 +81,16 @@ def ask(
 
 
 @app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; requests are logged under this name.")],
+) -> None:
+    """Make an API key: the key for its owner, and the line with its hash for the server's settings."""
+    from steiner.make_key import print_key
+
+    print_key(name)
+
+
+@app.command()
 def trace(
     file: Annotated[str, typer.Argument(help="What `ask --save` or `--json` wrote; - is standard input.")],
     image: Annotated[Path | None, typer.Option(help="Draw the tree, too: OUT.svg or OUT.png.")] = None,

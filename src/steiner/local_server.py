@@ -55,6 +55,8 @@ class LocalServer:
 
     def __enter__(self) -> Self:
         self._log = self.log_path.open("wb")
+        # The variable holds the key of another server; this one is for its own process only.
+        environment = {name: value for name, value in os.environ.items() if name != "STEINER_API_KEY"}
         # A session of its own: Ctrl-C reaches this process only, which then stops the server in order.
         self._process = subprocess.Popen(
             self._command,
@@ -62,6 +64,7 @@ class LocalServer:
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=environment,
         )
         return self
 
