@@ -15,7 +15,7 @@ import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHIPPED = REPOSITORY / "models" / "steiner-tiny"
-START_S = 180.0
+START_S = 300.0
 
 SERVE = """
 import sys
@@ -54,7 +54,7 @@ def start_server(model: Path, folder: Path) -> RunningServer:
     script.write_text(SERVE)
     port = _free_port()
     log = folder / "server.log"
-    environment = os.environ | {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_LOGGING_LEVEL": "WARNING"}
+    environment = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_LOGGING_LEVEL": "WARNING"} | os.environ
     with log.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, script, str(model), str(port)],

@@ -57,7 +57,7 @@ def test_an_event_source_loses_nothing_and_comes_to_an_end(stage: Any, serve: An
     assert third == str(len(whole))
 
 
-@pytest.mark.parametrize("allowed", [False])
+@pytest.mark.parametrize("allowed", [True, False])
 def test_a_page_of_another_origin_needs_leave(stage: Any, serve: Any, page: Any, allowed: bool) -> None:
     elsewhere = serve(stage.engine(stage.one_step)).url
     served = serve(stage.engine(stage.one_step), **({"allowed_origins": [elsewhere]} if allowed else {}))
