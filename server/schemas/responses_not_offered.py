@@ -28,6 +28,7 @@ RESPONSES_NOT_OFFERED: dict[str, NotOffered] = {
     "n": NotOffered("a request makes one response; send it again for more", (1,)),
     "reasoning_effort": NotOffered("send reasoning.effort instead"),
     "response_format": NotOffered("send text.format instead"),
+    "logit_bias": NotOffered("chat completions have it, responses do not"),
     # vLLM's.
     "enable_response_messages": NotOffered("the prompt is not sent back", (False,)),
     "previous_input_messages": NotOffered("send earlier turns in input, or previous_response_id"),
@@ -41,7 +42,6 @@ RESPONSES_NOT_OFFERED: dict[str, NotOffered] = {
             "ignore_eos",
             "include_reasoning",
             "kv_transfer_params",
-            "logit_bias",
             "media_io_kwargs",
             "mm_payload",
             "mm_processor_kwargs",
