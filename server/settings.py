@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         description="Request headers of those scripts.",
     )
     allow_credentials: bool = Field(False, description="Whether those scripts may send cookies.")
-    log_level: Literal["critical", "error", "warning", "info", "debug"] = "info"
+    log_level: Literal["critical", "error", "warning", "info", "debug"] = Field(
+        "info", description="Least level of a line that is written."
+    )
     log_format: LogFormat = Field("text", description="Lines for people, or one JSON object each.")
     otlp_traces_endpoint: str | None = Field(
         None, description="OpenTelemetry collector that gets a span for each request; default: none."
@@ -61,18 +63,18 @@ class Settings(BaseSettings):
     max_model_len: int | None = Field(
         None, ge=16, description="Longest context in tokens; default: the model's."
     )
-    trust_remote_code: bool = False
+    trust_remote_code: bool = Field(False, description="Run Python code that comes with the checkpoint.")
     protocol: Literal["steiner", "steiner-preview", "think"] | None = Field(
         None, description="Reasoning protocol; default: the one whose tokens the tokenizer has."
     )
     dtype: str = Field("auto", description="auto: the checkpoint's on a GPU, float32 on a CPU.")
-    seed: int = 0
-    tensor_parallel_size: int = Field(1, ge=1)
-    pipeline_parallel_size: int = Field(1, ge=1)
-    data_parallel_size: int = Field(1, ge=1)
-    gpu_memory_utilization: float = Field(0.9, gt=0, le=1)
+    seed: int = Field(0, description="Of sampling, where a request names none.")
+    tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share each layer.")
+    pipeline_parallel_size: int = Field(1, ge=1, description="Groups of GPUs that share the layers.")
+    data_parallel_size: int = Field(1, ge=1, description="Copies of the model.")
+    gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="Share of GPU memory to use.")
     max_num_seqs: int | None = Field(None, ge=1, description="Sequences the engine decodes at once.")
-    quantization: str | None = None
+    quantization: str | None = Field(None, description="Method; default: the checkpoint's.")
     enforce_eager: bool | None = Field(None, description="Default: true on a CPU, false on a GPU.")
     block_size: int | None = Field(None, ge=1, description="KV block in tokens; default on a CPU: 32.")
     cpu_kv_cache_gib: int = Field(1, ge=1, description="KV cache on a CPU.")
