@@ -43,6 +43,7 @@ REASONS = frozenset(
         "generation_gone",
         "generation_not_found",
         "internal_error",
+        "interrupted",
         "invalid_api_key",
         "invalid_value",
         "loading",

@@ -1,5 +1,6 @@
 """docs/operations.md has every setting, every metric and every reason, as the code has them."""
 
+import re
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -46,3 +47,13 @@ def test_every_reason_is_named() -> None:
         line
         == f"Reasons of `steiner_requests_refused_total`: {', '.join(f'`{x}`' for x in sorted(REASONS))}."
     )
+
+
+def test_every_code_that_is_answered_is_a_reason() -> None:
+    """One that is missing would be counted as `other`."""
+    server = Path(__file__).resolve().parents[3] / "server"
+    codes = {
+        code for path in server.rglob("*.py") for code in re.findall(r'code="([a-z_]+)"', path.read_text())
+    }
+    # Counted under the limit that was met.
+    assert codes - {"rate_limit_exceeded"} <= REASONS
