@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
-from steiner.server.schemas.chat import FieldNames, GenerationRequest, SamplingRequest
+from steiner.server.schemas.chat import FieldNames, GenerationRequest, LogitBias, Metadata, SamplingRequest
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import JsonObjectFormat, TextFormat
@@ -120,10 +120,9 @@ class ResponseRequest(SamplingRequest, StopRequest):
     stream_options: ResponseStreamOptions | None = None
     background: bool | None = Field(None, description="Goes on without readers; needs store.")
     store: bool | None = Field(None, description="Whether it can be read by its id; default: true.")
-    metadata: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]] | None = (
-        Field(None, max_length=16)
-    )
+    metadata: Metadata | None = Field(None, description="Up to 16 pairs, given back with the response.")
 
+    logit_bias: LogitBias | None = Field(None, description="vLLM's: of token ids in the answer, -100 to 100.")
     include: list[str] | None = None
     truncation: Literal["disabled"] | None = Field(None, description="An input that does not fit is refused.")
     parallel_tool_calls: bool | None = None

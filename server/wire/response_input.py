@@ -73,6 +73,7 @@ def generation_of(body: ResponseRequest, items: Sequence[Item]) -> ResponseGener
         max_completion_tokens=body.max_output_tokens,
         reasoning_effort=reasoning.effort,
         reasoning=reasoning.options,
+        logit_bias=body.logit_bias,
         response_format=_response_format(body.text.format if body.text else None),
         **{name: getattr(body, name) for name in shared},
     )
