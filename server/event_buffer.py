@@ -72,7 +72,10 @@ class EventBuffer:
         """Drop the events numbered up to here: they are kept elsewhere, or nobody needs them."""
         while self._chunks and self._chunks[0].last <= up_to:
             self._drop_chunk()
-        if not self._chunks and self._loose and up_to >= self.first:
+        if up_to >= self.last:
+            # What a reader that keeps up does with every update.
+            self.first, self._loose, self._loose_bytes = self.last + 1, [], 0
+        elif not self._chunks and self._loose and up_to >= self.first:
             gone = self._loose[: up_to + 1 - self.first]
             del self._loose[: len(gone)]
             self.first += len(gone)

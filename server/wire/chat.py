@@ -19,6 +19,7 @@ from steiner.reasoning.events import AnswerDelta, AnswerDone, Cancelled, Done, E
 from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generation import Generation
+from steiner.server.wire.event_json import event_json
 from steiner.server.wire.interleaving import interleaved
 from steiner.server.wire.reasoning_text import ReasoningText
 from steiner.server.wire.tool_calls import tool_call_chunk, tool_calls_field
@@ -187,7 +188,7 @@ class ChatChunks:
                 )
             case _:
                 text = self._reasoning.feed(event)
-                step = f'"reasoning_step":{event.model_dump_json()}'
+                step = f'"reasoning_step":{event_json(event)}'
                 if not text:
                     return self._with_delta(step)
                 quoted = encode_basestring(text)

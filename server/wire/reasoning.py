@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from steiner.reasoning.events import Event
 from steiner.server.errors import NotReady
 from steiner.server.readable import Readable
+from steiner.server.wire.event_json import event_json
 
 logger = logging.getLogger(__name__)
 
@@ -16,8 +17,7 @@ def encode_events(events: Sequence[Event]) -> bytes:
     """Events as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
     # JSON has no raw line feeds, so one data line holds a whole event.
     return "".join(
-        f"id: {event.sequence_number}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n"
-        for event in events
+        f"id: {event.sequence_number}\nevent: {event.type}\ndata: {event_json(event)}\n\n" for event in events
     ).encode()
 
 
