@@ -23,6 +23,7 @@ from pathlib import Path
 
 import httpx
 from soak_ledger import Broken, Ledger, Sample, take_sample
+from soak_responses import CALM_RESPONSES, RESPONSE_SCENARIOS
 from soak_scenarios import CALM, SCENARIOS, SMALL_BUFFER, WITHOUT_GENERATION, Clients, Scenario
 
 from steiner.local_server import LocalServer, free_port, serve_command
@@ -149,7 +150,8 @@ async def storm(soak: Soak, num_generations: int, seed: int) -> list[str]:
         print(row(samples[-1], first, ledger), flush=True)
     broken = [*ledger.broken, *ledger.check_counts(first, samples[-1]), *leaks(samples)]
     calm = Ledger()
-    chosen = rng.choices(list(CALM), list(CALM.values()), k=max(1, num_generations // 20))
+    calm_ones = CALM | CALM_RESPONSES
+    chosen = rng.choices(list(calm_ones), list(calm_ones.values()), k=max(1, num_generations // 20))
     last = await soak.round([(one, rng.randrange(1 << 30)) for one in chosen], calm)
     broken += [*calm.broken, *calm.check_counts(samples[-1], last)]
     print(summary(ledger, first, samples[-1]))
@@ -158,7 +160,8 @@ async def storm(soak: Soak, num_generations: int, seed: int) -> list[str]:
 
 def drawn(rng: random.Random, count: int) -> list[tuple[Scenario, int]]:
     """So many scenarios with a generation each, and nonsense between them; each with a seed."""
-    chosen = rng.choices(list(SCENARIOS), list(SCENARIOS.values()), k=count)
+    begin = SCENARIOS | RESPONSE_SCENARIOS
+    chosen = rng.choices(list(begin), list(begin.values()), k=count)
     chosen += rng.choices(
         list(WITHOUT_GENERATION), list(WITHOUT_GENERATION.values()), k=round(count * NONSENSE)
     )

@@ -10,11 +10,12 @@ from soak_ledger import Broken
 from steiner.event_stream import EventStreamDecoder, Message
 
 TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
-RESPONSE_ENDINGS = {
-    "response.completed": "done",
-    "response.incomplete": "done",
-    "response.failed": "error",
-    "response.cancelled": "cancelled",
+RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+OUTCOME_OF_STATUS = {
+    "completed": "done",
+    "incomplete": "done",
+    "failed": "error",
+    "cancelled": "cancelled",
 }
 
 
@@ -150,13 +151,14 @@ class ResponseReader(Reader):
         if message.event == "response.created":
             self.id = event["response"]["id"]
         elif message.event in RESPONSE_ENDINGS:
-            self.take_usage(event["response"])
-            self._end(RESPONSE_ENDINGS[message.event])
+            self.take_ending(event["response"])
 
-    def take_usage(self, response: dict[str, Any]) -> None:
-        """Usage of a response that has ended."""
+    def take_ending(self, response: dict[str, Any]) -> None:
+        """A response that has ended, streamed or retrieved."""
         usage = response["usage"]
         if usage is None:
-            raise Broken(f"{self.id}: ended without usage")
+            raise Broken(f"{response['id']}: {response['status']} without usage")
+        self.id = response["id"]
         self.completion_tokens = usage["output_tokens"]
         self.reasoning_tokens = usage["output_tokens_details"]["reasoning_tokens"]
+        self._end(OUTCOME_OF_STATUS[response["status"]])

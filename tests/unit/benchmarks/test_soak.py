@@ -15,7 +15,7 @@ import pytest
 from steiner.event_stream import Message
 
 FOLDER = Path(__file__).resolve().parents[3] / "benchmarks"
-SCRIPTS = ("processes", "soak_ledger", "soak_streams", "soak_scenarios", "soak")
+SCRIPTS = ("processes", "soak_ledger", "soak_streams", "soak_scenarios", "soak_responses", "soak")
 
 
 @pytest.fixture(scope="module")
