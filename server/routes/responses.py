@@ -18,6 +18,7 @@ from steiner.server.routes.documented import OF_A_GENERATION, OF_A_LOOK_UP, RESP
 from steiner.server.routes.examples import RESPONSES
 from steiner.server.schemas.response_object import DeletedResponse, InputItemList, ResponseObject
 from steiner.server.schemas.response_queries import InputItemsQuery, RetrieveQuery
+from steiner.server.schemas.response_tools import flat_name
 from steiner.server.schemas.responses import ResponseRequest
 from steiner.server.service import Service
 from steiner.server.sse import EventStream
@@ -29,6 +30,7 @@ from steiner.server.wire.response_input import (
     generation_of,
     items_of,
     page_of,
+    require_answers,
     settings_of,
 )
 
@@ -82,6 +84,7 @@ async def create_response(
     background: that goes on, and is read by its id.
     """
     items = [*await _earlier(service, body, caller), *items_of(body.input)]
+    require_answers(items)
     generation_request = generation_of(body, items)
     service.lifecycle.require_ready()
     assert service.loaded is not None
@@ -89,9 +92,14 @@ async def create_response(
     record = ResponseRecord(
         items=tuple(items), settings=settings_of(body, sampling, service.settings.reasoning_effort)
     )
-    generation = await service.start(
-        generation_request, "responses", caller, retain=body.stored, record=record.model_dump(mode="json")
-    )
+    kept = record.model_dump(mode="json")
+    try:
+        generation = await service.start(
+            generation_request, "responses", caller, retain=body.stored, record=kept
+        )
+    except InvalidRequest as error:
+        error.param = error.param and flat_name(error.param)
+        raise
     if body.background:
         if body.stream:
             return _stream(service, generation)

@@ -12,6 +12,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from steiner.reasoning.steps import Step
 from steiner.server.schemas.request_model import RequestModel
+from steiner.server.schemas.response_tools import FunctionCallItem, FunctionCallOutputItem
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
@@ -113,15 +114,20 @@ def _item_kind(given: object) -> str | None:
         kind = getattr(given, "type", None)
     else:
         kind = given.get("type", "message" if "role" in given else None)
-    return f"({kind})" if kind in ("message", "reasoning") else None
+    return f"({kind})" if kind in KINDS else None
 
+
+KINDS = ("message", "reasoning", "function_call", "function_call_output")
 
 InputItem = Annotated[
-    Annotated[MessageItem, Tag("(message)")] | Annotated[ReasoningItem, Tag("(reasoning)")],
+    Annotated[MessageItem, Tag("(message)")]
+    | Annotated[ReasoningItem, Tag("(reasoning)")]
+    | Annotated[FunctionCallItem, Tag("(function_call)")]
+    | Annotated[FunctionCallOutputItem, Tag("(function_call_output)")],
     Discriminator(
         _item_kind,
         custom_error_type="input_item",
-        custom_error_message="the type must be message or reasoning",
+        custom_error_message="the type must be message, reasoning, function_call or function_call_output",
     ),
 ]
 

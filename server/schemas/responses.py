@@ -24,6 +24,12 @@ from steiner.server.schemas.response_items import (
     SummaryText,
     TextContent,
 )
+from steiner.server.schemas.response_tools import (
+    FunctionCallItem,
+    FunctionCallOutputItem,
+    ResponseFunctionTool,
+    ResponseToolChoice,
+)
 from steiner.server.schemas.responses_not_offered import RESPONSES_NOT_OFFERED, refuse_to_include
 from steiner.server.schemas.stop import StopRequest
 from steiner.server.schemas.storable import refuse_unstorable
@@ -125,7 +131,9 @@ class ResponseRequest(SamplingRequest, StopRequest):
     logit_bias: LogitBias | None = Field(None, description="vLLM's: of token ids in the answer, -100 to 100.")
     include: list[str] | None = None
     truncation: Literal["disabled"] | None = Field(None, description="An input that does not fit is refused.")
-    parallel_tool_calls: bool | None = None
+    tools: list[ResponseFunctionTool] | None = Field(None, description="Functions that the answer may call.")
+    tool_choice: ResponseToolChoice | None = Field(None, description="Default: auto.")
+    parallel_tool_calls: bool | None = Field(None, description="Whether one answer may have several calls.")
     service_tier: Literal["auto", "default"] | None = None
     user: str | None = None
     safety_identifier: str | None = None
@@ -178,6 +186,9 @@ RESPONSE_FIELD_NAMES = frozenset(
         RefusalContent,
         SummaryText,
         ReasoningText,
+        ResponseFunctionTool,
+        FunctionCallItem,
+        FunctionCallOutputItem,
     )
     for name in model.model_fields
 )

@@ -18,8 +18,6 @@ RESPONSES_NOT_OFFERED: dict[str, NotOffered] = {
     "prompt": NotOffered("prompt templates are not kept; send instructions and input"),
     "prompt_cache_options": NOT_OFFERED["prompt_cache_options"],
     "prompt_cache_retention": NOT_OFFERED["prompt_cache_retention"],
-    "tool_choice": NotOffered("tools are not offered", ("auto", "none")),
-    "tools": NotOffered("tools are not offered"),
     "top_logprobs": NotOffered("log probabilities are not offered", (0,)),
     # Those of chat completions that have another name here.
     "max_completion_tokens": NotOffered("send max_output_tokens instead"),

@@ -12,7 +12,7 @@ from steiner.reasoning.events import Cancelled, Done, Event, Failed, ReasoningSt
 from steiner.reasoning.trace_of_events import TraceFold
 from steiner.server.readable import Readable
 from steiner.server.wire.response_input import UNTOLD, Item, ResponseRecord
-from steiner.server.wire.response_output import MessageOutput, Output, StepOutput
+from steiner.server.wire.response_output import CallOutput, MessageOutput, Output, StepOutput
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 
@@ -26,6 +26,7 @@ class ResponseBody:
         output: items so far.
         step: the open step's item.
         message: the answer's item, once there is one.
+        calls: items of the answer's calls.
     """
 
     def __init__(self, generation: Readable) -> None:
@@ -34,6 +35,7 @@ class ResponseBody:
         self.output: list[Output] = []
         self.step: StepOutput | None = None
         self.message: MessageOutput | None = None
+        self.calls: list[CallOutput] = []
         self._id = generation.id
         self._model = generation.model
         self._created = generation.created
@@ -52,7 +54,7 @@ class ResponseBody:
             case Usage():
                 self._usage = _usage(event)
             case Done(finish_reason=reason):
-                self.status = "completed" if reason == "stop" else "incomplete"
+                self.status = "incomplete" if reason == "length" else "completed"
                 self._ending = event
             case Failed():
                 self.status = "failed"
@@ -74,6 +76,13 @@ class ResponseBody:
         self.message = MessageOutput(f"msg_{self._suffix}", len(self.output))
         self.output.append(self.message)
         return self.message
+
+    def open_call(self, call_id: str, name: str) -> CallOutput:
+        """A new item for a call that has begun."""
+        call = CallOutput(f"fc_{self._suffix}_{len(self.calls)}", len(self.output), call_id, name)
+        self.calls.append(call)
+        self.output.append(call)
+        return call
 
     def step_body(self, step_id: int) -> dict[str, Any]:
         """A step as far as events tell of it."""

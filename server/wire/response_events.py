@@ -16,7 +16,7 @@ from steiner.server.readable import Readable
 from steiner.server.wire.chat import ending_error
 from steiner.server.wire.response_body import ResponseBody, Status
 from steiner.server.wire.response_input import Item
-from steiner.server.wire.response_output import ItemStatus, Output, StepOutput, decision_text
+from steiner.server.wire.response_output import CallOutput, ItemStatus, Output, StepOutput, decision_text
 
 
 class ResponseEvents:
@@ -66,9 +66,14 @@ class ResponseEvents:
             case "step.done":
                 self._end_step(event)
             case "answer.done":
-                if body.message is None:
-                    self._say_answer("")
-                self._end_message("completed" if event.finish_reason == "stop" else "incomplete")
+                self._end_answer("incomplete" if event.finish_reason == "length" else "completed")
+            case "tool_call.started":
+                call = body.open_call(event.id, event.name)
+                self._say_item("response.output_item.added", call, call.item)
+            case "tool_call.delta":
+                self._say_arguments(body.calls[event.index], event.arguments)
+            case "tool_call.done":
+                self._end_call(body.calls[event.index], "completed")
             case "done" | "error" | "cancelled":
                 self._end()
 
@@ -146,6 +151,31 @@ class ResponseEvents:
             fields = f'{message.place},"content_index":0,"delta":{encode_basestring(text)},"logprobs":[]'
             self._say("response.output_text.delta", fields)
 
+    def _say_arguments(self, call: CallOutput, arguments: str) -> None:
+        call.pieces.append(arguments)
+        fields = f'{call.place},"delta":{encode_basestring(arguments)}'
+        self._say("response.function_call_arguments.delta", fields)
+
+    def _end_call(self, call: CallOutput, status: ItemStatus) -> None:
+        call.status = status
+        item = call.item
+        arguments = encode_basestring(item["arguments"])
+        fields = f'{call.place},"name":"{call.name}","arguments":{arguments}'
+        self._say("response.function_call_arguments.done", fields)
+        self._say_item("response.output_item.done", call, item)
+
+    def _end_answer(self, status: ItemStatus) -> None:
+        self._cut_calls()
+        if self.body.message is None and not self.body.calls:
+            self._say_answer("")
+        if self.body.message is not None:
+            self._end_message(status)
+
+    def _cut_calls(self) -> None:
+        for call in self.body.calls:
+            if call.status == "in_progress":
+                self._end_call(call, "incomplete")
+
     def _end_message(self, status: ItemStatus) -> None:
         message = self.body.message
         assert message is not None
@@ -161,6 +191,7 @@ class ResponseEvents:
         # What a failure or a cancellation cut off.
         if body.step is not None:
             self._close_step("incomplete")
+        self._cut_calls()
         if body.message is not None and body.message.status == "in_progress":
             self._end_message("incomplete")
         self._say_response(TERMINAL_TYPE[body.status], body.status)

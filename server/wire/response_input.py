@@ -27,6 +27,7 @@ from steiner.server.schemas.response_format import (
 )
 from steiner.server.schemas.response_items import InputItem, MessageItem, ReasoningItem, TextContent
 from steiner.server.schemas.response_object import InputItemList
+from steiner.server.schemas.response_tools import FunctionCallItem, FunctionCallOutputItem, chat_choice
 from steiner.server.schemas.responses import (
     AnswerFormatParam,
     ResponseGeneration,
@@ -35,6 +36,7 @@ from steiner.server.schemas.responses import (
     ResponseRequest,
 )
 from steiner.server.schemas.stop import StopRequest
+from steiner.server.tools.schemas import CalledFunction, MessageToolCall
 
 Item = dict[str, Any]
 """An item in the form in which OpenAI's API gives it out."""
@@ -73,6 +75,9 @@ def generation_of(body: ResponseRequest, items: Sequence[Item]) -> ResponseGener
         max_completion_tokens=body.max_output_tokens,
         reasoning_effort=reasoning.effort,
         reasoning=reasoning.options,
+        tools=[tool.as_chat for tool in body.tools or ()] or None,
+        tool_choice=chat_choice(body.tool_choice),
+        parallel_tool_calls=body.parallel_tool_calls,
         logit_bias=body.logit_bias,
         response_format=_response_format(body.text.format if body.text else None),
         **{name: getattr(body, name) for name in shared},
@@ -101,8 +106,8 @@ def settings_of(body: ResponseRequest, sampling: Sampling, default_effort: str) 
         "store": body.stored,
         "temperature": sampling.temperature,
         "text": {"format": answer_format.model_dump(by_alias=True), "verbosity": "medium"},
-        "tool_choice": "auto",
-        "tools": [],
+        "tool_choice": _plain(body.tool_choice or "auto"),
+        "tools": [_plain(tool) for tool in body.tools or ()],
         "top_logprobs": 0,
         "top_p": sampling.top_p,
         "truncation": "disabled",
@@ -133,16 +138,47 @@ def messages_of(items: Sequence[Item]) -> list[Message]:
         if item["type"] == "reasoning":
             steps += [Step(**item["step"])] if item.get("step") else []
             continue
-        if steps and item["role"] != "assistant":
+        is_answer = item["type"] == "function_call" or item.get("role") == "assistant"
+        if steps and not is_answer:
             # A response that ran out of tokens while it reasoned.
             messages.append(Message(role="assistant", content="", reasoning_steps=steps))
             steps = []
-        text = "\n".join(part.get("text") or part.get("refusal", "") for part in item["content"])
-        messages.append(Message(role=item["role"], content=text, reasoning_steps=steps or None))
+        if item["type"] == "function_call":
+            before = messages.pop() if messages and messages[-1].role == "assistant" and not steps else None
+            messages.append(_with_call(before, item, steps))
+        elif item["type"] == "function_call_output":
+            messages.append(Message(role="tool", content=_text(item["output"]), tool_call_id=item["call_id"]))
+        else:
+            messages.append(
+                Message(role=item["role"], content=_text(item["content"]), reasoning_steps=steps or None)
+            )
         steps = []
     if steps:
         messages.append(Message(role="assistant", content="", reasoning_steps=steps))
     return messages
+
+
+def require_answers(items: Sequence[Item]) -> None:
+    """Every call has its output behind it, and every output its call.
+
+    Raises:
+        InvalidRequest: one has not.
+    """
+    waiting: set[str] = set()
+    for item in items:
+        if item["type"] == "function_call":
+            waiting.add(item["call_id"])
+        elif item["type"] == "function_call_output":
+            if item["call_id"] not in waiting:
+                raise _invalid(
+                    f"no function_call before has the call_id {item['call_id']!r}, which an output names"
+                )
+            waiting.discard(item["call_id"])
+        elif item["type"] == "message" and waiting:
+            break
+    if waiting:
+        missing = ", ".join(sorted(waiting))[:200]
+        raise _invalid(f"calls need a function_call_output each, right behind them; missing for {missing}")
 
 
 def page_of(items: Sequence[Item], *, after: str | None, limit: int, newest_first: bool) -> InputItemList:
@@ -165,13 +201,40 @@ def page_of(items: Sequence[Item], *, after: str | None, limit: int, newest_firs
     )
 
 
+def _invalid(message: str) -> InvalidRequest:
+    return InvalidRequest(message, param="input", code="invalid_value")
+
+
+def _plain(given: BaseModel | str) -> Any:
+    return given if isinstance(given, str) else given.model_dump(mode="json")
+
+
+def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text") or part.get("refusal", "") for part in content)
+
+
+def _with_call(before: Message | None, item: Item, steps: list[Step]) -> Message:
+    """The assistant's turn with one more call; calls that follow each other are one turn's."""
+    called = CalledFunction(name=item["name"], arguments=item["arguments"])
+    call = MessageToolCall(id=item["call_id"], type="function", function=called)
+    if before is None:
+        return Message(role="assistant", content="", reasoning_steps=steps or None, tool_calls=[call])
+    return before.model_copy(update={"tool_calls": [*(before.tool_calls or ()), call]})
+
+
 def _concluded(item: Item) -> Item:
     """A step without its text, but for the summary."""
     sections = [section for section in item["step"]["sections"] if section["role"] == "summary"]
     return {**item, "content": [], "step": {**item["step"], "sections": sections}}
 
 
-def _item(given: MessageItem | ReasoningItem) -> Item:
+def _item(given: InputItem) -> Item:
+    if isinstance(given, FunctionCallItem | FunctionCallOutputItem):
+        prefix = "fc" if isinstance(given, FunctionCallItem) else "fco"
+        named = {"id": given.id or f"{prefix}_{uuid.uuid4().hex}", "status": given.status or "completed"}
+        return given.model_dump(mode="json") | named
     if isinstance(given, ReasoningItem):
         item = given.model_dump(mode="json", exclude={"encrypted_content", "step"})
         item["id"] = given.id or f"rs_{uuid.uuid4().hex}"

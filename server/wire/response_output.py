@@ -80,7 +80,36 @@ class MessageOutput:
         }
 
 
-Output = StepOutput | MessageOutput
+@dataclass(slots=True)
+class CallOutput:
+    """A call of a function as an item."""
+
+    id: str
+    index: int
+    call_id: str
+    name: str
+    status: ItemStatus = "in_progress"
+    pieces: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> str:
+        """Where its events happen, as fields of JSON."""
+        return f'"item_id":"{self.id}","output_index":{self.index}'
+
+    @property
+    def item(self) -> Item:
+        """As it stands."""
+        return {
+            "id": self.id,
+            "type": "function_call",
+            "call_id": self.call_id,
+            "name": self.name,
+            "arguments": "".join(self.pieces),
+            "status": self.status,
+        }
+
+
+Output = StepOutput | MessageOutput | CallOutput
 
 
 def decision_text(decision: Decision | None) -> str:
