@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,8 +15,19 @@ from steiner.server.scripted_engine import Script, ScriptedEngine
 ASK: dict[str, Any] = {"model": "tiny", "input": "make 22 from 15 4 11"}
 
 
+OPENED: list[openai.OpenAI] = []
+
+
+@pytest.fixture(autouse=True)
+def close_clients() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 def client_of(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=20)
+    OPENED.append(openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=20))
+    return OPENED[-1]
 
 
 def until(served: Any, response_id: str, eventually: Any, *statuses: str) -> dict[str, Any]:

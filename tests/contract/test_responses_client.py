@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -16,8 +17,19 @@ ASK: dict[str, Any] = {"model": "tiny", "input": "make 22 from 15 4 11"}
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
 
+OPENED: list[openai.OpenAI] = []
+
+
+@pytest.fixture(autouse=True)
+def close_clients() -> Iterator[None]:
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
 def client_of(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=20)
+    OPENED.append(openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=20))
+    return OPENED[-1]
 
 
 def wire_events(text: str) -> list[dict[str, Any]]:
