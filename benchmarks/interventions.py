@@ -38,8 +38,9 @@ from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Judgement, Verifier
 from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
-from steiner.server.engine import Sampling, TokenRequest, TokenUpdate
+from steiner.server.engine import Sampling, TokenEngine, TokenRequest, TokenUpdate
 from steiner.server.interventions.answer import AnswerFormat
+from steiner.server.json_grammar import schema_grammar
 from steiner.server.prompts import PromptEncoder, Turn
 from steiner.server.settings import Settings
 from steiner.server.tokenizer import load_tokenizer
@@ -77,7 +78,13 @@ class Provocation:
     stagger: int = 0
     temperature: float = 1.0
     verifier: Verifier | None = None
-    answer_format: AnswerFormat | None = None
+    answer_schema: dict[str, Any] | None = None
+
+    def answer_format(self, engine: TokenEngine) -> AnswerFormat | None:
+        """What the answers are held to."""
+        if self.answer_schema is None:
+            return None
+        return AnswerFormat("a number", schema_grammar(self.answer_schema, engine))
 
     def policy_of(self, index: int) -> Policy:
         """Of the generation with this number in its round."""
@@ -94,7 +101,7 @@ PROVOCATIONS: dict[str, Provocation] = {
     "verifier": Provocation(Policy(), verifier=Contradiction()),
     "loop": Provocation(Policy(**SHORT), temperature=2.0),
     "memory": Provocation(Policy(memory=True)),
-    "answer": Provocation(Policy(), answer_format=AnswerFormat("a number", SCHEMA)),
+    "answer": Provocation(Policy(), answer_schema=SCHEMA),
 }
 
 
@@ -145,8 +152,8 @@ class TimedEngine:
         others = self._num_taken - self._before[generation]
         self.passed.append(max(others.values(), default=0))
 
-    def check_schema(self, json_schema: str) -> None:
-        self.engine.check_schema(json_schema)
+    def grammar_of(self, structural_tag: str) -> str:
+        return self.engine.grammar_of(structural_tag)
 
     async def check_health(self) -> None:
         await self.engine.check_health()
@@ -183,7 +190,7 @@ class Bench:
                     max_tokens=800,
                     problem=problem,
                     verifier=provocation.verifier,
-                    answer_format=provocation.answer_format,
+                    answer_format=provocation.answer_format(self.engine),
                 )
                 decoders = section_texts(self.tokenizer.backend_tokenizer)
                 conductor = Conductor(timed, self.bound, assignment, decoders)

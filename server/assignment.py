@@ -10,7 +10,6 @@ from steiner.reasoning.stop_strings import NO_STOP, StopRule
 from steiner.reasoning.verifiers.base import Verifier
 from steiner.server.engine import Sampling
 from steiner.server.interventions.answer import AnswerFormat
-from steiner.server.tools.grammar import ToolAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Assignment:
     max_tokens: int
     problem: str = ""
     verifier: Verifier | None = None
-    answer_format: AnswerFormat | ToolAnswer | None = None
+    answer_format: AnswerFormat | None = None
     stop: StopRule = NO_STOP
     num_logprobs: int | None = None
     answer_bias: Mapping[int, float] = field(default_factory=dict)
@@ -53,4 +52,4 @@ class Assignment:
     @property
     def may_call(self) -> bool:
         """Whether the answer may call tools."""
-        return isinstance(self.answer_format, ToolAnswer) and self.answer_format.may_call
+        return self.answer_format is not None and self.answer_format.may_call

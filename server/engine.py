@@ -44,7 +44,6 @@ class TokenRequest:
 
     Attributes:
         grammar: EBNF over token ids that the tokens must keep to, in xgrammar's notation.
-        json_schema: in place of a grammar, JSON Schema (as JSON text) that the text must fit.
         min_tokens: tokens before the first of `stop_ids` may come.
         logit_bias: added to the logits of these ids.
         num_logprobs: tell each token's log probability and those of so many likeliest ones; None for nothing.
@@ -57,7 +56,6 @@ class TokenRequest:
     sampling: Sampling
     stop_ids: tuple[int, ...]
     grammar: str | None = None
-    json_schema: str | None = None
     min_tokens: int = 0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
     num_logprobs: int | None = None
@@ -111,10 +109,6 @@ class TokenEngine(Protocol):
             EngineDead: the engine is gone.
             EngineError: it failed otherwise.
         """
-        ...
-
-    def check_schema(self, json_schema: str) -> None:
-        """Raises EngineRefusal if answers cannot be held to this JSON Schema."""
         ...
 
     def grammar_of(self, structural_tag: str) -> str:

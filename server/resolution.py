@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,19 +13,20 @@ from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.stop_strings import StopRule
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Verifier, find_verifier
-from steiner.server.engine import Sampling, TokenEngine
+from steiner.server.engine import EngineRefusal, Sampling, TokenEngine
 from steiner.server.errors import InvalidRequest
 from steiner.server.interventions.answer import AnswerFormat
+from steiner.server.json_grammar import schema_grammar
 from steiner.server.prompts import Turn
 from steiner.server.refusals import refusal
-from steiner.server.schema_limits import why_not_enforced
 from steiner.server.schemas.chat import GenerationRequest
 from steiner.server.schemas.messages import Message
 from steiner.server.schemas.response_format import JsonObjectFormat, JsonSchemaFormat
-from steiner.server.token_requests import ANY_OBJECT
 from steiner.server.tools.conversation import calls_of
-from steiner.server.tools.grammar import ToolAnswer, tool_answer
+from steiner.server.tools.grammar import tool_answer
 from steiner.server.tools.use import resolve_tool_use
+
+ANY_OBJECT: dict[str, Any] = {"type": "object"}
 
 
 def resolve_policy(request: GenerationRequest, default: Policy, protocol: Protocol) -> Policy:
@@ -76,37 +78,28 @@ def resolve_verifier(policy: Policy) -> Verifier | None:
         raise InvalidRequest(str(error), param="reasoning.verifier", code="invalid_value") from error
 
 
-def resolve_answer_format(
-    request: GenerationRequest, engine: TokenEngine
-) -> AnswerFormat | ToolAnswer | None:
+def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
     """What the answer is held to. With tools, a response format is that of an answer without calls.
 
     Raises:
         InvalidRequest: the engine cannot hold answers to a schema, or not soon, or the tools contradict each other.
     """
     use = resolve_tool_use(request.tools, request.tool_choice, request.parallel_tool_calls)
-    answer_format = _response_format(request, engine)
-    if use is None:
-        return answer_format
-    text_schema = None if answer_format is None else answer_format.schema or ANY_OBJECT
-    return tool_answer(use, engine, text_schema)
-
-
-def _response_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
     match request.response_format:
         case JsonObjectFormat():
-            return AnswerFormat("a JSON object", None)
+            name, schema = "a JSON object", ANY_OBJECT
         case JsonSchemaFormat(json_schema=described):
-            reason = why_not_enforced([described.json_schema], engine)
-            if reason is not None:
-                raise InvalidRequest(
-                    f"{request.field_names.schema} cannot be enforced: {reason}",
-                    param=request.field_names.schema,
-                    code="invalid_value",
-                )
-            return AnswerFormat(f"schema {described.name}", described.json_schema)
+            name, schema = f"schema {described.name}", described.json_schema
         case _:
-            return None
+            return None if use is None else tool_answer(use, engine)
+    try:
+        grammar = schema_grammar(schema, engine)
+    except EngineRefusal as error:
+        field = request.field_names.schema
+        raise InvalidRequest(
+            f"{field} cannot be enforced: {error}", param=field, code="invalid_value"
+        ) from error
+    return AnswerFormat(name, grammar) if use is None else tool_answer(use, engine, schema)
 
 
 def check_prompt(request: GenerationRequest, num_prompt: int, limit: int | None) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
-
-from steiner.server.engine import EngineRefusal, TokenEngine
 
 MAX_CHARACTERS = 120_000
 """Of the schemas of one answer as JSON text; OpenAI's limit on structured outputs counts alike."""
@@ -16,22 +13,6 @@ MAX_OPTIONAL = 100
 
 So several objects together may have as many as weigh no more: the squares of their numbers are added.
 """
-
-
-def why_not_enforced(schemas: Sequence[dict[str, Any]], engine: TokenEngine) -> str | None:
-    """Why answers are not held to these schemas, which one grammar has, and what to do; None where they are."""
-    try:
-        texts = [json.dumps(schema) for schema in schemas]
-        too_large = why_too_large(schemas, texts)
-        if too_large is not None:
-            return too_large
-        for text in texts:
-            engine.check_schema(text)
-    except EngineRefusal as error:
-        return str(error)
-    except RecursionError:
-        return "it is nested too deep"
-    return None
 
 
 def why_too_large(schemas: Sequence[dict[str, Any]], texts: Sequence[str]) -> str | None:

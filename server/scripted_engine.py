@@ -79,9 +79,6 @@ class ScriptedEngine:
             if not finished:
                 self.aborted.append(request.request_id)
 
-    def check_schema(self, json_schema: str) -> None:
-        """Every schema will do: scripts say what they say."""
-
     def grammar_of(self, structural_tag: str) -> str:
         """The tag itself: nothing keeps to it."""
         return structural_tag

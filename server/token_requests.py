@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
-from typing import Any
 
 from steiner.reasoning.automaton import State
 from steiner.reasoning.grammar import compile_continuation, compile_grammar
@@ -14,9 +12,7 @@ from steiner.reasoning.protocol import BoundProtocol
 from steiner.server.assignment import Assignment
 from steiner.server.engine import Sampling, TokenRequest
 from steiner.server.interventions.answer import AnswerFormat
-from steiner.server.tools.grammar import ToolAnswer
 
-ANY_OBJECT: dict[str, Any] = {"type": "object"}
 NUM_SEEDS = 2**63
 
 
@@ -26,21 +22,19 @@ def policy_bias(bound: BoundProtocol, policy: Policy) -> dict[int, float]:
     return {token_id: bias for token_id, bias in biases.items() if token_id is not None and bias}
 
 
-def answer_request(
-    request: TokenRequest, bound: BoundProtocol, answer_format: AnswerFormat | ToolAnswer
-) -> TokenRequest:
+def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: AnswerFormat) -> TokenRequest:
     """The request that samples the answer, held to its format.
 
     A grammar of text lets special tokens pass where their spelling would, inside a JSON string, so they are kept out by
     the largest bias that there is. Where an empty text would fit, the end of the turn waits for a token.
     """
     kept_out = dict.fromkeys(bound.special_ids - {bound.end_of_turn_id}, -MAX_BIAS)
-    held = dataclasses.replace(request, logit_bias={**request.logit_bias, **kept_out}, min_tokens=1)
-    match answer_format:
-        case AnswerFormat(schema=schema):
-            return dataclasses.replace(held, json_schema=json.dumps(ANY_OBJECT if schema is None else schema))
-        case ToolAnswer(grammar=grammar):
-            return dataclasses.replace(held, grammar=grammar)
+    return dataclasses.replace(
+        request,
+        grammar=answer_format.grammar,
+        logit_bias={**request.logit_bias, **kept_out},
+        min_tokens=1,
+    )
 
 
 class TokenRequests:

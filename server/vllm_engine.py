@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from steiner.server.ebnf import GrammarError, ebnf_of
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 LEAST_LOGPROB = -9999.0
+MAX_GRAMMARS = 128
+"""That are remembered by their structural tags; each is some multiple of the tag's length."""
 SAMPLING_DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
 
 
@@ -64,8 +68,7 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         "served_model_name": settings.model_id,
         "otlp_traces_endpoint": settings.otlp_traces_endpoint,
         # Left on auto, the first structured request would choose the backend of all later ones.
-        # White space between JSON's tokens is nothing that a model should be able to lose itself in.
-        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "structured_outputs_config": {"backend": "xgrammar"},
         "enable_prefix_caching": True,
     }
     if on_cpu:
@@ -131,9 +134,7 @@ class VllmEngine:
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
         structured = None
-        if request.json_schema is not None:
-            structured = StructuredOutputsParams(json=request.json_schema)
-        elif request.grammar is not None:
+        if request.grammar is not None:
             structured = StructuredOutputsParams(grammar=request.grammar)
         try:
             params = SamplingParams(
@@ -171,23 +172,8 @@ class VllmEngine:
         except EngineGenerateError as error:
             raise EngineError("the engine failed on this request") from error
 
-    def check_schema(self, json_schema: str) -> None:
-        from vllm.exceptions import VLLMClientError
-        from vllm.sampling_params import SamplingParams, StructuredOutputsParams
-        from vllm.v1.structured_output.backend_xgrammar import validate_xgrammar_grammar
-
-        try:
-            validate_xgrammar_grammar(
-                SamplingParams(structured_outputs=StructuredOutputsParams(json=json_schema))
-            )
-        except (VLLMClientError, ValueError) as error:
-            raise EngineRefusal(str(error)) from error
-
     def grammar_of(self, structural_tag: str) -> str:
-        try:
-            return ebnf_of(structural_tag)
-        except GrammarError as error:
-            raise EngineRefusal(str(error)) from error
+        return _grammar_of(structural_tag)
 
     async def check_health(self) -> None:
         if self._llm.errored:
@@ -197,6 +183,19 @@ class VllmEngine:
         self._llm.shutdown()
         # Collected now rather than when the interpreter ends, where its finaliser no longer works.
         del self._llm
+
+
+@lru_cache(maxsize=MAX_GRAMMARS)
+def _grammar_of(structural_tag: str) -> str:
+    from vllm.v1.structured_output.backend_xgrammar import has_xgrammar_unsupported_json_features
+
+    # What xgrammar would pass over in silence; vLLM looks into whatever objects the schemas are nested in.
+    if has_xgrammar_unsupported_json_features(json.loads(structural_tag)):
+        raise EngineRefusal("The provided JSON schema contains features not supported by xgrammar.")
+    try:
+        return ebnf_of(structural_tag)
+    except GrammarError as error:
+        raise EngineRefusal(str(error)) from error
 
 
 def _told(logprobs: SampleLogprobs | None, num_top: int | None) -> list[TokenLogprobs] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from steiner.reasoning.automaton import State
 from steiner.reasoning.protocol import BoundProtocol
@@ -13,15 +12,17 @@ from steiner.server.progress import Progress
 
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """JSON as the whole answer.
+    """What the answer is held to.
 
     Attributes:
-        name: of the schema, for a person.
-        schema: JSON Schema that the answer must fit; None for any JSON object.
+        name: for a person.
+        grammar: as the engine takes it.
+        may_call: whether there can be calls of tools to read.
     """
 
     name: str
-    schema: dict[str, Any] | None
+    grammar: str
+    may_call: bool = False
 
 
 class AnswerOfFreeModel:

@@ -54,7 +54,7 @@ def test_memory_and_a_schema_reach_the_engine(stage: Any, serve: Any, tmp_path: 
     assert (
         "  intervention (answer): the answer is held to schema result\n└─ answer         22\n" in done.stdout
     )
-    assert served.engine.requests[-1].json_schema == json.dumps({"type": "integer"})
+    assert json.loads(served.engine.requests[-1].grammar)["format"]["json_schema"] == {"type": "integer"}
 
 
 @pytest.mark.parametrize(

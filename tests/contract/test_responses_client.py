@@ -147,7 +147,7 @@ def test_parse_gives_the_callers_own_type(stage: Any, serve: Any) -> None:
     client = client_of(served)
     response = client.responses.parse(**ASK, text_format=Sum)
     assert response.output_parsed == Sum(total=22)
-    assert served.engine.requests[-1].json_schema is not None
+    assert "total" in served.engine.requests[-1].grammar
     with client.responses.stream(**ASK, text_format=Sum) as stream:
         stream.until_done()
     assert response.text.format.type == "json_schema"

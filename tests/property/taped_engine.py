@@ -33,7 +33,8 @@ class TapedEngine:
 
         conductor.progress.take = record  # type: ignore[method-assign]
 
-    def check_schema(self, json_schema: str) -> None: ...
+    def grammar_of(self, structural_tag: str) -> str:
+        return structural_tag
 
     async def check_health(self) -> None: ...
 

@@ -122,7 +122,7 @@ def test_a_broken_model_breaks_nothing_else(spoken: Spoken, memory: bool, case: 
         sampling=Sampling(),
         max_tokens=MAX_TOKENS,
         verifier=Refuter() if case.judged else None,
-        answer_format=AnswerFormat("an object", None) if case.formatted else None,
+        answer_format=AnswerFormat("an object", "objects") if case.formatted else None,
     )
     new_decoder = section_texts(spoken.tokenizer.backend_tokenizer)
     conductor = Conductor(engine, bound, assignment, new_decoder)
@@ -149,7 +149,7 @@ def test_a_broken_model_breaks_nothing_else(spoken: Spoken, memory: bool, case: 
         if not memory:
             assert context == taken[: len(context)]
     if case.formatted and trace.answer:
-        assert engine.requests[-1].json_schema is not None
+        assert engine.requests[-1].grammar == "objects"
     forced_verdicts = [step.id for step in trace.steps if step.verdict_forced]
     assert forced_verdicts == [
         cut.step

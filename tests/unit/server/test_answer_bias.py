@@ -11,7 +11,7 @@ from steiner.server.resolution import resolve_answer_bias
 from steiner.server.schemas.chat import ChatRequest
 
 
-@pytest.mark.parametrize("answer_format", [None, AnswerFormat("any", None)])
+@pytest.mark.parametrize("answer_format", [None, AnswerFormat("any", "any grammar")])
 async def test_the_reasoning_is_sampled_without(stage: Any, answer_format: AnswerFormat | None) -> None:
     [left] = stage.ids_of("left")
     reasoning, answer = stage.one_step.split("<end>")

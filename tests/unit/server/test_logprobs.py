@@ -54,7 +54,7 @@ async def test_a_request_that_stops_in_front_of_the_answer_is_not_asked(stage: A
         script(stage, "", "22<eot>", 1),
     ]
     engine = ScriptedEngine(scripts)
-    conductor = stage.conductor(engine, num_logprobs=1, answer_format=AnswerFormat("any", None))
+    conductor = stage.conductor(engine, num_logprobs=1, answer_format=AnswerFormat("any", "any grammar"))
     events = await stage.events(conductor.run())
     assert [request.num_logprobs for request in engine.requests] == [None, 1]
     assert [token.token for token in told_by(events)] == ["22"]

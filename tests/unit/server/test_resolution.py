@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -40,6 +41,13 @@ def test_text_is_no_format(stage: Any, response_format: Any) -> None:
     assert resolve_answer_format(asked_for(response_format), stage.engine("22<eot>")) is None
 
 
+def test_any_object_is_a_schema_of_its_own(stage: Any) -> None:
+    answer_format = resolve_answer_format(asked_for({"type": "json_object"}), stage.engine("22<eot>"))
+    assert answer_format is not None
+    assert answer_format.name == "a JSON object"
+    assert json.loads(answer_format.grammar)["format"]["json_schema"] == {"type": "object"}
+
+
 @pytest.mark.parametrize(
     ("schema", "words"),
     [
@@ -63,4 +71,4 @@ def test_a_schema_that_would_hold_up_the_engine_is_refused(
 def test_a_schema_of_ordinary_size_is_taken(stage: Any, schema: dict[str, Any]) -> None:
     answer_format = resolve_answer_format(asked_for(named(schema)), stage.engine("22<eot>"))
     assert answer_format is not None
-    assert answer_format.schema == schema
+    assert json.loads(answer_format.grammar)["format"]["json_schema"] == schema

@@ -113,7 +113,9 @@ async def test_what_was_held_back_is_said_at_the_length_limit(stage: Any, max_to
 async def test_a_formatted_answer_ends_there_too(stage: Any) -> None:
     reasoning, _ = stage.one_step.split("<end>")
     engine = stage.engine(f"{reasoning}<end>", "15 left 3<eot>")
-    conductor = stage.conductor(engine, answer_format=AnswerFormat("any", None), stop=StopRule(("left",)))
+    conductor = stage.conductor(
+        engine, answer_format=AnswerFormat("any", "any grammar"), stop=StopRule(("left",))
+    )
     events = await stage.events(conductor.run())
     assert conductor.trace.answer == "15 "
     assert events[-1].finish_reason == "stop"
