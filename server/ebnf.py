@@ -12,6 +12,7 @@ from typing import Any
 
 from steiner.server.json_patterns import fits_json, patterns_in
 
+CACHE_BYTES = 16 * 2**20
 CORRECTIONS = {
     # A string whose length is bounded: control characters, which JSON escapes, are among its characters.
     r"[^\"\\\r\n]": r"[^\0-\x1f\"\\]",
@@ -54,8 +55,10 @@ def ebnf_of(structural_tag: str) -> str:
         _compiler().compile_grammar(text)
     except (RuntimeError, ValueError) as error:
         reason = SOURCE.sub("", str(error)).strip().partition("\n")[0][:200]
+        # A failed assertion of xgrammar's tells a client nothing.
+        told = "" if reason.startswith("Check failed") else f" ({reason})"
         raise GrammarError(
-            f"a pattern or another part of a schema is beyond what can be compiled ({reason})"
+            f"a pattern or another part of a schema is beyond what can be compiled{told}"
         ) from error
     return text
 
@@ -70,4 +73,5 @@ def _compiler() -> Any:
 
     vocabulary = [bytes([byte]) for byte in range(256)] + [b"<end>"]
     info = xgrammar.TokenizerInfo(vocabulary, stop_token_ids=[256])
-    return xgrammar.GrammarCompiler(info, cache_enabled=False, max_threads=1)
+    # As vLLM's: what a compiler with a cache refuses, one without takes.
+    return xgrammar.GrammarCompiler(info, max_threads=1, cache_enabled=True, cache_limit_bytes=CACHE_BYTES)
