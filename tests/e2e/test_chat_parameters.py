@@ -1,0 +1,60 @@
+"""Parameters of chat completions on a real engine: log probabilities, choices, stop strings."""
+
+from typing import Any
+
+import openai
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+PROBLEM = [{"role": "user", "content": "make 22 from 15 4 11"}]
+LIMITS: dict[str, Any] = {
+    "messages": PROBLEM,
+    "max_completion_tokens": 80,
+    "extra_body": {"reasoning": {"max_reasoning_tokens": 40}},
+}
+
+
+@pytest.fixture
+def client(server: Any) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=120)
+
+
+def test_the_greedy_token_is_the_likeliest(client: openai.OpenAI, server: Any) -> None:
+    [choice] = client.chat.completions.create(
+        model=server.model, temperature=0, logprobs=True, top_logprobs=3, **LIMITS
+    ).choices
+    content = (choice.logprobs and choice.logprobs.content) or []
+    assert b"".join(bytes(token.bytes or ()) for token in content).decode(errors="replace") == (
+        choice.message.content
+    )
+    for token in content:
+        values = [one.logprob for one in token.top_logprobs]
+        assert len(values) == 3
+        assert values == sorted(values, reverse=True)
+        assert max(values) <= 0
+        assert token.logprob in values or token.logprob < values[-1]
+    # What the grammar forbids may have been likelier still, but never all the way through.
+    assert not content or any(token.logprob == token.top_logprobs[0].logprob for token in content)
+
+
+def test_choices_differ(client: openai.OpenAI, server: Any) -> None:
+    def ask() -> list[Any]:
+        completion = client.chat.completions.create(
+            model=server.model, temperature=1.0, seed=11, n=3, **LIMITS
+        )
+        return [choice.message.reasoning for choice in completion.choices]  # type: ignore[attr-defined]
+
+    first = ask()
+    assert len(set(first)) > 1
+    assert len(first) == 3
+
+
+def test_a_stop_string_cuts_the_answer(client: openai.OpenAI, server: Any) -> None:
+    request: dict[str, Any] = {"model": server.model, "temperature": 0, **LIMITS}
+    whole = client.chat.completions.create(**request).choices[0].message.content or ""
+    assert len(whole) > 1
+    stop = whole[len(whole) // 2 :][:3]
+    cut = client.chat.completions.create(**request, stop=stop)
+    assert cut.choices[0].message.content == whole[: whole.index(stop)]
+    assert cut.choices[0].finish_reason == "stop"
