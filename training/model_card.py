@@ -23,7 +23,12 @@ def write_model_card(model: Path, report: Path, baseline: Path | None = None) ->
     figures = _read(report)
     card = model / "README.md"
     text = "\n".join(
-        [_head(manifest), _figures(figures, _read(baseline) if baseline else None), _data(manifest)]
+        [
+            _head(manifest),
+            _figures(figures, _read(baseline) if baseline else None),
+            *([_dialogues(figures["dialogues"])] if "dialogues" in figures else []),
+            _data(manifest),
+        ]
     )
     card.write_text(text, encoding="utf-8")
     return card
@@ -54,7 +59,7 @@ protocol `steiner`. It solves the two kinds of problem it was trained on and not
 Trained by `steiner train training/recipes/{recipe["name"]}.yaml`, seed {recipe["seed"]}: continual pre-training on
 {recipe["cpt"]["tokens"] / 1e6:g}M tokens, supervised fine-tuning on {recipe["sft"]["tokens"] / 1e6:g}M,
 {recipe["rl"]["steps"]} updates of reinforcement learning. Float arithmetic depends on the number of threads, so a
-repeated run is not the same to the bit; docs/log.md says what else differs for the shipped weights.
+repeated run is not the same to the bit.
 """
 
 
@@ -87,6 +92,32 @@ def _figures(report: dict[str, Any], baseline: dict[str, Any] | None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _dialogues(held: dict[str, Any]) -> str:
+    """How often news in a second turn revised the conclusion of the first."""
+    rows = {
+        "first turn": held["first"],
+        "second turn, conclusions sent back": held["second"],
+        **{f"- of these {kind}": score for kind, score in held["kinds"].items()},
+        "second turn, first answer alone sent back": held["answer_alone"],
+        "both turns as one question": held["fresh"],
+    }
+    lines = [
+        "## Dialogues of two turns",
+        "",
+        "Held-out problems of which the second message changes a given: a target or number (`now make`, `now`), "
+        f"the goal or a road (`now to`, `also`). In {held['answer_changes']:.0%} of them the first answer no longer "
+        f"holds. The first search took {held['mean_trace_tokens']:.0f} tokens, which the second prompt is spared.",
+        "",
+        "| question | number | accuracy | steps | prompt tokens |",
+        "|---|---|---|---|---|",
+    ]
+    for name, score in rows.items():
+        accuracy = f"{score['accuracy']:.1%} ± {score['accuracy_error']:.1%}"
+        means = f"{score['mean_steps']:.1f} | {score['mean_prompt_tokens']:.0f}"
+        lines.append(f"| {name} | {score['num_problems']} | {accuracy} | {means} |")
+    return "\n".join([*lines, ""])
 
 
 def _row(name: str, score: dict[str, float]) -> str:

@@ -23,6 +23,16 @@ REPORT = {
         for steps in (1, 2)
     ],
 }
+TURN = SCORE | {"mean_prompt_tokens": 41.6}
+DIALOGUES = {
+    "first": TURN,
+    "second": TURN | {"accuracy": 0.91},
+    "kinds": {"countdown: now make": TURN | {"accuracy": 0.9}, "routes: also": TURN},
+    "answer_alone": TURN,
+    "fresh": TURN,
+    "answer_changes": 0.96,
+    "mean_trace_tokens": 210.4,
+}
 MANIFEST = {
     "recipe": {
         "name": "tiny", "seed": 1, "model": {"layers": 4, "width": 128}, "cpt": {"tokens": 8_000_000},
@@ -45,6 +55,19 @@ def test_the_card_has_figures_data_and_command(tmp_path: Path) -> None:
     assert "| direct answers: both | 300 | 40.0%" in card
     assert "0.0% of the traces with the grammar on, 12.5% with it off" in card
     assert "| traces.jsonl | 64,437 | `abababababababab` |" in card
+
+
+def test_dialogues_have_a_table_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "training.json").write_text(json.dumps(MANIFEST))
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps(REPORT))
+    assert "Dialogues" not in write_model_card(tmp_path, report).read_text()
+    report.write_text(json.dumps(REPORT | {"dialogues": DIALOGUES}))
+    card = write_model_card(tmp_path, report).read_text()
+    assert "| second turn, conclusions sent back | 300 | 91.0% ± 2.7% | 4.5 | 42 |" in card
+    assert "| - of these countdown: now make | 300 | 90.0% ± 2.7% | 4.5 | 42 |" in card
+    assert "In 96% of them the first answer no longer holds" in card
+    assert "took 210 tokens" in card
 
 
 def test_the_curves_are_drawn_and_repeat_to_the_byte(tmp_path: Path) -> None:
