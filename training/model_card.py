@@ -59,7 +59,7 @@ protocol `steiner`. It solves the two kinds of problem it was trained on and not
 Trained by `steiner train training/recipes/{recipe["name"]}.yaml`, seed {recipe["seed"]}: continual pre-training on
 {recipe["cpt"]["tokens"] / 1e6:g}M tokens, supervised fine-tuning on {recipe["sft"]["tokens"] / 1e6:g}M,
 {recipe["rl"]["steps"]} updates of reinforcement learning. Float arithmetic depends on the number of threads, so a
-repeated run is not the same to the bit.
+repeated run is not the same to the bit; docs/log.md says what else differs for the shipped weights.
 """
 
 

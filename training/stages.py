@@ -77,7 +77,8 @@ def _data(recipe: Recipe) -> None:
 
 
 def _cpt(recipe: Recipe) -> None:
-    tokenizer = build_tokenizer(family_words(), recipe.model.max_positions)
+    dialogues = any(data.dialogues for data in recipe.data.values())
+    tokenizer = build_tokenizer(family_words(dialogues=dialogues), recipe.model.max_positions)
     model = build_model(recipe.model, tokenizer, recipe.seed)
     if recipe.cpt is not None:
         data = recipe.output / "data"

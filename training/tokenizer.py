@@ -44,13 +44,19 @@ def special_tokens() -> list[str]:
     return [END_OF_TEXT, TURN_START, TURN_END, *STEINER.special_tokens]
 
 
-def family_words() -> list[str]:
-    """Every word that a family, the closing of a search or a role line writes; sorted, without repetition."""
+def family_words(*, dialogues: bool = False) -> list[str]:
+    """Every word that a family, the closing of a search or a role line writes; sorted, without repetition.
+
+    Args:
+        dialogues: whether problems are revised, which has words of its own.
+    """
     spoken: set[str] = set(ROLES)
     for text in (EXHAUSTED.next_step, EXHAUSTED.verification, EXHAUSTED.summary, NOT_FOUND):
         spoken.update(text.split())
     for family in FAMILIES.values():
         spoken.update(family.words)
+        if dialogues:
+            spoken.update(family.revision_words)
     return sorted(spoken)
 
 

@@ -59,6 +59,8 @@ class Family(Rules[Problem, State, Move], Protocol[Problem, State, Move]):
 
     words: tuple[str, ...]
     """Every word its texts use, for the tokenizer."""
+    revision_words: tuple[str, ...]
+    """Further words of the messages that revise a problem."""
     sizes: range
     """Sizes that `generate` can draw."""
 

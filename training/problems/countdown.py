@@ -42,9 +42,10 @@ def reachable(numbers: Numbers) -> frozenset[int]:
 class Countdown(CountdownRules):
     sizes = range(2, 7)
     words: tuple[str, ...] = (
-        "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen", "now",
+        "make", "from", "with", "tried", "end", "goal", "left", "open", "for", "is", "not", "seen",
         "+", "-", "*", "/", "=", "(", ")", ":", ";",
     )  # fmt: skip
+    revision_words: tuple[str, ...] = ("now",)
 
     def generate(self, rng: random.Random, size: int, solvable: bool = True) -> CountdownProblem:
         while True:

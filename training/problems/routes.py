@@ -23,8 +23,9 @@ class Routes(RoutesRules):
     # Every arm may need its longest length and a fork.
     sizes = range(1, (len(PLACES) - 1) // (ARM_LENGTHS[1] + 1) + 1)
     words: tuple[str, ...] = (
-        *PLACES, "roads", ">", ",", "from", "to", "at", "none", "seen", "found", "path", "open", ":", "now", "also",
+        *PLACES, "roads", ">", ",", "from", "to", "at", "none", "seen", "found", "path", "open", ":",
     )  # fmt: skip
+    revision_words: tuple[str, ...] = ("now", "also")
 
     def generate(self, rng: random.Random, size: int, solvable: bool = True) -> RoutesProblem:
         """`size` arms of 2 to 4 roads each; the goal ends one of them, or lies beyond a missing road."""

@@ -26,7 +26,7 @@ SIZES = {"countdown": 3, "routes": 4}
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return build_tokenizer(family_words(), 2048)
+    return build_tokenizer(family_words(dialogues=True), 2048)
 
 
 @pytest.fixture
