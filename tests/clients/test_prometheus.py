@@ -88,13 +88,18 @@ def test_every_panel_shows_something(prometheus: str) -> None:
 
 
 def exercise(server: Any) -> None:
-    """One of each: steps, backtracks, a cut, a schema, a refusal, a removed stream."""
+    """One of each: steps, backtracks, a cut, a schema, a refusal."""
     question = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}], "temperature": 0}
-    schema = {"name": "found", "schema": {"type": "boolean"}}
+    found = {"type": "object", "properties": {"found": {"type": "boolean"}}, "required": ["found"]}
+    schema = {"name": "found", "schema": found | {"additionalProperties": False}}
     bodies: list[dict[str, Any]] = [
         {},
         {"reasoning": {"max_reasoning_tokens": 40}},
-        {"response_format": {"type": "json_schema", "json_schema": schema}, "reasoning": {"max_steps": 1}},
+        {
+            "response_format": {"type": "json_schema", "json_schema": schema},
+            "reasoning": {"max_steps": 4, "max_section_tokens": 20},
+            "max_completion_tokens": 700,
+        },
     ]
     for body in bodies:
         answer = httpx.post(f"{server.url}/v1/chat/completions", json=question | body, timeout=300)
