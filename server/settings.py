@@ -15,6 +15,7 @@ from steiner.server.log_format import LogFormat
 
 # What vLLM decodes at once where nothing else is said.
 DEFAULT_MAX_RUNNING = 256
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 DEFAULT_MODEL = "models/steiner-tiny"
 
 
@@ -160,6 +161,15 @@ class Settings(BaseSettings):
         if not isinstance(keys, str):
             return keys
         return json.loads(keys) if keys.startswith("[") else keys.split(",")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_is_an_address(cls, url: str) -> str:
+        if not url.startswith(REDIS_SCHEMES):
+            raise ValueError(
+                f"redis_url must begin with one of {', '.join(REDIS_SCHEMES)}; given {url[:80]!r}"
+            )
+        return url
 
     @field_validator("model")
     @classmethod

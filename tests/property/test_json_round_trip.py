@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from steiner.reasoning.events import EVENT_ADAPTER, Event
+from steiner.reasoning.logprobs import TokenLogprob
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.schemas import event_schema, trace_schema
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step
@@ -56,6 +57,8 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
 
 def models(kind: type[BaseModel]) -> st.SearchStrategy[Any]:
     fields = {name: values_of(field.annotation) for name, field in kind.model_fields.items()}
+    if issubclass(kind, TokenLogprob):
+        fields["logprob"] = st.floats(max_value=0, allow_nan=False, allow_infinity=False)
     return st.fixed_dictionaries(fields).map(lambda values: kind(**values))
 
 
