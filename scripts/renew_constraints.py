@@ -30,20 +30,16 @@ MARKERS = {
     "intel-cmplr-lib-ur": 'platform_machine == "x86_64"',
     "intel-openmp": 'platform_machine == "x86_64"',
     "triton": 'platform_machine == "x86_64"',
-    "six": 'python_version > "3.11"',
 }
 
 #: The environment's own tools, and the project itself.
 NOT_PINNED = {"pip", "wheel", "steiner"}
 BREAKS_TRANSFORMERS = {"torchaudio", "torchcodec", "torchvision"}
 
-#: Needed by a Python newer than the one that renews the list.
-ALWAYS = {"six": "1.17.0"}
-
 
 def cpu_constraints() -> str:
     """Text of constraints.txt as the running environment would have it."""
-    versions = ALWAYS | {distribution.name: distribution.version for distribution in distributions()}
+    versions = {distribution.name: distribution.version for distribution in distributions()}
     return CPU_HEADER + pins({name: versions[name] for name in versions if name not in BREAKS_TRANSFORMERS})
 
 
