@@ -5,7 +5,8 @@ from typing import Any
 import openai
 import pytest
 
-pytestmark = pytest.mark.e2e
+# Random weights fill the context with their first answer.
+pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("server", ["steiner-tiny"], indirect=True)]
 
 FIRST = "make 22 from 15 4 11"
 NEWS = "now make 49"
@@ -30,12 +31,11 @@ def test_a_response_goes_on_from_the_one_before(client: openai.OpenAI, server: A
     )
     assert second.previous_response_id == first.id
     assert client.responses.retrieve(second.id).output_text == second.output_text
-    if server.model == "steiner-tiny":
-        assert first.usage is not None
-        assert second.usage is not None
-        # The conclusions are there, and the search is not.
-        grown = second.usage.input_tokens - first.usage.input_tokens
-        assert 0 < grown < first.usage.output_tokens_details.reasoning_tokens
+    assert first.usage is not None
+    assert second.usage is not None
+    # The conclusions are there, and the search is not.
+    grown = second.usage.input_tokens - first.usage.input_tokens
+    assert 0 < grown < first.usage.output_tokens_details.reasoning_tokens
     assert [item.type for item in second.output].count("reasoning") >= 1
 
 
@@ -52,5 +52,4 @@ def test_a_chat_whose_steps_are_sent_back_is_the_same_dialogue(client: openai.Op
     alone = ask(
         [question, {"role": "assistant", "content": told["content"]}, {"role": "user", "content": NEWS}]
     )
-    if server.model == "steiner-tiny":
-        assert second.usage.prompt_tokens > alone.usage.prompt_tokens
+    assert second.usage.prompt_tokens > alone.usage.prompt_tokens
