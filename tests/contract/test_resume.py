@@ -173,6 +173,8 @@ def test_a_reader_that_takes_nothing_holds_up_nobody(stage: Any, serve: Any, eve
         whole = resume(served.url, generation.id).content
         assert events_of(whole)[-1]["type"] == "done"
         eventually(lambda: generation.buffer.num_bytes == 0)
+        # What lies in the kernel's buffers is taken in large pieces: in small ones it takes minutes.
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         received = b""
         with pytest.raises(http.client.IncompleteRead), connection.getresponse() as answer:  # noqa: PT012
             while True:
