@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -145,8 +146,8 @@ def long_answer(stage: Any, *, holds: bool = False) -> ScriptedEngine:
     """More than the buffers of a connection hold."""
     vocabulary = stage.tokenizer.get_vocab()
     word = vocabulary[max((word for word in vocabulary if "<" not in word), key=len)]
-    ids = stage.ids_of(f"<start>{stage.step()}<end>") + [word] * 400_000
-    return ScriptedEngine([Script(ids, per_update=400, holds=holds)], max_model_len=500_000)
+    ids = stage.ids_of(f"<start>{stage.step()}<end>") + [word] * 600_000
+    return ScriptedEngine([Script(ids, per_update=400, holds=holds)], max_model_len=700_000)
 
 
 @contextlib.contextmanager
@@ -157,14 +158,19 @@ def reader_that_takes_nothing(
     host, port = url.removeprefix("http://").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=60)
     connection.sock = socket.socket()
-    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    # Left alone, Linux lets it grow until it holds the whole answer; a small one is emptied at a
+    # few kilobytes a retransmission timeout.
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
     connection.sock.connect((host, int(port)))
     with contextlib.closing(connection):
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
         yield connection
 
 
-def test_a_reader_that_takes_nothing_holds_up_nobody(stage: Any, serve: Any, eventually: Any) -> None:
+def test_a_reader_that_takes_nothing_holds_up_nobody(
+    stage: Any, serve: Any, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "steiner.server.sse")
     served = serve(long_answer(stage), send_timeout_s=0.5)
     with reader_that_takes_nothing(served.url, "/v1/reasoning", BODY) as connection:
         eventually(lambda: bool(served.service.generations.running))
@@ -173,12 +179,11 @@ def test_a_reader_that_takes_nothing_holds_up_nobody(stage: Any, serve: Any, eve
         whole = resume(served.url, generation.id).content
         assert events_of(whole)[-1]["type"] == "done"
         eventually(lambda: generation.buffer.num_bytes == 0)
-        # What lies in the kernel's buffers is taken in large pieces: in small ones it takes minutes.
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        eventually(lambda: "cut off" in caplog.text)
         received = b""
         with pytest.raises(http.client.IncompleteRead), connection.getresponse() as answer:  # noqa: PT012
-            while True:
-                received += answer.read1()
+            while piece := answer.read1():
+                received += piece
     seen = whole_events(received)
     assert 0 < len(seen) < len(whole)
     assert seen + resume(served.url, generation.id, last_id(seen)).content == whole
