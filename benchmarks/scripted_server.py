@@ -8,7 +8,6 @@ tokens. It says on /metrics how many requests it has in hand, as vLLM does: `scr
 
 import argparse
 import asyncio
-import gc
 import hashlib
 import json
 import random
@@ -28,6 +27,7 @@ from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.server.app import create_app
 from steiner.server.engine import FinishReason, TokenRequest, TokenUpdate
+from steiner.server.heap import settle_heap
 from steiner.server.prompts import PromptEncoder
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
@@ -122,9 +122,7 @@ def main() -> int:
 async def serve(service: Service, config: uvicorn.Config) -> None:
     """With the store of the settings, as the real server has it."""
     await service.generations.open()
-    # As main.py has it: a heap that never changes is not walked again.
-    gc.collect()
-    gc.freeze()
+    settle_heap()
     try:
         await uvicorn.Server(config).serve()
     finally:

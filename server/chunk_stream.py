@@ -17,6 +17,12 @@ from starlette.types import Receive, Scope, Send
 logger = logging.getLogger(__name__)
 
 KEEP_ALIVE = b": keep-alive\n\n"
+SEND_OF_SERVER = "steiner.send"
+"""Key in the scope: what the outermost layer was given to send with.
+
+The layers in between look at the start of an answer and at its end, which go through them; what is between
+the two does not.
+"""
 
 
 class ChunkStream(Response):
@@ -56,18 +62,15 @@ class ChunkStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream."""
-        sender = asyncio.current_task()
-        assert sender is not None
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        # A task of its own: one that waits inside of the application is woken through every layer around it,
+        # twenty calls for each piece.
+        sender = asyncio.create_task(self._send_pieces(scope.get(SEND_OF_SERVER, send)))
         tasks = [asyncio.create_task(self._watch(receive)), asyncio.create_task(self._cut_off(sender))]
         if self._keep_alive_s:
             tasks.append(asyncio.create_task(self._keep_alive(send)))
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async for piece in self._pieces:
-                self._is_sending = True
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-                self._is_idle = self._is_sending = False
-                self._num_sent += 1
+            await sender
             for task in tasks:
                 task.cancel()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -75,12 +78,18 @@ class ChunkStream(Response):
             if not self._is_cut_off:
                 raise
             # The server closes a connection whose answer is not complete.
-            sender.uncancel()
             logger.info("a reader of %s took nothing for %g s: cut off", scope["path"], self._send_timeout_s)
         finally:
             for task in tasks:
                 task.cancel()
             self._on_close()
+
+    async def _send_pieces(self, send: Send) -> None:
+        async for piece in self._pieces:
+            self._is_sending = True
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            self._is_idle = self._is_sending = False
+            self._num_sent += 1
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":

@@ -49,9 +49,11 @@ class EventBuffer:
         """Take the next events."""
         self._loose.extend(events)
         self.last = events[-1].sequence_number
+        num_bytes = self._loose_bytes + EVENT_BYTES * len(events)
         for event in events:
-            self._loose_bytes += EVENT_BYTES + len(getattr(event, "text", ""))
-        if self.num_bytes > self._max_bytes:
+            num_bytes += len(getattr(event, "text", ""))
+        self._loose_bytes = num_bytes
+        if num_bytes + self._chunk_bytes > self._max_bytes:
             self.encode()
             self.shrink(self._max_bytes)
 

@@ -144,7 +144,9 @@ class Generation:
         position = after
         while True:
             if position < self.buffer.last:
-                batch = await self._next_events(position)
+                batch = self.buffer.read(position)
+                if batch is None:
+                    batch = await self._read_elsewhere(position)
                 if not batch:
                     return
                 position = batch[-1].sequence_number
@@ -158,10 +160,7 @@ class Generation:
                 self._waiters.append(waiter)
                 await waiter
 
-    async def _next_events(self, position: int) -> Sequence[Event]:
-        batch = self.buffer.read(position)
-        if batch is not None:
-            return batch
+    async def _read_elsewhere(self, position: int) -> Sequence[Event]:
         if self._read_back is None or position < self.buffer.num_lost:
             raise NotReady("the reader was too slow: events it had not read are gone", code="events_lost")
         return await self._read_back(self.id, position)

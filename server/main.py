@@ -8,7 +8,6 @@ where a second signal did not let it wait.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -18,6 +17,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from steiner.server.app import create_app
+from steiner.server.heap import settle_heap
 from steiner.server.listener import listener
 from steiner.server.log_format import log_config
 from steiner.server.service import LoadError, Service
@@ -92,10 +92,7 @@ class Process:
             self._exit_code = 1
             self._server.should_exit = True
         else:
-            # The modules of an engine are a large heap that never changes: every full collection would
-            # walk it, which costs a stream a fifth of its time.
-            gc.collect()
-            gc.freeze()
+            settle_heap()
             logger.info("%s is ready", self._settings.model_id)
 
     async def _watch_engine(self) -> None:

@@ -8,6 +8,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from steiner.server.chunk_stream import SEND_OF_SERVER
 from steiner.server.request_context import RequestContext, enter_request, request_id_of
 
 logger = logging.getLogger("steiner.access")
@@ -54,6 +55,7 @@ class RequestLog:
                     added.setdefault(name, value)
             await send(message)
 
+        scope[SEND_OF_SERVER] = send
         try:
             await self._app(scope, receive, with_headers)
             completed = True

@@ -11,7 +11,8 @@ from steiner.server.access.caller import Caller
 from steiner.server.service import Service
 
 
-def _service(request: Request) -> Service:
+# Both async although neither waits: what is not is run in a thread, and the hop costs more than all else here.
+async def _service(request: Request) -> Service:
     service = request.app.state.service
     assert isinstance(service, Service)
     return service
@@ -21,7 +22,7 @@ def _service(request: Request) -> Service:
 DESCRIBED = HTTPBearer(auto_error=False, description="A key of this server, where it has any.")
 
 
-def _caller(
+async def _caller(
     request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(DESCRIBED)]
 ) -> Caller:
     caller = request.state.caller
