@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,12 +79,19 @@ def resolve_verifier(policy: Policy) -> Verifier | None:
         raise InvalidRequest(str(error), param="reasoning.verifier", code="invalid_value") from error
 
 
-def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
+async def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
     """What the answer is held to. With tools, a response format is that of an answer without calls.
 
     Raises:
         InvalidRequest: the engine cannot hold answers to a schema, or not soon, or the tools contradict each other.
     """
+    if request.response_format is None and not request.tools:
+        return _answer_format(request, engine)
+    # A grammar takes a while to compile.
+    return await asyncio.to_thread(_answer_format, request, engine)
+
+
+def _answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
     use = resolve_tool_use(request.tools, request.tool_choice, request.parallel_tool_calls)
     match request.response_format:
         case JsonObjectFormat():

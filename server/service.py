@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 import uuid
@@ -269,11 +268,7 @@ class Service:
     ) -> Assignment:
         policy = resolve_policy(request, self._default_policy, loaded.bound.protocol)
         verifier = resolve_verifier(policy)
-        if request.response_format is None and not request.tools:
-            answer_format = resolve_answer_format(request, loaded.engine)
-        else:
-            # A grammar takes a while to compile.
-            answer_format = await asyncio.to_thread(resolve_answer_format, request, loaded.engine)
+        answer_format = await resolve_answer_format(request, loaded.engine)
         try:
             prompt_ids = await loaded.encoder.encode(turns_of(request.messages), tools_of(request.tools))
         except PromptError as error:

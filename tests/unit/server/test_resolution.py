@@ -37,12 +37,12 @@ def record(num_properties: int, **fields: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("response_format", [None, {"type": "text"}])
-def test_text_is_no_format(stage: Any, response_format: Any) -> None:
-    assert resolve_answer_format(asked_for(response_format), stage.engine("22<eot>")) is None
+async def test_text_is_no_format(stage: Any, response_format: Any) -> None:
+    assert await resolve_answer_format(asked_for(response_format), stage.engine("22<eot>")) is None
 
 
-def test_any_object_is_a_schema_of_its_own(stage: Any) -> None:
-    answer_format = resolve_answer_format(asked_for({"type": "json_object"}), stage.engine("22<eot>"))
+async def test_any_object_is_a_schema_of_its_own(stage: Any) -> None:
+    answer_format = await resolve_answer_format(asked_for({"type": "json_object"}), stage.engine("22<eot>"))
     assert answer_format is not None
     assert answer_format.name == "a JSON object"
     assert json.loads(answer_format.grammar)["format"]["json_schema"] == {"type": "object"}
@@ -57,18 +57,18 @@ def test_any_object_is_a_schema_of_its_own(stage: Any) -> None:
         (record(101, required=[1, {}]), "101 optional properties"),
     ],
 )
-def test_a_schema_that_would_hold_up_the_engine_is_refused(
+async def test_a_schema_that_would_hold_up_the_engine_is_refused(
     stage: Any, schema: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(InvalidRequest, match=words) as refusal:
-        resolve_answer_format(asked_for(named(schema)), stage.engine("22<eot>"))
+        await resolve_answer_format(asked_for(named(schema)), stage.engine("22<eot>"))
     assert refusal.value.param == "response_format.json_schema.schema"
 
 
 @pytest.mark.parametrize(
     "schema", [{}, nested(20), record(100), record(300, required=[f"p{i}" for i in range(300)])]
 )
-def test_a_schema_of_ordinary_size_is_taken(stage: Any, schema: dict[str, Any]) -> None:
-    answer_format = resolve_answer_format(asked_for(named(schema)), stage.engine("22<eot>"))
+async def test_a_schema_of_ordinary_size_is_taken(stage: Any, schema: dict[str, Any]) -> None:
+    answer_format = await resolve_answer_format(asked_for(named(schema)), stage.engine("22<eot>"))
     assert answer_format is not None
     assert json.loads(answer_format.grammar)["format"]["json_schema"] == schema
