@@ -53,7 +53,8 @@ def sample_rollouts(
         For each prompt its group of `samples` rollouts.
     """
     model.eval()
-    input_ids, attention_mask = _pad_left(prompts, bound.end_of_turn_id)
+    padded = _pad_left(prompts, bound.end_of_turn_id)
+    input_ids, attention_mask = (tensor.to(model.device) for tensor in padded)
     generated = model.generate(
         input_ids=input_ids,
         attention_mask=attention_mask,

@@ -113,7 +113,8 @@ def _update(
             rollout = rollouts[index]
             input_ids[row, : len(rollout.token_ids)] = torch.tensor(rollout.token_ids)
             weights[row, rollout.num_prompt_tokens : len(rollout.token_ids)] = torch.tensor(advantages[index])
-        with torch.autocast("cpu" if input_ids.device.type == "cpu" else "cuda", dtype=torch.bfloat16):
+        input_ids, weights = input_ids.to(model.device), weights.to(model.device)
+        with torch.autocast(model.device.type, dtype=torch.bfloat16):
             logits = model(input_ids=input_ids[:, :-1], use_cache=False).logits
         losses = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float() / stage.temperature, input_ids[:, 1:].flatten(), reduction="none"
@@ -147,7 +148,7 @@ def _save(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, folder: Pat
 def _restore(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, folder: Path) -> int:
     if not (folder / "state.pt").exists():
         return 0
-    state = torch.load(folder / "state.pt", weights_only=True)
+    state = torch.load(folder / "state.pt", weights_only=True, map_location=model.device)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["step"])
