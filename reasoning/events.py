@@ -217,7 +217,11 @@ class AnswerDone(Numbered):
 
 
 class Usage(Numbered):
-    """Tokens of the generation; forced ones are part of the reasoning and of the completion."""
+    """Tokens of the generation; forced ones are part of the reasoning and of the completion.
+
+    Attributes:
+        cached_tokens: of the prompt, those that the engine's prefix cache had; 0 where the engine does not tell.
+    """
 
     type: Literal["usage"] = "usage"
     prompt_tokens: int
@@ -225,6 +229,7 @@ class Usage(Numbered):
     reasoning_tokens: int
     answer_tokens: int
     forced_tokens: int
+    cached_tokens: int = 0
 
 
 class Done(Numbered):

@@ -71,6 +71,7 @@ class Conductor:
         self._clock = clock
         self._began = clock()
         self._num_tokens = 0
+        self._num_cached: int | None = None
         self._last_fed_id: int | None = None
         self._context: list[int] = []
         self._resume = None if opening == "before" else self._automaton.opened(opening)
@@ -122,6 +123,9 @@ class Conductor:
             request = self._requests.make(self._context_ids, self._room, self._resume, in_answer=in_answer)
             async with aclosing(self._engine.generate(request)) as updates:
                 async for update in updates:
+                    if self._num_cached is None:
+                        # Later requests find in the cache what this generation has put there itself.
+                        self._num_cached = update.num_cached_tokens
                     events, cut = self._accept(update)
                     if events:
                         yield events
@@ -146,6 +150,8 @@ class Conductor:
             "reasoning_tokens": parser.num_reasoning_tokens,
             "answer_tokens": parser.num_answer_tokens,
             "forced_tokens": parser.num_forced_tokens,
+            # The first request may have forced tokens behind the prompt.
+            "cached_tokens": min(self._num_cached or 0, len(self.assignment.prompt_ids)),
         }
 
     def fail(self, message: str, code: str) -> list[Event]:

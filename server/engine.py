@@ -81,11 +81,14 @@ class TokenUpdate:
 
     Attributes:
         logprobs: one for each token, where the request asked for them.
+        num_cached_tokens: of the request's prompt, those that the prefix cache had; None where the engine does not
+            tell.
     """
 
     token_ids: Sequence[int]
     finish_reason: FinishReason | None = None
     logprobs: Sequence[TokenLogprobs] | None = None
+    num_cached_tokens: int | None = None
 
 
 class TokenEngine(Protocol):

@@ -73,6 +73,8 @@ class Generation:
         self._observe = observe
         self._on_engine_dead = on_engine_dead
         self.buffer = EventBuffer(max_buffer_bytes)
+        self.finished_at: float | None = None
+        self._now = now
         self._is_finished = False
         self._read_back: ReadBack | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -203,6 +205,8 @@ class Generation:
             return
         self.buffer.add(batch)
         self._is_finished = batch[-1].type in TERMINAL_TYPES
+        if self._is_finished:
+            self.finished_at = self._now()
         self._observe(batch)
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:

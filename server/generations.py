@@ -153,7 +153,6 @@ class Generations:
             max_unsaved_bytes=settings.max_unsaved_bytes,
             on_saved=self._let_go,
             stop=self._stop,
-            now=self._now,
         )
         self._recording = asyncio.get_running_loop().create_task(self._recorder.run(), name="recorder")
         self._recording.add_done_callback(_log_failure)

@@ -16,6 +16,7 @@ class Readable(Protocol):
     Attributes:
         owner: name of the caller that it belongs to.
         created: when it was started, in seconds of Unix time.
+        finished_at: when its log got its terminal event; None before.
         endpoint: under which it was started.
         request: what that endpoint wanted to know of the request later; JSON.
     """
@@ -28,6 +29,8 @@ class Readable(Protocol):
     def model(self) -> str: ...
     @property
     def created(self) -> int: ...
+    @property
+    def finished_at(self) -> float | None: ...
     @property
     def endpoint(self) -> Endpoint: ...
     @property

@@ -41,7 +41,7 @@ class Recording:
         """Whether it is not to wait for the next round: the store has not heard of it, or not of its end."""
         return self._is_first or self.generation.finished
 
-    def next_save(self, now: float) -> Save | None:
+    def next_save(self) -> Save | None:
         """What is new; None for nothing."""
         generation = self.generation
         buffer = generation.buffer
@@ -60,7 +60,7 @@ class Recording:
             first=generation.first_sequence_number,
             last=buffer.last,
             usage=generation.usage,
-            finished_at=now if is_finished else None,
+            finished_at=generation.finished_at,
             trace=encode_trace(generation.trace) if is_finished else b"",
         )
         return Save(record, buffer.chunks, self._is_first)
@@ -98,7 +98,6 @@ class Recorder:
         max_unsaved_bytes: int,
         on_saved: Callable[[Generation], None],
         stop: Callable[[str], None],
-        now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
@@ -106,7 +105,6 @@ class Recorder:
         self._max_unsaved_bytes = max_unsaved_bytes
         self._on_saved = on_saved
         self._stop = stop
-        self._now = now
         self._clock = clock
         self._recordings: dict[str, Recording] = {}
         self._woken = asyncio.Event()
@@ -151,7 +149,7 @@ class Recorder:
         saves: dict[str, Save] = {}
         for generation_id, recording in list(self._recordings.items()):
             if recording.is_urgent or not only_urgent:
-                save = recording.next_save(self._now())
+                save = recording.next_save()
                 if save is not None:
                     saves[generation_id] = save
                     # Hundreds in one go would hold up every stream for many milliseconds.

@@ -29,6 +29,7 @@ class Script:
         holds: after the tokens, wait until aborted instead of finishing.
         raises: after the tokens, fail instead of finishing.
         logprobs: one for each token, given out where they are asked for, cut to the number of likeliest ones.
+        num_cached_tokens: told with every update.
     """
 
     token_ids: Sequence[int]
@@ -36,6 +37,7 @@ class Script:
     holds: bool = False
     raises: EngineError | None = None
     logprobs: Sequence[TokenLogprobs] = ()
+    num_cached_tokens: int | None = None
 
     def told(self, start: int, end: int, num_top: int | None) -> list[TokenLogprobs] | None:
         """The log probabilities of these tokens."""
@@ -69,7 +71,9 @@ class ScriptedEngine:
                 is_last = end >= len(token_ids) and not (script.holds or script.raises)
                 reason: FinishReason = "length" if is_short else "stop"
                 told = script.told(start, min(end, len(token_ids)), request.num_logprobs)
-                yield TokenUpdate(token_ids[start:end], reason if is_last else None, told)
+                yield TokenUpdate(
+                    token_ids[start:end], reason if is_last else None, told, script.num_cached_tokens
+                )
             if script.raises is not None:
                 raise script.raises
             if script.holds:

@@ -49,6 +49,10 @@ class StoredGeneration:
         return self._record.created
 
     @property
+    def finished_at(self) -> float | None:
+        return self._record.finished_at
+
+    @property
     def endpoint(self) -> Endpoint:
         return self._record.endpoint
 
@@ -85,9 +89,13 @@ class StoredGeneration:
             was_finished = self.finished
             events = await self._archive.read(self.id, position)
             if events:
+                is_end = events[-1].type in TERMINAL_TYPES
+                if is_end and not was_finished:
+                    # Whoever reads the end may ask when that was.
+                    await self._refresh()
                 yield events
                 position = events[-1].sequence_number
-                if events[-1].type in TERMINAL_TYPES:
+                if is_end:
                     return
             elif was_finished or not await self._refresh():
                 return

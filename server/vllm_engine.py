@@ -162,7 +162,9 @@ class VllmEngine:
                     match completion.finish_reason:
                         case None | "stop" | "length" as reason:
                             logprobs = _told(completion.logprobs, request.num_logprobs)
-                            yield TokenUpdate(completion.token_ids, reason, logprobs)
+                            yield TokenUpdate(
+                                completion.token_ids, reason, logprobs, output.num_cached_tokens
+                            )
                         case reason:
                             raise EngineError(f"the engine ended the request with {reason!r}")
         except EngineDeadError as error:

@@ -165,8 +165,9 @@ def serve(stage: Stage) -> Iterator[Callable[..., Served]]:
 
     def start(engine: ScriptedEngine, provider: TracerProvider | None = None, **settings: object) -> Served:
         service = stage.service(engine, **settings)
-        running.append(ServerThread(service, provider))
-        return Served(running[-1].url, service, engine, running[-1].loop)
+        server = ServerThread(service, provider)
+        running.append(server)
+        return Served(server.url, service, engine, server.loop, server.stop)
 
     yield start
     for server in running:

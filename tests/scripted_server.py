@@ -19,12 +19,13 @@ from steiner.server.service import Service
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A listening server and what is behind it."""
+    """A listening server and what is behind it; `stop` ends it, and may be called again."""
 
     url: str
     service: Service
     engine: ScriptedEngine
     loop: asyncio.AbstractEventLoop
+    stop: Callable[[], None]
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:

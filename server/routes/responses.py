@@ -20,6 +20,7 @@ from steiner.server.schemas.response_object import DeletedResponse, InputItemLis
 from steiner.server.schemas.response_queries import InputItemsQuery, RetrieveQuery
 from steiner.server.schemas.response_tools import flat_name
 from steiner.server.schemas.responses import ResponseRequest
+from steiner.server.schemas.responses_not_offered import OUTPUT_LOGPROBS
 from steiner.server.service import Service
 from steiner.server.sse import EventStream
 from steiner.server.wire.response_events import response_so_far, response_stream, whole_response
@@ -90,7 +91,9 @@ async def create_response(
     assert service.loaded is not None
     sampling = resolve_sampling(generation_request, service.loaded.engine.default_sampling)
     record = ResponseRecord(
-        items=tuple(items), settings=settings_of(body, sampling, service.settings.reasoning_effort)
+        items=tuple(items),
+        settings=settings_of(body, sampling, service.settings.reasoning_effort),
+        has_logprobs=body.includes_logprobs,
     )
     kept = record.model_dump(mode="json")
     try:
@@ -149,6 +152,12 @@ async def retrieve_response(
 ) -> Response:
     """The response as it stands; with `stream` its events behind `starting_after`, without loss."""
     generation = await _find(service, response_id, caller)
+    if query.includes_logprobs and not ResponseRecord.model_validate(generation.request).has_logprobs:
+        raise InvalidRequest(
+            f"response {response_id!r} was created without log probabilities; include {OUTPUT_LOGPROBS} there",
+            param="include",
+            code="invalid_value",
+        )
     if not query.stream:
         return JSONResponse((await response_so_far(generation)).body.body())
     after = -1 if query.starting_after is None else query.starting_after

@@ -43,12 +43,19 @@ class CompletionTokensDetails(BaseModel):
     forced_tokens: int = Field(description="Written by the server's interventions; part of the others.")
 
 
+class PromptTokensDetails(BaseModel):
+    """What the prompt tokens were."""
+
+    cached_tokens: int = Field(description="Found in the engine's prefix cache.")
+
+
 class CompletionUsage(BaseModel):
     """Tokens of the request."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokensDetails
     completion_tokens_details: CompletionTokensDetails
 
 

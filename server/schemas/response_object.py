@@ -14,9 +14,9 @@ from steiner.reasoning.events import EndedBy, Intervention
 
 
 class InputTokensDetails(BaseModel):
-    """Required by OpenAI's client; what the engine's prefix cache had is not counted."""
+    """What the input tokens were; what is written to the cache is not counted."""
 
-    cached_tokens: Literal[0]
+    cached_tokens: int = Field(description="Found in the engine's prefix cache.")
     cache_write_tokens: Literal[0]
 
 
@@ -52,6 +52,7 @@ class ResponseObject(BaseModel):
     id: str
     object: Literal["response"]
     created_at: int = Field(description="Unix time in seconds.")
+    completed_at: int | None = Field(description="The same, of its end; null unless it is completed.")
     status: Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
     model: str
     output: list[dict[str, Any]] = Field(
@@ -73,6 +74,7 @@ class ResponseObject(BaseModel):
     text: dict[str, Any]
     tool_choice: Any
     tools: list[dict[str, Any]]
+    top_logprobs: int
     top_p: float
     truncation: Literal["disabled"]
 

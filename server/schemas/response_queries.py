@@ -7,18 +7,26 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from steiner.server.schemas.request_model import RequestModel
-from steiner.server.schemas.responses_not_offered import refuse_to_include
+from steiner.server.schemas.responses_not_offered import OUTPUT_LOGPROBS, refuse_to_include
 
 
 class IncludeQuery(RequestModel):
     """Lists of what to include, in both ways of writing them."""
 
-    include: list[str] | None = Field(None, description="Nothing is left out that could be included.")
+    include: list[str] | None = Field(
+        None,
+        description=f"{OUTPUT_LOGPROBS}, of a response that was created with it: those are never left out.",
+    )
     include_list: list[str] | None = Field(
         None, alias="include[]", description="The same, as OpenAI's client writes it."
     )
 
-    _nothing_to_include = field_validator("include", "include_list")(refuse_to_include)
+    _what_can_be_included = field_validator("include", "include_list")(refuse_to_include)
+
+    @property
+    def includes_logprobs(self) -> bool:
+        """Whether log probabilities are asked for."""
+        return OUTPUT_LOGPROBS in [*(self.include or ()), *(self.include_list or ())]
 
 
 class RetrieveQuery(IncludeQuery):
@@ -43,3 +51,9 @@ class InputItemsQuery(IncludeQuery):
     after: str | None = Field(None, description="Id of the last item that is known.")
     limit: int = Field(20, ge=1, le=100, description="Items of a page.")
     order: Literal["asc", "desc"] = Field("desc", description="desc: the newest first.")
+
+    @model_validator(mode="after")
+    def _items_have_no_logprobs(self) -> InputItemsQuery:
+        if self.includes_logprobs:
+            raise ValueError(f"{OUTPUT_LOGPROBS} cannot be included: items are kept without")
+        return self

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, mod
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
 from steiner.server.schemas.chat import FieldNames, GenerationRequest, LogitBias, Metadata, SamplingRequest
+from steiner.server.schemas.logprobs import MAX_TOP_LOGPROBS
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import JsonObjectFormat, TextFormat
@@ -30,7 +31,11 @@ from steiner.server.schemas.response_tools import (
     ResponseFunctionTool,
     ResponseToolChoice,
 )
-from steiner.server.schemas.responses_not_offered import RESPONSES_NOT_OFFERED, refuse_to_include
+from steiner.server.schemas.responses_not_offered import (
+    OUTPUT_LOGPROBS,
+    RESPONSES_NOT_OFFERED,
+    refuse_to_include,
+)
 from steiner.server.schemas.stop import StopRequest
 from steiner.server.schemas.storable import refuse_unstorable
 
@@ -129,7 +134,15 @@ class ResponseRequest(SamplingRequest, StopRequest):
     metadata: Metadata | None = Field(None, description="Up to 16 pairs, given back with the response.")
 
     logit_bias: LogitBias | None = Field(None, description="vLLM's: of token ids in the answer, -100 to 100.")
-    include: list[str] | None = None
+    include: list[str] | None = Field(
+        None, description=f"{OUTPUT_LOGPROBS}: log probabilities of the answer's tokens; nothing else."
+    )
+    top_logprobs: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_TOP_LOGPROBS,
+        description="Likeliest tokens told at each place; needs log probabilities to be included.",
+    )
     truncation: Literal["disabled"] | None = Field(None, description="An input that does not fit is refused.")
     tools: list[ResponseFunctionTool] | None = Field(None, description="Functions that the answer may call.")
     tool_choice: ResponseToolChoice | None = Field(None, description="Default: auto.")
@@ -146,18 +159,25 @@ class ResponseRequest(SamplingRequest, StopRequest):
             refuse_unstorable(data)
         return without_what_is_not_offered(data, RESPONSES_NOT_OFFERED)
 
-    _nothing_to_include = field_validator("include")(refuse_to_include)
+    _what_can_be_included = field_validator("include")(refuse_to_include)
 
     @model_validator(mode="after")
     def _options_have_an_effect(self) -> ResponseRequest:
         if self.stream_options is not None and not self.stream:
             raise ValueError("stream_options need stream=true")
+        if self.top_logprobs and not self.includes_logprobs:
+            raise ValueError(f"top_logprobs ({self.top_logprobs}) needs include=['{OUTPUT_LOGPROBS}']")
         if self.background and self.store is False:
             raise ValueError(
                 "a background response can only be read by its id, so it must be stored; leave store out "
                 "or send true"
             )
         return self
+
+    @property
+    def includes_logprobs(self) -> bool:
+        """Whether log probabilities of the answer's tokens are told."""
+        return OUTPUT_LOGPROBS in (self.include or ())
 
     @property
     def stored(self) -> bool:

@@ -18,7 +18,6 @@ RESPONSES_NOT_OFFERED: dict[str, NotOffered] = {
     "prompt": NotOffered("prompt templates are not kept; send instructions and input"),
     "prompt_cache_options": NOT_OFFERED["prompt_cache_options"],
     "prompt_cache_retention": NOT_OFFERED["prompt_cache_retention"],
-    "top_logprobs": NotOffered("log probabilities are not offered", (0,)),
     # Those of chat completions that have another name here.
     "max_completion_tokens": NotOffered("send max_output_tokens instead"),
     "max_tokens": NotOffered("send max_output_tokens instead"),
@@ -26,7 +25,7 @@ RESPONSES_NOT_OFFERED: dict[str, NotOffered] = {
     "n": NotOffered("a request makes one response; send it again for more", (1,)),
     "reasoning_effort": NotOffered("send reasoning.effort instead"),
     "response_format": NotOffered("send text.format instead"),
-    "logit_bias": NotOffered("chat completions have it, responses do not"),
+    "logprobs": NotOffered("send include ['message.output_text.logprobs'] instead", (False,)),
     # vLLM's.
     "enable_response_messages": NotOffered("the prompt is not sent back", (False,)),
     "previous_input_messages": NotOffered("send earlier turns in input, or previous_response_id"),
@@ -55,8 +54,9 @@ RESPONSES_NOT_OFFERED: dict[str, NotOffered] = {
 }
 """Refused by name, unless the value given is what happens anyway."""
 
+OUTPUT_LOGPROBS = "message.output_text.logprobs"
+
 NOT_INCLUDED: dict[str, str] = {
-    "message.output_text.logprobs": "log probabilities are not offered",
     "message.input_image.image_url": "this server reads text",
     "reasoning.encrypted_content": "reasoning is given in plain text; send its items back as they came",
     **dict.fromkeys(
@@ -74,7 +74,8 @@ NOT_INCLUDED: dict[str, str] = {
 
 
 def refuse_to_include(include: list[str] | None) -> list[str] | None:
-    """Raises ValueError if anything is named: nothing is left out that could be included."""
+    """Raises ValueError if anything is named but what can be included."""
     for name in include or ():
-        raise ValueError(f"{name!r} cannot be included: {NOT_INCLUDED.get(name, 'it is unknown')}")
+        if name != OUTPUT_LOGPROBS:
+            raise ValueError(f"{name!r} cannot be included: {NOT_INCLUDED.get(name, 'it is unknown')}")
     return include

@@ -28,13 +28,14 @@ DONE = "data: [DONE]\n\n"
 
 
 def total_usage(usages: Sequence[Usage]) -> Usage:
-    """Of all choices; the prompt is one."""
+    """Of all choices; the prompt is one, and the first to come finds in the cache what was there before."""
     return Usage(
         prompt_tokens=usages[0].prompt_tokens,
         completion_tokens=sum(usage.completion_tokens for usage in usages),
         reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
         answer_tokens=sum(usage.answer_tokens for usage in usages),
         forced_tokens=sum(usage.forced_tokens for usage in usages),
+        cached_tokens=usages[0].cached_tokens,
     )
 
 
@@ -44,6 +45,7 @@ def usage_body(usage: Usage) -> dict[str, Any]:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning_tokens,
             "forced_tokens": usage.forced_tokens,

@@ -1,7 +1,8 @@
 """The response object of the Responses API, folded from a generation's events.
 
-Everything in it is a function of the event log and of what the generation keeps of its request, so the last event of a
-stream, a response that was waited for, and one that is read later or by another process are the same.
+Everything in it is a function of the event log, of what the generation keeps of its request, and of when it began and
+ended, so the last event of a stream, a response that was waited for, and one that is read later or by another process
+are the same.
 """
 
 from __future__ import annotations
@@ -36,9 +37,7 @@ class ResponseBody:
         self.step: StepOutput | None = None
         self.message: MessageOutput | None = None
         self.calls: list[CallOutput] = []
-        self._id = generation.id
-        self._model = generation.model
-        self._created = generation.created
+        self._generation = generation
         self._suffix = generation.id.removeprefix("resp_")
         self._fold = TraceFold()
         self._policy: dict[str, Any] = {}
@@ -90,13 +89,14 @@ class ResponseBody:
 
     def body(self, status: Status | None = None) -> dict[str, Any]:
         """The response object; `status` in place of its own."""
-        settings = self.record.settings
+        settings, generation = self.record.settings, self._generation
         return {
-            "id": self._id,
+            "id": generation.id,
             "object": "response",
-            "created_at": self._created,
+            "created_at": generation.created,
+            "completed_at": self._completed_at,
             "status": status or self.status,
-            "model": self._model,
+            "model": generation.model,
             **settings,
             "reasoning": {**settings["reasoning"], **self._policy},
             "output": self.items,
@@ -112,6 +112,11 @@ class ResponseBody:
         if self.step is not None:
             self.step.step = self.step_body(self.step.step["id"])
         return [output.item for output in self.output]
+
+    @property
+    def _completed_at(self) -> int | None:
+        ended = self._generation.finished_at
+        return int(ended) if self.status == "completed" and ended is not None else None
 
     @property
     def _error(self) -> dict[str, Any] | None:
@@ -136,7 +141,7 @@ class ResponseBody:
 def _usage(usage: Usage) -> dict[str, Any]:
     return {
         "input_tokens": usage.prompt_tokens,
-        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "input_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": 0},
         "output_tokens": usage.completion_tokens,
         "output_tokens_details": {
             "reasoning_tokens": usage.reasoning_tokens,

@@ -12,6 +12,7 @@ from json.encoder import encode_basestring
 from typing import Any
 
 from steiner.reasoning.events import Cancelled, Event, Failed, SectionStarted, StepDone
+from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.readable import Readable
 from steiner.server.wire.chat import ending_error
 from steiner.server.wire.response_body import ResponseBody, Status
@@ -30,6 +31,7 @@ class ResponseEvents:
     def __init__(self, generation: Readable) -> None:
         self.body = ResponseBody(generation)
         self.next_number = 0
+        self._early_logprobs: list[dict[str, Any]] = []
         self._said: list[str] = []
 
     def feed(self, events: Sequence[Event]) -> list[str]:
@@ -49,7 +51,7 @@ class ResponseEvents:
                 self._say_step_text(event.text, is_delta=True)
                 return
             case "answer.delta":
-                self._say_answer(event.text)
+                self._say_answer(event.text, event.logprobs)
                 return
         body.take(event)
         match event.type:
@@ -140,16 +142,23 @@ class ResponseEvents:
         self._say_item("response.output_item.done", step, step.item)
         self.body.step = None
 
-    def _say_answer(self, text: str) -> None:
+    def _say_answer(self, text: str, told: Sequence[AnswerToken] | None = None) -> None:
         message = self.body.message
+        logprobs = [token.model_dump(mode="json") for token in told or ()]
         if message is None:
+            if told and not text:
+                # Of text that is held back, or of a call, for which this API has no place.
+                self._early_logprobs += logprobs
+                return
+            logprobs = self._early_logprobs + logprobs
             message = self.body.open_message()
             self._say_item("response.output_item.added", message, {**message.item, "content": []})
             self._say_part("response.content_part.added", message, message.part)
-        if text:
+        if text or logprobs:
             message.pieces.append(text)
-            fields = f'{message.place},"content_index":0,"delta":{encode_basestring(text)},"logprobs":[]'
-            self._say("response.output_text.delta", fields)
+            message.logprobs += logprobs
+            delta = f'"delta":{encode_basestring(text)},"logprobs":{_json(logprobs) if logprobs else "[]"}'
+            self._say("response.output_text.delta", f'{message.place},"content_index":0,{delta}')
 
     def _say_arguments(self, call: CallOutput, arguments: str) -> None:
         call.pieces.append(arguments)
@@ -181,8 +190,8 @@ class ResponseEvents:
         assert message is not None
         message.status = status
         text = encode_basestring(message.part["text"])
-        fields = f'{message.place},"content_index":0,"text":{text},"logprobs":[]'
-        self._say("response.output_text.done", fields)
+        logprobs = f'"logprobs":{_json(message.logprobs)}'
+        self._say("response.output_text.done", f'{message.place},"content_index":0,"text":{text},{logprobs}')
         self._say_part("response.content_part.done", message, message.part)
         self._say_item("response.output_item.done", message, message.item)
 

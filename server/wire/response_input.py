@@ -51,12 +51,14 @@ class ResponseRecord(BaseModel):
     Attributes:
         items: the whole input, in order, that of earlier responses first.
         settings: fields of the response object that the request decides.
+        has_logprobs: whether log probabilities are told.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     items: tuple[Item, ...]
     settings: dict[str, Any]
+    has_logprobs: bool = False
 
     @property
     def background(self) -> bool:
@@ -79,6 +81,8 @@ def generation_of(body: ResponseRequest, items: Sequence[Item]) -> ResponseGener
         tool_choice=chat_choice(body.tool_choice),
         parallel_tool_calls=body.parallel_tool_calls,
         logit_bias=body.logit_bias,
+        logprobs=body.includes_logprobs,
+        top_logprobs=body.top_logprobs,
         response_format=_response_format(body.text.format if body.text else None),
         **{name: getattr(body, name) for name in shared},
     )
@@ -108,7 +112,7 @@ def settings_of(body: ResponseRequest, sampling: Sampling, default_effort: str) 
         "text": {"format": answer_format.model_dump(by_alias=True), "verbosity": "medium"},
         "tool_choice": _plain(body.tool_choice or "auto"),
         "tools": [_plain(tool) for tool in body.tools or ()],
-        "top_logprobs": 0,
+        "top_logprobs": body.top_logprobs or 0,
         "top_p": sampling.top_p,
         "truncation": "disabled",
         "user": body.user,
@@ -127,7 +131,7 @@ def carried(output: Sequence[Item]) -> list[Item]:
     steps = [Step(**item["step"]) for item in output if item["type"] == "reasoning"]
     live = {step.id for step in Trace(protocol="", steps=tuple(steps)).live_path()}
     kept = [item for item in output if item["type"] != "reasoning" or item["step"]["id"] in live]
-    return [_concluded(item) if item["type"] == "reasoning" else item for item in kept]
+    return [_carried(item) for item in kept]
 
 
 def messages_of(items: Sequence[Item]) -> list[Message]:
@@ -224,10 +228,16 @@ def _with_call(before: Message | None, item: Item, steps: list[Step]) -> Message
     return before.model_copy(update={"tool_calls": [*(before.tool_calls or ()), call]})
 
 
-def _concluded(item: Item) -> Item:
-    """A step without its text, but for the summary."""
-    sections = [section for section in item["step"]["sections"] if section["role"] == "summary"]
-    return {**item, "content": [], "step": {**item["step"], "sections": sections}}
+def _carried(item: Item) -> Item:
+    """A step without its text, but for the summary; a message without log probabilities."""
+    match item["type"]:
+        case "reasoning":
+            sections = [section for section in item["step"]["sections"] if section["role"] == "summary"]
+            return {**item, "content": [], "step": {**item["step"], "sections": sections}}
+        case "message":
+            return {**item, "content": [{**part, "logprobs": []} for part in item["content"]]}
+        case _:
+            return item
 
 
 def _item(given: InputItem) -> Item:

@@ -51,12 +51,17 @@ class StepOutput:
 
 @dataclass(slots=True)
 class MessageOutput:
-    """The answer as a message item."""
+    """The answer as a message item.
+
+    Attributes:
+        logprobs: of its tokens so far, in the API's form.
+    """
 
     id: str
     index: int
     status: ItemStatus = "in_progress"
     pieces: list[str] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def place(self) -> str:
@@ -66,7 +71,8 @@ class MessageOutput:
     @property
     def part(self) -> dict[str, Any]:
         """Its one part, as it stands."""
-        return {"type": "output_text", "text": "".join(self.pieces), "annotations": [], "logprobs": []}
+        text = "".join(self.pieces)
+        return {"type": "output_text", "text": text, "annotations": [], "logprobs": self.logprobs}
 
     @property
     def item(self) -> Item:

@@ -121,6 +121,14 @@ async def test_budget_nothing_answers_at_once(stage: Any) -> None:
     assert events[-2].completion_tokens == 2 + 2
 
 
+async def test_cached_tokens_are_those_of_the_first_request_and_of_the_prompt(stage: Any) -> None:
+    for first, told in ((None, 0), (0, 0), (2, 2), (5, 3)):
+        reasoning = Script(stage.ids_of("<start>"), num_cached_tokens=first)
+        rest = Script(stage.ids_of("22<eot>"), num_cached_tokens=first and 3)
+        conductor = stage.conductor(ScriptedEngine([reasoning, rest]), Policy(max_reasoning_tokens=0))
+        assert (await stage.events(conductor.run()))[-2].cached_tokens == told
+
+
 @pytest.mark.parametrize(
     ("policy", "ended_by"),
     [

@@ -12,7 +12,11 @@ from pydantic import ValidationError
 
 from steiner.server.refusals import refusal
 from steiner.server.schemas.responses import ResponseRequest
-from steiner.server.schemas.responses_not_offered import NOT_INCLUDED, RESPONSES_NOT_OFFERED
+from steiner.server.schemas.responses_not_offered import (
+    NOT_INCLUDED,
+    OUTPUT_LOGPROBS,
+    RESPONSES_NOT_OFFERED,
+)
 
 OPENAI = ResponseCreateParamsStreaming.__annotations__ | ResponseCreateParamsNonStreaming.__annotations__
 
@@ -45,11 +49,11 @@ def test_asking_for_nothing_is_no_reason_to_refuse(name: str) -> None:
 
 
 def test_every_name_that_include_may_have_is_known() -> None:
-    assert set(get_args(ResponseIncludable)) == set(NOT_INCLUDED)
+    assert set(get_args(ResponseIncludable)) == {*NOT_INCLUDED, OUTPUT_LOGPROBS}
 
 
 @pytest.mark.parametrize("name", [*NOT_INCLUDED, "everything"])
-def test_nothing_can_be_included(name: str) -> None:
+def test_nothing_else_can_be_included(name: str) -> None:
     with pytest.raises(ValidationError) as refused:
         ResponseRequest.model_validate({"input": "make 22", "include": [name]})
     message, param = refusal(refused.value.errors())

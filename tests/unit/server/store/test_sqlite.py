@@ -97,4 +97,4 @@ async def test_the_settings_choose(tmp_path: Path) -> None:
     await store.close()
     assert path.exists()
     with pytest.raises(StoreError, match="STEINER_REDIS_URL"):
-        store_of(Settings(store="redis", redis_url="http://127.0.0.1"))
+        store_of(Settings(store="redis", redis_url="redis://127.0.0.1:none/0"))
