@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
 from steiner.server.schemas.logprobs import LogprobsRequest
-from steiner.server.schemas.messages import Message, TextPart
+from steiner.server.schemas.messages import Message, RefusalPart, TextPart
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import ResponseFormat
@@ -160,7 +160,7 @@ class ReasoningRequest(GenerationRequest):
 FIELD_NAMES = frozenset(
     name
     for model in (
-        *(ChatRequest, ReasoningRequest, Message, TextPart, StreamOptions, ReasoningOptions),
+        *(ChatRequest, ReasoningRequest, Message, TextPart, RefusalPart, StreamOptions, ReasoningOptions),
         *(FunctionTool, FunctionDefinition, MessageToolCall),
     )
     for name in model.model_fields

@@ -1,4 +1,4 @@
-"""Messages of chat completions: roles, and content as text or as text parts.
+"""Messages of chat completions: roles, and content as text or as parts.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from steiner.reasoning.steps import Step
+from steiner.server.schemas.content_parts import refuse_what_is_not_read
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.tools.schemas import MessageToolCall
 
@@ -21,21 +22,50 @@ class TextPart(RequestModel):
     text: str
 
 
+class RefusalPart(RequestModel):
+    """What an earlier answer said instead of an answer; of assistant messages alone."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+    @property
+    def text(self) -> str:
+        """The same as a text part has it."""
+        return self.refusal
+
+
+def _part_kind(given: object) -> str | None:
+    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
+    return f"({kind})" if kind in ("text", "refusal") else None
+
+
+ContentPart = Annotated[
+    Annotated[TextPart, Tag("(text)")] | Annotated[RefusalPart, Tag("(refusal)")],
+    Discriminator(
+        _part_kind,
+        custom_error_type="content_part",
+        custom_error_message="the type must be text or, in an assistant message, refusal",
+    ),
+    BeforeValidator(refuse_what_is_not_read),
+]
+
+
 def _content_kind(content: object) -> str:
     return "(parts)" if isinstance(content, list) else "(text)"
 
 
 Content = Annotated[
-    Annotated[str, Tag("(text)")] | Annotated[list[TextPart], Tag("(parts)")], Discriminator(_content_kind)
+    Annotated[str, Tag("(text)")] | Annotated[list[ContentPart], Tag("(parts)")],
+    Discriminator(_content_kind),
 ]
-"""Text, or a list of text parts, which are joined by line feeds."""
+"""Text, or a list of parts, whose texts are joined by line feeds."""
 
 
 class Message(RequestModel):
     """One turn of the conversation.
 
-    Of an earlier assistant turn, `content` enters the prompt and, if `reasoning_steps` are sent back, the
-    conclusions of their live path before it. `reasoning` and `reasoning_content` are accepted, because
+    Of an earlier assistant turn, `content` and `refusal` enter the prompt and, if `reasoning_steps` are sent back,
+    the conclusions of their live path before them. `reasoning` and `reasoning_content` are accepted, because
     clients send messages back as they got them, and left out of the prompt.
     """
 
@@ -65,15 +95,18 @@ class Message(RequestModel):
         for field in ("reasoning", "reasoning_content", "reasoning_steps", "refusal", "tool_calls"):
             if getattr(self, field):
                 raise ValueError(f"{field} belongs to assistant messages, not to role {self.role!r}")
+        if any(isinstance(part, RefusalPart) for part in self.content):
+            raise ValueError(f"a refusal part belongs to assistant messages, not to role {self.role!r}")
         return self
 
     @property
     def text(self) -> str:
-        """Content as one text."""
+        """Content as one text, and the refusal behind it."""
         match self.content:
             case None:
-                return ""
+                texts = []
             case str(text):
-                return text
+                texts = [text]
             case parts:
-                return "\n".join(part.text for part in parts)
+                texts = [part.text for part in parts]
+        return "\n".join([*texts, self.refusal] if self.refusal else texts)

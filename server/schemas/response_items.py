@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from steiner.reasoning.steps import Step
+from steiner.server.schemas.content_parts import refuse_what_is_not_read
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_tools import FunctionCallItem, FunctionCallOutputItem
 
@@ -45,6 +46,7 @@ ContentPart = Annotated[
         custom_error_type="content_part",
         custom_error_message="the type must be input_text, output_text or refusal: this server reads text",
     ),
+    BeforeValidator(refuse_what_is_not_read),
 ]
 
 

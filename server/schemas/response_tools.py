@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
+from steiner.server.schemas.content_parts import refuse_what_is_not_read
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.tools.schemas import (
     AllowedTools,
@@ -123,6 +124,9 @@ class OutputText(RequestModel):
     text: str
 
 
+OutputPart = Annotated[OutputText, BeforeValidator(refuse_what_is_not_read)]
+
+
 def _output_kind(given: object) -> str:
     return "(parts)" if isinstance(given, list) else "(text)"
 
@@ -134,7 +138,7 @@ class FunctionCallOutputItem(RequestModel):
     id: str | None = None
     call_id: CallId
     output: Annotated[
-        Annotated[str, Tag("(text)")] | Annotated[list[OutputText], Tag("(parts)")],
+        Annotated[str, Tag("(text)")] | Annotated[list[OutputPart], Tag("(parts)")],
         Discriminator(_output_kind),
     ]
     status: Literal["in_progress", "completed", "incomplete"] | None = None

@@ -20,7 +20,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "number as content": ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content", ("string",)),
     "image part": (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
-        "messages.0.content.0.type",
+        "messages.0.content.0",
         ("'image_url'",),
     ),
     "unknown field in a message": ({"messages": [USER | {"tone": "calm"}]}, "messages.0.tone", ("unknown",)),

@@ -24,7 +24,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "an image": (
         {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]},
         "input.0.content.0",
-        ("input_text",),
+        ("input_image",),
     ),
     "a refusal of the user's": (
         {"input": [{"role": "user", "content": [{"type": "refusal", "refusal": "no"}]}]},

@@ -1,0 +1,32 @@
+"""Kinds of content parts that OpenAI's and vLLM's clients may send and that are not read here, each with the reason."""
+
+from __future__ import annotations
+
+IMAGE = "the model reads text; describe the image in a text part"
+AUDIO = "the model reads text; send a transcript as a text part"
+VIDEO = "the model reads text; describe the video in a text part"
+FILE = "files are neither kept nor opened here; send the file's text as a text part"
+
+NOT_READ: dict[str, str] = {
+    # Chat completions: OpenAI's, then vLLM's.
+    "image_url": IMAGE,
+    "input_audio": AUDIO,
+    "file": FILE,
+    "audio_url": AUDIO,
+    "audio_embeds": AUDIO,
+    "image_pil": IMAGE,
+    "image_embeds": IMAGE,
+    "video_url": VIDEO,
+    # Responses.
+    "input_image": IMAGE,
+    "input_file": FILE,
+    "computer_screenshot": IMAGE,
+}
+
+
+def refuse_what_is_not_read(part: object) -> object:
+    """Raises ValueError for a part of a kind in `NOT_READ`; passes on everything else."""
+    kind = part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
+    if isinstance(kind, str) and kind in NOT_READ:
+        raise ValueError(f"a part of type {kind!r} cannot be read: {NOT_READ[kind]}")
+    return part
