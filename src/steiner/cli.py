@@ -109,9 +109,9 @@ def trace(
 
 @app.command()
 def demo(
-    family: Annotated[str, typer.Option(help="Kind of problem: countdown, routes, ...")] = "countdown",
+    family: Annotated[str, typer.Option(help="Kind of problem: countdown, routes, knights.")] = "countdown",
     seed: Annotated[int, typer.Option(help="Which held-out problem.")] = 6,
-    size: Annotated[int, typer.Option(help="Size of the problem (numbers, arms).")] = 3,
+    size: Annotated[int, typer.Option(help="Size of the problem (numbers, arms, people).")] = 3,
     model: Annotated[
         Path | None, typer.Option(help="Checkpoint folder; default: the shipped weights.")
     ] = None,

@@ -12,6 +12,7 @@ import pytest
 from steiner.reasoning.steps import Backtrack, Decision, End, Proceed, Section, Step
 from steiner.reasoning.tasks import TASKS
 from steiner.reasoning.tasks.base import NO_MOVE_LEFT, NOT_FOUND
+from steiner.reasoning.tasks.knights import KINDS, PEOPLE
 from steiner.reasoning.tasks.routes import PLACES
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Judgement, find_verifier
@@ -20,7 +21,7 @@ from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES
 from steiner.training.traces.walk import TaughtTrace, sample_trace
 
-SIZES = {"countdown": (3, 4), "routes": (3, 5)}
+SIZES = {"countdown": (3, 4), "routes": (3, 5), "knights": (3, 4, 5)}
 MANY_STEPS = 2_000
 LONGEST = 150
 
@@ -125,6 +126,15 @@ def faults(one: Search, index: int, rng: random.Random) -> Iterator[str]:
         yield "Atlantis"
         yield next(place for place in PLACES if f"> {place}" not in one.prompt)
         yield f"{PLACES[0]} {PLACES[1]}"
+    if one.family == "knights":
+        people = FAMILIES["knights"].parse(one.prompt).people
+        yield f"{rng.choice([person for person in PEOPLE if person not in people])} knight"
+        yield rng.choice(KINDS)
+        yield rng.choice(people)
+        if text != NO_MOVE_LEFT:
+            person, kind = text.split()
+            yield f"{rng.choice([other for other in people if other != person])} {kind}"
+            yield f"{kind} {person}"
 
 
 def test_every_fault_is_refuted(searches: list[Search]) -> None:
@@ -178,4 +188,5 @@ def test_a_search_that_does_not_remember_is_refuted_only_where_it_repeats_itself
                 assert judgement.verdict == "refuted"
                 assert not one.dag.nodes[one.taught.steps[index].node].is_alive
                 num_repeats += 1
-    assert num_repeats
+    # Who is assumed next is settled, so that no two ways lead to one state of knights and knaves.
+    assert bool(num_repeats) == (name != "knights")

@@ -19,8 +19,8 @@ from steiner.training.dialogues import Dialogue, draw_dialogue
 from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, answer_to, score
 from steiner.training.problems import FAMILIES
 
-KINDS = {"countdown": ("now make", "now"), "routes": ("now to", "also")}
-"""What a second message changes, by its first words: the target, a number; the goal, the roads."""
+KINDS = {"countdown": ("now make", "now"), "routes": ("now to", "also"), "knights": ("now",)}
+"""What a second message changes, by its first words: the target, a number; the goal, the roads; a claim."""
 
 
 @dataclass(frozen=True, slots=True)

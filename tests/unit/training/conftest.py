@@ -1,4 +1,4 @@
-"""Small recipes over both families, and searches sampled from them."""
+"""Small recipes over every family, and searches sampled from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from steiner.training.traces.walk import TaughtTrace, sample_trace
 settings.register_profile("steiner", derandomize=True, deadline=None, database=None, max_examples=60)
 settings.load_profile("steiner")
 
-SIZES = {"countdown": (3, 4), "routes": (2, 3, 5)}
+SIZES = {"countdown": (3, 4), "routes": (2, 3, 5), "knights": (3, 4, 5)}
 
 
 @dataclass(frozen=True)

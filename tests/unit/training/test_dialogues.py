@@ -21,7 +21,7 @@ from steiner.training.problems.split import is_held_out
 from steiner.training.tokenizer import build_tokenizer, family_words
 from steiner.training.traces.render import render, trace_from_json
 
-SIZES = {"countdown": 3, "routes": 4}
+SIZES = {"countdown": 3, "routes": 4, "knights": 4}
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ def test_both_problems_are_on_one_side_of_the_split(name: str, held_out: bool) -
 def test_news_of_every_kind_come_up_and_mostly_leave_a_solution(name: str) -> None:
     family = FAMILIES[name]
     drawn = [draw_dialogue(family, SIZES[name], random.Random(s), held_out=False) for s in range(200)]
-    kinds = {dialogue.revision.split()[0 if name == "routes" else -2] for dialogue in drawn}
-    assert kinds == ({"now", "also"} if name == "routes" else {"make", "for"})
+    kinds = {dialogue.revision.split()[-2 if name == "countdown" else 0] for dialogue in drawn}
+    assert kinds == {"countdown": {"make", "for"}, "routes": {"now", "also"}, "knights": {"now"}}[name]
     solvable = sum(bool(is_solvable(family, dialogue.revised)) for dialogue in drawn)
     assert 170 < solvable < 200
 
 
 def test_the_search_is_for_the_problem_that_both_messages_come_to(records: list[dict[str, Any]]) -> None:
-    assert len(records) == 24
+    assert len(records) == 36
     assert {record["folded"] for record in records} == {True, False}
     for record in records:
         family = FAMILIES[record["family"]]

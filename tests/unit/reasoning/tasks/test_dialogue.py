@@ -9,6 +9,7 @@ from steiner.reasoning.tasks import TASKS
 from steiner.reasoning.tasks.dialogue import problem_of_dialogue
 
 COUNTDOWN = "make 22 from 15 4 11"
+KNIGHTS = "knights Ann Bob : Ann says knave Bob ; Bob says neither Ann Bob"
 ROUTES = "roads Rome > Oslo, Oslo > Bern, Rome > Kyiv from Rome to Bern"
 
 
@@ -33,6 +34,16 @@ def problem(family: str, *messages: str) -> Any:
             (ROUTES, "also Kyiv > Lima, Lima > Bern", "now to Lima"),
             ROUTES.replace(" from", ", Kyiv > Lima, Lima > Bern from").replace("to Bern", "to Lima"),
         ),
+        (
+            "knights",
+            (COUNTDOWN, KNIGHTS, "now Ann says knight Bob"),
+            KNIGHTS.replace("knave Bob", "knight Bob"),
+        ),
+        (
+            "knights",
+            (KNIGHTS, "now Bob says same Bob Ann", "now Bob says either Ann Bob"),
+            KNIGHTS.replace("neither", "either"),
+        ),
     ],
 )
 def test_later_messages_revise(family: str, messages: tuple[str, ...], same_as: str) -> None:
@@ -49,6 +60,9 @@ def test_later_messages_revise(family: str, messages: tuple[str, ...], same_as: 
         ("countdown", (ROUTES,)),
         ("routes", (COUNTDOWN, "now to Bern")),
         ("routes", (ROUTES, "now make 37")),
+        ("routes", (KNIGHTS,)),
+        ("knights", (ROUTES, "now Ann says knight Bob")),
+        ("knights", (KNIGHTS, "now make 37")),
     ],
 )
 def test_what_is_no_dialogue_of_the_family_is_none(family: str, messages: tuple[str, ...]) -> None:
@@ -69,9 +83,20 @@ def test_what_is_no_dialogue_of_the_family_is_none(family: str, messages: tuple[
         ("routes", "also Rome > Oslo"),
         ("routes", "also Rome > Atlantis"),
         ("routes", "also Rome to Oslo"),
+        ("knights", "now Ann says knave Bob"),
+        ("knights", "now Ann says both Bob"),
+        ("knights", "now Ann says knave Bob Ann"),
+        ("knights", "now Eva says knave Bob"),
+        ("knights", "Bob says knave Ann"),
+        ("knights", "now Bob says knave Ann ; Ann says knight Bob"),
     ],
 )
 def test_what_changes_nothing_is_refused_with_the_words_that_would(family: str, text: str) -> None:
-    stated = TASKS[family].parse({"countdown": COUNTDOWN, "routes": ROUTES}[family])
+    stated = TASKS[family].parse({"countdown": COUNTDOWN, "routes": ROUTES, "knights": KNIGHTS}[family])
     with pytest.raises(MalformedProblemError, match=r"Write 'now|this model knows"):
         TASKS[family].revise(stated, text)
+
+
+def test_nobody_is_talked_about_who_says_nothing() -> None:
+    with pytest.raises(MalformedProblemError, match=r"'Ann says knave Eva' is about \['Eva'\]"):
+        TASKS["knights"].revise(TASKS["knights"].parse(KNIGHTS), "now Ann says knave Eva")

@@ -11,6 +11,8 @@ from steiner.reasoning.verifiers.task import is_solvable
 COUNTDOWN = "make 22 from 15 4 11"
 ROADS = "roads Rome > Oslo, Rome > Bern, Oslo > Lima, Bern > Lima, Lima > Doha, Rome > Riga, Riga > Kyiv"
 ROUTES = f"{ROADS} from Rome to Kyiv"
+KNIGHTS = "knights Ann Bob Cora : Ann says knave Bob ; Bob says both Ann Cora ; Cora says same Ann Bob"
+PARADOX = "knights Ann Bob : Ann says knave Bob ; Bob says knight Ann"
 LOST = f"{ROADS} from Rome to Paris"
 
 Told = tuple[str, int | None, Verdict]
@@ -84,6 +86,47 @@ def test_routes_says_what_is_wrong_with_a_move() -> None:
     assert judge("routes", ROUTES, "I take the road to Oslo") is None
 
 
+@pytest.mark.parametrize(
+    ("next_step", "reason"),
+    [
+        ("Bob knight", "the next to assume is Ann, not Bob"),
+        ("Eva knight", "Eva is not among Ann, Bob, Cora"),
+        ("Ann", "a step assumes one person a knight or a knave, as 'Ann knight' does"),
+        ("knight Ann", "a step assumes one person a knight or a knave, as 'Ann knight' does"),
+        ("Ann knight Bob knave", "a step assumes one person a knight or a knave, as 'Ann knight' does"),
+    ],
+)
+def test_knights_says_what_is_wrong_with_a_move(next_step: str, reason: str) -> None:
+    assert judge("knights", KNIGHTS, next_step) == Judgement("refuted", reason)
+
+
+def test_knights_follows_the_path_to_a_contradiction_and_to_the_goal() -> None:
+    assumed: tuple[Told, ...] = (("Ann knight", 0, "verified"), ("Bob knave", 1, "verified"))
+    assert judge("knights", KNIGHTS, "Ann knight") == Judgement("verified", "a legal move, and no dead end")
+    assert judge("knights", KNIGHTS, "Ann knave", *assumed, parent=2) == Judgement(
+        "refuted", "Ann was assumed a knight before"
+    )
+    assert judge("knights", KNIGHTS, "Bob knight", *assumed[:1], parent=1) == Judgement(
+        "refuted", "a dead end: the goal cannot be reached from there"
+    )
+    assert judge("knights", KNIGHTS, "Cora knave", *assumed, parent=2) == Judgement(
+        "verified", "the goal is reached"
+    )
+    assert verdict(judge("knights", KNIGHTS, "Cora knight", *assumed, parent=2)) == "refuted"
+
+
+def test_knights_assumes_nothing_behind_a_contradiction() -> None:
+    told: tuple[Told, ...] = (("Ann knight", 0, "verified"), ("Bob knight", 1, "verified"))
+    assert judge("knights", KNIGHTS, "Cora knight", *told, parent=2) == Judgement(
+        "refuted", "a statement is contradicted before that"
+    )
+
+
+@pytest.mark.parametrize("next_step", ["", "Ann is a knight", "suppose Ann knight", "Ann knight, Bob knave"])
+def test_knights_leaves_other_notations_to_the_model(next_step: str) -> None:
+    assert judge("knights", KNIGHTS, next_step) is None
+
+
 @pytest.mark.parametrize("parent", [1, 2, 7, None])
 def test_a_path_that_cannot_be_replayed_is_left_to_the_model(parent: int | None) -> None:
     """Below an illegal step, below that one's child, below none that is known."""
@@ -120,6 +163,8 @@ def test_a_circle_is_left_to_the_model() -> None:
 def test_giving_up_is_right_where_nothing_solves_the_problem() -> None:
     assert judge("routes", LOST, "none") == Judgement("verified", "there is no solution")
     assert judge("routes", ROUTES, "none") == Judgement("refuted", "there is a solution")
+    assert judge("knights", PARADOX, "none") == Judgement("verified", "there is no solution")
+    assert judge("knights", KNIGHTS, "none") == Judgement("refuted", "there is a solution")
     assert verdict(judge("countdown", "make 99 from 1 2 3", "none")) == "verified"
     assert verdict(judge("countdown", COUNTDOWN, "none", *[("15 4 + = 19", 0, "refuted")] * 3)) == "refuted"
 
@@ -155,6 +200,12 @@ def test_a_search_too_large_to_repeat_is_left_to_the_model() -> None:
         ("routes", ROUTES, "Rome Kyiv", False),
         ("routes", LOST, " not found ", True),
         ("routes", COUNTDOWN, "15 - 4 + 11", None),
+        ("knights", KNIGHTS, "Ann knight Bob knave Cora knave", True),
+        ("knights", KNIGHTS, "Ann knight Bob knave Cora knight", False),
+        ("knights", KNIGHTS, "not found", False),
+        ("knights", PARADOX, "not found", True),
+        ("auto", KNIGHTS, "Cora knave Bob knave Ann knight", True),
+        ("auto", f"{PARADOX}\nnow Bob says knave Ann", "Ann knave Bob knight", True),
     ],
 )
 def test_answers(name: str, problem: str, answer: str, is_right: bool | None) -> None:

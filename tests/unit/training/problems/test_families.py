@@ -57,7 +57,7 @@ def drawn(
 
 
 def test_the_registry_knows_each_by_its_name() -> None:
-    assert set(FAMILIES) >= {"countdown", "routes"}
+    assert set(FAMILIES) >= {"countdown", "routes", "knights"}
     assert all(family.name == name for name, family in FAMILIES.items())
 
 

@@ -20,7 +20,7 @@ from steiner.training.rl.score import search_score
 from steiner.training.traces.walk import sample_trace
 
 NUM_PROBLEMS = 150
-SIZES = {"countdown": 3, "routes": 4}
+SIZES = {"countdown": 3, "routes": 4, "knights": 5}
 STAGE = ReinforcementStage(steps=1)
 WRONG = "no answer at all"
 
