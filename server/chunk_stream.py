@@ -42,7 +42,7 @@ class ChunkStream(Response):
         body: AsyncIterator[bytes],
         *,
         keep_alive_s: float,
-        send_timeout_s: float = 60.0,
+        send_timeout_s: float,
         on_close: Callable[[], None],
     ) -> None:
         self.status_code = 200

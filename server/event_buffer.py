@@ -20,6 +20,7 @@ class EventBuffer:
         max_bytes: of memory. Beyond it events are encoded, and if that does not do, the oldest are lost.
 
     Attributes:
+        max_bytes: the same.
         first: number of the oldest event in the buffer.
         last: number of the newest event there ever was; 0 before the first.
         num_lost: number of the newest event that was dropped before it was saved; 0 if none was.
@@ -29,7 +30,7 @@ class EventBuffer:
         self.first = 1
         self.last = 0
         self.num_lost = 0
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._loose: list[Event] = []
         self._loose_bytes = 0
         self._chunks: deque[Chunk] = deque()
@@ -53,9 +54,9 @@ class EventBuffer:
         for event in events:
             num_bytes += len(getattr(event, "text", ""))
         self._loose_bytes = num_bytes
-        if num_bytes + self._chunk_bytes > self._max_bytes:
+        if num_bytes + self._chunk_bytes > self.max_bytes:
             self.encode()
-            self.shrink(self._max_bytes)
+            self.shrink(self.max_bytes)
 
     def encode(self) -> None:
         """Turn the newest events into a chunk, too."""

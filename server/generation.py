@@ -164,7 +164,11 @@ class Generation:
 
     async def _read_elsewhere(self, position: int) -> Sequence[Event]:
         if self._read_back is None or position < self.buffer.num_lost:
-            raise NotReady("the reader was too slow: events it had not read are gone", code="events_lost")
+            raise NotReady(
+                f"the reader lags behind by more than the {self.buffer.max_bytes} bytes that memory holds of a "
+                "stream (max_stream_bytes), and what it had not read is gone; read faster",
+                code="events_lost",
+            )
         return await self._read_back(self.id, position)
 
     async def _run(self) -> None:

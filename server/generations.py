@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import uuid
 from collections.abc import Callable
@@ -14,11 +13,9 @@ from steiner.server.generation import Generation
 from steiner.server.readable import Readable
 from steiner.server.recorder import Recorder
 from steiner.server.settings import Settings
-from steiner.server.store.base import Limit, Limits, Tombstone
+from steiner.server.store.base import Limit, Limits, StoreState, Tombstone
 from steiner.server.store.selection import store_of
 from steiner.server.stored_generation import StoredGeneration
-
-logger = logging.getLogger(__name__)
 
 
 class Generations:
@@ -41,7 +38,6 @@ class Generations:
         self._opening = asyncio.Lock()
         self._archive: Archive | None = None
         self._recorder: Recorder | None = None
-        self._recording: asyncio.Task[None] | None = None
         self._running: dict[str, Generation] = {}
         self._kept: dict[str, Generation] = {}
         self._watchers: set[asyncio.Task[None]] = set()
@@ -109,6 +105,13 @@ class Generations:
         self._kept.pop(generation_id, None)
 
     @property
+    def store_state(self) -> StoreState:
+        """Whether what generations say is saved at the moment."""
+        if self._archive is None or self._recorder is None:
+            return "closed"
+        return "failing" if self._recorder.is_failing else "working"
+
+    @property
     def num_running(self) -> int:
         """Generations that have not finished."""
         return len(self._running)
@@ -131,11 +134,9 @@ class Generations:
 
     async def close(self) -> None:
         """Save what is not saved yet, and close the store."""
-        if self._archive is None or self._recorder is None or self._recording is None:
+        if self._archive is None or self._recorder is None:
             return
-        self._recording.cancel()
-        await asyncio.wait({self._recording})
-        await self._recorder.save()
+        await self._recorder.close()
         await self._archive.close()
         self._archive = None
 
@@ -153,9 +154,9 @@ class Generations:
             max_unsaved_bytes=settings.max_unsaved_bytes,
             on_saved=self._let_go,
             stop=self._stop,
+            count_failure=lambda: self._count_store_error("record"),
         )
-        self._recording = asyncio.get_running_loop().create_task(self._recorder.run(), name="recorder")
-        self._recording.add_done_callback(_log_failure)
+        self._recorder.open()
         self._archive = archive
 
     async def _opened(self) -> tuple[Archive, Recorder]:
@@ -192,8 +193,3 @@ class Generations:
         self._running.pop(generation.id, None)
         if self._recorder is not None and generation.id in self._kept:
             self._recorder.wake()
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        logger.critical("generations are no longer saved", exc_info=task.exception())

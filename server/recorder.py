@@ -88,6 +88,7 @@ class Recorder:
             finished ones are lost first.
         on_saved: called with each generation whose end is in the store.
         stop: called with the id of a generation that another process was asked to end.
+        count_failure: called where saving itself failed, and not the store.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Recorder:
         max_unsaved_bytes: int,
         on_saved: Callable[[Generation], None],
         stop: Callable[[str], None],
+        count_failure: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._archive = archive
@@ -105,10 +107,12 @@ class Recorder:
         self._max_unsaved_bytes = max_unsaved_bytes
         self._on_saved = on_saved
         self._stop = stop
+        self._count_failure = count_failure
         self._clock = clock
         self._recordings: dict[str, Recording] = {}
         self._woken = asyncio.Event()
-        self._is_failing = False
+        self._task: asyncio.Task[None] | None = None
+        self.is_failing = False
         self._cleared_at = clock()
         self._has_finished = False
 
@@ -125,8 +129,30 @@ class Recorder:
         """Save no more of it."""
         self._recordings.pop(generation_id, None)
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    def open(self) -> None:
+        """Save from now on."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="recorder")
+        self._task.add_done_callback(self._ended)
+
+    async def close(self) -> None:
+        """Save what is not saved yet, and no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        await self.save()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (mistake := task.exception()) is None:
+            return
+        # Without saving memory would grow, and every other generation would be lost with the one that does not save.
+        log = logger.debug if self.is_failing else logger.critical
+        log("generations could not be saved; it is tried again", exc_info=mistake)
+        self.is_failing = True
+        self._count_failure()
+        self._bound_memory()
+        self.open()
+
+    async def _run(self) -> None:
         saved_at = beaten_at = self._clock()
         while True:
             try:
@@ -197,6 +223,8 @@ class Recorder:
         try:
             for generation_id in await self._archive.beat():
                 self._stop(generation_id)
+            if not self._recordings:
+                self._works()
         except StoreError as error:
             self._failed(error)
 
@@ -227,11 +255,11 @@ class Recorder:
 
     def _failed(self, error: StoreError) -> None:
         # Once for each outage: it is tried twice a second.
-        log = logger.debug if self._is_failing else logger.error
-        self._is_failing = True
+        log = logger.debug if self.is_failing else logger.error
+        self.is_failing = True
         log("%s; generations go on and are saved when it answers again", error)
 
     def _works(self) -> None:
-        if self._is_failing:
-            logger.info("the store answers again")
-        self._is_failing = False
+        if self.is_failing:
+            logger.info("generations are saved again")
+        self.is_failing = False

@@ -81,7 +81,7 @@ class Service:
             settings, lambda operation: self.metrics.store_errors.labels(operation).inc()
         )
         self.quotas = Quotas(settings.default_limits, settings.api_keys)
-        self.rates = Rates(self.quotas, settings.rate_redis_url)
+        self.rates = Rates(self.quotas, settings.store_redis_url)
         self.admission = Admission(
             max_running=settings.num_places,
             max_queued=settings.max_queued,

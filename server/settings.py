@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +17,7 @@ from steiner.server.log_format import LogFormat
 # What vLLM decodes at once where nothing else is said.
 DEFAULT_MAX_RUNNING = 256
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 DEFAULT_MODEL = "models/steiner-tiny"
 
 
@@ -140,9 +142,10 @@ class Settings(BaseSettings):
     store_path: Path | None = Field(
         None, description="File of the store sqlite; default: steiner/ in the user's XDG state folder."
     )
-    redis_url: str = Field(
-        "redis://127.0.0.1:6379/0",
-        description="Of the store redis, which then counts rates, too; rediss:// for TLS.",
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Of the store redis, which then counts rates, too; rediss:// for TLS; default: "
+        "redis://127.0.0.1:6379/0. It may hold a password, so prefer the variable or the file.",
     )
     retention_s: float = Field(86400.0, ge=0, description="How long a finished generation can be read.")
     max_retained: int = Field(10_000, ge=0, description="Finished generations kept at most.")
@@ -164,11 +167,18 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_is_an_address(cls, url: str) -> str:
-        if not url.startswith(REDIS_SCHEMES):
+    def _redis_is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
+        # What was given is not repeated: it may hold a password.
+        if url is None:
+            return None
+        if not url.get_secret_value().startswith(REDIS_SCHEMES):
+            raise ValueError(f"redis_url must begin with one of {', '.join(REDIS_SCHEMES)}")
+        try:
+            _ = urlsplit(url.get_secret_value()).port
+        except ValueError:
             raise ValueError(
-                f"redis_url must begin with one of {', '.join(REDIS_SCHEMES)}; given {url[:80]!r}"
-            )
+                "redis_url has no number as its port; in a password, /, @, # and ? are written %2F, %40, %23, %3F"
+            ) from None
         return url
 
     @field_validator("model")
@@ -198,9 +208,11 @@ class Settings(BaseSettings):
         )
 
     @property
-    def rate_redis_url(self) -> str | None:
-        """Of the Redis that counts rates, for all replicas together; None where this process does."""
-        return self.redis_url if self.store == "redis" else None
+    def store_redis_url(self) -> str | None:
+        """Of the Redis that keeps generations and counts rates for all replicas, in clear; None for another store."""
+        if self.store != "redis":
+            return None
+        return self.redis_url.get_secret_value() if self.redis_url else DEFAULT_REDIS_URL
 
     @property
     def model_id(self) -> str:

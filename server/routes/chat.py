@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from steiner.server.chunk_stream import ChunkStream
-from steiner.server.generation import Generation
 from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
+from steiner.server.routes.disconnect import until_disconnect
 from steiner.server.routes.documented import CHUNK_STREAM, OF_A_GENERATION, refusals
 from steiner.server.routes.examples import CHAT
 from steiner.server.schemas.chat import ChatRequest
@@ -51,22 +49,4 @@ async def create_chat_completion(
             send_timeout_s=service.settings.send_timeout_s,
             on_close=cancel,
         )
-    return JSONResponse(await _until_disconnect(choices, cancel, request))
-
-
-async def _until_disconnect(
-    choices: Sequence[Generation], cancel: Callable[[], None], request: Request
-) -> dict[str, object]:
-    """The whole answer; if the client leaves before, the choices are cancelled, and nobody reads this."""
-
-    async def cancel_on_disconnect() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        cancel()
-
-    watcher = asyncio.create_task(cancel_on_disconnect())
-    try:
-        return await chat_completion(choices)
-    finally:
-        watcher.cancel()
-        cancel()
+    return JSONResponse(await until_disconnect(chat_completion(choices), request, cancel))

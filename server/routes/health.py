@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from steiner.server.routes.dependencies import ServiceOfApp
 from steiner.server.schemas.health import Health
+from steiner.server.service import Service
 
 router = APIRouter(tags=["probes"])
 
@@ -15,13 +16,16 @@ router = APIRouter(tags=["probes"])
 async def health(service: ServiceOfApp) -> JSONResponse:
     """200 while the process can do its work or is on its way there; 503 once the engine is gone."""
     await service.check_engine()
-    phase = service.lifecycle.phase
-    return JSONResponse({"status": phase}, status_code=503 if phase == "failed" else 200)
+    return _answer(service, 503 if service.lifecycle.phase == "failed" else 200)
 
 
 @router.get("/ready", summary="Readiness", responses={200: {"model": Health}, 503: {"model": Health}})
 async def ready(service: ServiceOfApp) -> JSONResponse:
     """200 when new generations are taken; 503 while loading, draining or failed."""
     await service.check_engine()
-    phase = service.lifecycle.phase
-    return JSONResponse({"status": phase}, status_code=200 if phase == "ready" else 503)
+    return _answer(service, 200 if service.lifecycle.phase == "ready" else 503)
+
+
+def _answer(service: Service, status_code: int) -> JSONResponse:
+    health = Health(status=service.lifecycle.phase, store=service.generations.store_state)
+    return JSONResponse(health.model_dump(), status_code=status_code)

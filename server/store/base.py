@@ -14,6 +14,9 @@ from steiner.server.metrics import Endpoint
 
 Limit = Literal["retention_s", "max_retained", "max_retained_bytes"]
 
+StoreState = Literal["closed", "working", "failing"]
+"""closed: not needed so far, or not loaded yet."""
+
 MAX_TOMBSTONES = 10_000
 """Generations that a store remembers to have let go, at most; the oldest are forgotten first."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from steiner.server.settings import Settings
+from steiner.server.settings import DEFAULT_REDIS_URL, Settings
 from steiner.server.store.base import Store, StoreError
 from steiner.server.store.sqlite import SqliteStore
 
@@ -29,12 +29,16 @@ def store_of(settings: Settings) -> Store:
 
             try:
                 return RedisStore(
-                    settings.redis_url,
+                    settings.store_redis_url or DEFAULT_REDIS_URL,
                     retention_s=settings.retention_s,
                     running_s=settings.generation_timeout_s,
                 )
             except ValueError as error:
-                raise StoreError(f"STEINER_REDIS_URL: {error}") from error
+                # The address may hold a password, and so may what is said of it.
+                raise StoreError(
+                    "STEINER_REDIS_URL is refused by redis-py: an option behind its question mark has an impossible "
+                    "value"
+                ) from error
 
 
 def default_path() -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from json.encoder import encode_basestring
@@ -23,6 +24,8 @@ from steiner.server.wire.event_json import event_json
 from steiner.server.wire.interleaving import interleaved
 from steiner.server.wire.reasoning_text import ReasoningText
 from steiner.server.wire.tool_calls import tool_call_chunk, tool_calls_field
+
+logger = logging.getLogger(__name__)
 
 DONE = "data: [DONE]\n\n"
 
@@ -183,7 +186,7 @@ class ChatChunks:
                 return self._ending(event)
             case "error" | "cancelled":
                 self.failed = True
-                return f"data: {json.dumps(ending_error(event).body())}\n\n"
+                return _error_chunk(ending_error(event))
             case "reasoning.started":
                 return self._with_delta(
                     f'"role":"assistant","content":"","reasoning_step":{event.model_dump_json()}'
@@ -204,6 +207,10 @@ class ChatChunks:
         return f'{self._before_delta}}},"logprobs":null,{reason}}}]{self._after_choice}'
 
 
+def _error_chunk(error: ApiError) -> str:
+    return f"data: {json.dumps(error.body())}\n\n"
+
+
 async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> AsyncIterator[bytes]:
     """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it."""
     first = choices[0]
@@ -215,13 +222,18 @@ async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> 
     }
     head = f"data: {json.dumps(fixed, separators=(',', ':'))[:-1]},"
     chunks = [ChatChunks(head, index, include_usage=include_usage) for index in range(len(choices))]
-    async with aclosing(interleaved([choice.events() for choice in choices])) as batches:
-        async for index, events in batches:
-            if piece := chunks[index].encode(events):
-                yield piece
-            if chunks[index].failed:
-                yield DONE.encode()
-                return
+    try:
+        async with aclosing(interleaved([choice.events() for choice in choices])) as batches:
+            async for index, events in batches:
+                if piece := chunks[index].encode(events):
+                    yield piece
+                if chunks[index].failed:
+                    yield DONE.encode()
+                    return
+    except NotReady as error:
+        logger.info("%s is cut off: %s", first.id, error.message)
+        yield f"{_error_chunk(error)}{DONE}".encode()
+        return
     usages = [one.usage for one in chunks if one.usage is not None]
     ending = DONE
     if include_usage:

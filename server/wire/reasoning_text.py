@@ -5,6 +5,11 @@ from __future__ import annotations
 from steiner.reasoning.events import Event
 
 
+def back_text(to_depth: int | None) -> str:
+    """How the text says that the search turned back; not all protocols know how far."""
+    return "[back]" if to_depth is None else f"[back to depth {to_depth}]"
+
+
 class ReasoningText:
     """Renders events as they come; the pieces joined are the text of the whole.
 
@@ -29,7 +34,7 @@ class ReasoningText:
             case "step.verified":
                 return f" [{event.verdict}]"
             case "backtracked":
-                return self._separate("\n") + f"[back to depth {event.to_depth}]"
+                return self._separate("\n") + back_text(event.to_depth)
             case _:
                 return ""
 

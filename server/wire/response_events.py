@@ -7,17 +7,21 @@ same bytes, so a stream resumes by counting, and no second log is kept.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
 from steiner.reasoning.events import Cancelled, Event, Failed, SectionStarted, StepDone
 from steiner.reasoning.logprobs import AnswerToken
+from steiner.server.errors import ApiError, NotReady
 from steiner.server.readable import Readable
 from steiner.server.wire.chat import ending_error
 from steiner.server.wire.response_body import ResponseBody, Status
 from steiner.server.wire.response_input import Item
 from steiner.server.wire.response_output import CallOutput, ItemStatus, Output, StepOutput, decision_text
+
+logger = logging.getLogger(__name__)
 
 
 class ResponseEvents:
@@ -205,6 +209,12 @@ class ResponseEvents:
             self._end_message("incomplete")
         self._say_response(TERMINAL_TYPE[body.status], body.status)
 
+    def error(self, error: ApiError) -> str:
+        """The event of a stream that ends before its response does."""
+        said = {"code": error.code, "message": error.message, "param": error.param}
+        self._say("error", _json(said)[1:-1])
+        return self._said.pop()
+
     def _say_response(self, type_: str, status: Status) -> None:
         self._say(type_, f'"response":{_json(self.body.body(status))}')
 
@@ -242,13 +252,22 @@ def _json(value: object) -> str:
 
 
 async def response_stream(generation: Readable, after: int = -1) -> AsyncIterator[bytes]:
-    """The stream from the event numbered `after` + 1, one piece per engine update."""
+    """The stream from the event numbered `after` + 1, one piece per engine update.
+
+    Where events cannot be had on the way, a stored response's just ends: the client resumes, and that request is told
+    why. Another's ends in OpenAI's event `error`.
+    """
     wire = ResponseEvents(generation)
-    async for events in generation.events():
-        first = wire.next_number
-        said = wire.feed(events)
-        if new := said[max(after + 1 - first, 0) :]:
-            yield "".join(new).encode()
+    try:
+        async for events in generation.events():
+            first = wire.next_number
+            said = wire.feed(events)
+            if new := said[max(after + 1 - first, 0) :]:
+                yield "".join(new).encode()
+    except NotReady as error:
+        logger.warning("a stream of %s ends early: %s", generation.id, error.message)
+        if not wire.body.record.settings["store"]:
+            yield wire.error(error).encode()
 
 
 async def response_so_far(generation: Readable) -> ResponseEvents:

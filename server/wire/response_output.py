@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from steiner.reasoning.steps import Backtrack, Decision
-from steiner.server.wire.reasoning_text import ReasoningText
+from steiner.server.wire.reasoning_text import ReasoningText, back_text
 from steiner.server.wire.response_input import Item
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
@@ -120,6 +120,4 @@ Output = StepOutput | MessageOutput | CallOutput
 
 def decision_text(decision: Decision | None) -> str:
     """How a step's text ends where the search turned back."""
-    if not isinstance(decision, Backtrack):
-        return ""
-    return "\n[back]" if decision.to_depth is None else f"\n[back to depth {decision.to_depth}]"
+    return f"\n{back_text(decision.to_depth)}" if isinstance(decision, Backtrack) else ""

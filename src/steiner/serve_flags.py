@@ -24,6 +24,8 @@ from steiner.serve_help import ServeParser, normalised
 from steiner.server.settings import Settings
 
 CONFIG_VARIABLE = "STEINER_CONFIG"
+SECRET = ("api-key", "redis-url")
+"""What flags begin with whose values are not shown."""
 
 
 class WrongFlagError(Exception):
@@ -119,8 +121,8 @@ def _with_file(path: Path) -> type[Settings]:
 
 def _line(problem: ErrorDetails) -> str:
     flag = ".".join(map(str, problem["loc"])).replace("_", "-")
-    # A key is not repeated, not even a wrong one.
-    given = "" if flag.startswith("api-key") else f", given {problem['input']!r}"
+    # A secret is not repeated, not even a wrong one.
+    given = "" if flag.startswith(SECRET) else f", given {problem['input']!r}"
     return f"--{flag}: {problem['msg']}{given}" if flag else problem["msg"]
 
 

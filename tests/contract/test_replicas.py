@@ -62,8 +62,12 @@ def test_streams_outlive_the_store(stage: Any, serve: Any, redis_server: Any, ev
     served = serve(stage.engine(held, holds=True), **shared)
     early = begin(served.url, 30)
     eventually(lambda: served.service.generations.running[0].buffer.num_bytes == 0)
+    assert httpx.get(f"{served.url}/ready").json() == {"status": "ready", "store": "working"}
     redis_server.stop()
     eventually(lambda: errors_of(served, "beat") > 0, timeout_s=30)
+    for probe in ("health", "ready"):
+        answer = httpx.get(f"{served.url}/{probe}")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ready", "store": "failing"})
 
     # What has to be read from the store is refused for now; what runs goes on, and new ones, too.
     refused = resume(served.url, "rsn_of_another_day")
@@ -84,6 +88,7 @@ def test_streams_outlive_the_store(stage: Any, serve: Any, redis_server: Any, ev
     other = serve(stage.engine(stage.one_step), **shared)
     eventually(lambda: resume(other.url, id_of(late)).status_code == 200, timeout_s=30)
     assert resume(other.url, id_of(late)).content == kept
+    eventually(lambda: httpx.get(f"{served.url}/ready").json()["store"] == "working")
     assert httpx.delete(f"{served.url}/v1/reasoning/{id_of(early)}").status_code == 204
     eventually(lambda: httpx.get(f"{other.url}/v1/reasoning/{id_of(early)}").status_code == 200, timeout_s=30)
     gone = resume(other.url, id_of(early), "3")

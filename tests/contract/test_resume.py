@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import logging
+import random
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openai.types.responses import ResponseErrorEvent
 
 from steiner.server.scripted_engine import Script, ScriptedEngine
 
@@ -142,11 +144,12 @@ def test_a_chat_completion_is_not_found(stage: Any, serve: Any) -> None:
     assert httpx.get(f"{served.url}/v1/reasoning/{name}").status_code == 404
 
 
-def long_answer(stage: Any, *, holds: bool = False) -> ScriptedEngine:
-    """More than the buffers of a connection hold."""
+def long_answer(stage: Any, *, holds: bool = False, num_words: int = 1) -> ScriptedEngine:
+    """More than the buffers of a connection hold; of many words, more than a small buffer of ours, compressed."""
     vocabulary = stage.tokenizer.get_vocab()
-    word = vocabulary[max((word for word in vocabulary if "<" not in word), key=len)]
-    ids = stage.ids_of(f"<start>{stage.step()}<end>") + [word] * 600_000
+    longest = sorted((word for word in vocabulary if "<" not in word), key=len)[-num_words:]
+    words = random.Random(4).choices([vocabulary[word] for word in longest], k=600_000)
+    ids = stage.ids_of(f"<start>{stage.step()}<end>") + words
     return ScriptedEngine([Script(ids, per_update=400, holds=holds)], max_model_len=700_000)
 
 
@@ -187,6 +190,45 @@ def test_a_reader_that_takes_nothing_holds_up_nobody(
     seen = whole_events(received)
     assert 0 < len(seen) < len(whole)
     assert seen + resume(served.url, generation.id, last_id(seen)).content == whole
+
+
+def data_of(answer: http.client.HTTPResponse) -> list[str]:
+    return [block.split("data: ")[1] for block in answer.read().decode().split("\n\n") if "data: " in block]
+
+
+def test_a_chat_whose_reader_lags_too_far_is_told_so(
+    stage: Any, serve: Any, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "steiner.server.wire.chat")
+    served = serve(long_answer(stage, num_words=500), send_timeout_s=60, max_stream_bytes=1 << 16)
+    with reader_that_takes_nothing(served.url, "/v1/chat/completions", BODY | {"stream": True}) as reader:
+        eventually(lambda: bool(served.service.generations.running))
+        [generation] = served.service.generations.running
+        eventually(lambda: generation.buffer.num_lost > 0, timeout_s=30)
+        *_, told, done = data_of(reader.getresponse())
+    assert done == "[DONE]"
+    error = json.loads(told)["error"]
+    assert error["code"] == "events_lost"
+    assert "65536 bytes" in error["message"]
+    eventually(lambda: not served.service.generations.running)
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert generation.id in caplog.text
+
+
+def test_so_is_that_of_a_response_that_is_not_stored(
+    stage: Any, serve: Any, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = serve(long_answer(stage, num_words=500), send_timeout_s=60, max_stream_bytes=1 << 16)
+    body = {"input": "make 22", "stream": True, "store": False}
+    with reader_that_takes_nothing(served.url, "/v1/responses", body) as reader:
+        eventually(lambda: bool(served.service.generations.running))
+        [generation] = served.service.generations.running
+        eventually(lambda: generation.buffer.num_lost > 0, timeout_s=30)
+        *_, before, told = map(json.loads, data_of(reader.getresponse()))
+    ResponseErrorEvent.model_validate(told)
+    assert (told["type"], told["code"]) == ("error", "events_lost")
+    assert told["sequence_number"] == before["sequence_number"] + 1
+    assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
 
 
 def test_a_chat_whose_reader_takes_nothing_is_ended(stage: Any, serve: Any, eventually: Any) -> None:

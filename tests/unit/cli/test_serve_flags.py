@@ -115,6 +115,32 @@ def test_a_wrong_value_is_named(arguments: list[str], message: str) -> None:
         settings_from(arguments)
 
 
+@pytest.mark.parametrize("url", ["redis://:hush-hush@10.0.0.1:6379/0", "redis://ann:hush-hush@10.0.0.1"])
+def test_the_password_of_redis_is_shown_nowhere(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STEINER_REDIS_URL", url)
+    assert "hush" not in help_text(capsys)
+    settings = settings_from(["--store", "redis"])
+    assert settings.store_redis_url == url
+    for shown in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://:hush-hush@10.0.0.1", "must begin with one of redis://"),
+        ("hush-hush@10.0.0.1", "must begin with one of redis://"),
+        ("redis://:hush/hush@10.0.0.1:6379/0", "%2F"),
+    ],
+)
+def test_nor_where_it_is_wrong(url: str, message: str) -> None:
+    with pytest.raises(WrongFlagError, match=message) as refused:
+        settings_from(["--store", "redis", "--redis-url", url])
+    assert "hush" not in str(refused.value)
+
+
 def test_a_wrong_key_is_not_repeated() -> None:
     with pytest.raises(WrongFlagError) as refused:
         settings_from(["--api-keys", '[{"name": "a", "sha256": "sk-in-clear"}]'])

@@ -1,0 +1,119 @@
+"""Saving goes on whatever fails: the store for a while, or saving itself by a mistake of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from steiner.server.access.admission import Admission
+from steiner.server.access.caller import Caller
+from steiner.server.archive import Archive
+from steiner.server.generation import Generation
+from steiner.server.recorder import Recorder
+from steiner.server.store.base import Limits, Save, StoreError
+from steiner.server.store.sqlite import SqliteStore
+
+LIMITS = Limits(retention_s=60, max_retained=10, max_retained_bytes=1 << 20)
+
+
+class FailingStore(SqliteStore):
+    """In memory; saving raises what `failure` is."""
+
+    failure: Exception | None = None
+
+    async def put(self, saves: Sequence[Save]) -> set[str]:
+        if self.failure is not None:
+            raise self.failure
+        return await super().put(saves)
+
+
+class Recorded:
+    """A recorder over that store, and what it said."""
+
+    def __init__(self) -> None:
+        self.store = FailingStore(None)
+        self.saved: list[str] = []
+        self.errors: list[str] = []
+        self.archive = Archive(self.store, "x", self.errors.append)
+        self.recorder = Recorder(
+            self.archive,
+            LIMITS,
+            max_unsaved_bytes=1 << 20,
+            on_saved=lambda generation: self.saved.append(generation.id),
+            stop=lambda _: None,
+            count_failure=lambda: self.errors.append("record"),
+        )
+
+    async def until(self, condition: Any) -> None:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def recorded() -> AsyncIterator[Recorded]:
+    recorded = Recorded()
+    await recorded.store.open("x")
+    recorded.recorder.open()
+    yield recorded
+    recorded.store.failure = None
+    await recorded.recorder.close()
+    await recorded.archive.close()
+
+
+async def finished_generation(stage: Any) -> Generation:
+    def nobody_limits(_: Caller) -> int:
+        return 0
+
+    admission = Admission(max_running=1, max_queued=1, max_wait_s=1, max_concurrent=nobody_limits)
+    [place] = admission.enter(Caller("ann"), 1)
+    generation = Generation(
+        stage.conductor(stage.engine(stage.one_step)),
+        owner="ann",
+        endpoint="reasoning",
+        request={},
+        place=place,
+        max_buffer_bytes=1 << 20,
+        timeout_s=10,
+        observe=lambda _: None,
+        on_engine_dead=lambda: None,
+    )
+    generation.start(None)
+    await generation.wait()
+    return generation
+
+
+@pytest.mark.parametrize(
+    ("failure", "counted", "level"),
+    [(StoreError("full"), "put", logging.ERROR), (RuntimeError("a mistake"), "record", logging.CRITICAL)],
+)
+async def test_what_could_not_be_saved_is_saved_later(
+    recorded: Recorded,
+    stage: Any,
+    caplog: pytest.LogCaptureFixture,
+    failure: Exception,
+    counted: str,
+    level: int,
+) -> None:
+    caplog.set_level(logging.INFO, "steiner.server.recorder")
+    recorded.store.failure = failure
+    generation = await finished_generation(stage)
+    recorded.recorder.add(generation)
+    await recorded.until(lambda: recorded.errors.count(counted) >= 3)
+    assert recorded.recorder.is_failing
+    assert recorded.saved == []
+    # Once for each outage, not for each try.
+    assert [record.levelno for record in caplog.records] == [level]
+    recorded.store.failure = None
+    await recorded.until(lambda: recorded.saved)
+    assert recorded.saved == [generation.id]
+    assert not recorded.recorder.is_failing
+    assert set(recorded.errors) == {counted}
+    assert caplog.records[-1].message == "generations are saved again"
+    kept = await recorded.archive.get(generation.id)
+    assert kept is not None
+    assert kept == await recorded.store.get(generation.id)
