@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from typing import Any, ClassVar
 
 import uvicorn
@@ -16,6 +17,10 @@ from steiner.server.settings import Settings
 CLOSE_CONNECTIONS_S = 5
 # The application says first, with a proper answer, that a body takes too long.
 GRACE_S = 1.0
+
+
+class ListenerError(Exception):
+    """Nothing can listen with these settings; the message names them."""
 
 
 class GuardedConnection(HttpToolsProtocol):
@@ -107,9 +112,12 @@ def listener(app: ASGIApp, settings: Settings, log_config: dict[str, Any] | None
 
     Args:
         log_config: for `logging.config.dictConfig`; None leaves logging as it is.
+
+    Raises:
+        ListenerError: the files of TLS cannot be used.
     """
     limits = {"max_head_bytes": settings.max_head_bytes, "timeout_s": settings.request_timeout_s}
-    return uvicorn.Config(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -118,6 +126,7 @@ def listener(app: ASGIApp, settings: Settings, log_config: dict[str, Any] | None
         ssl_keyfile=settings.ssl_keyfile,
         ssl_certfile=settings.ssl_certfile,
         ssl_ca_certs=settings.ssl_ca_certs,
+        ssl_cert_reqs=ssl.CERT_NONE if settings.ssl_ca_certs is None else ssl.CERT_REQUIRED,
         log_level=settings.log_level,
         log_config=log_config,
         access_log=False,
@@ -125,3 +134,11 @@ def listener(app: ASGIApp, settings: Settings, log_config: dict[str, Any] | None
         lifespan="off",
         timeout_graceful_shutdown=CLOSE_CONNECTIONS_S,
     )
+    try:
+        config.load()
+    except OSError as error:
+        # Of the files that uvicorn opens here, all are those of TLS; OpenSSL's own errors name none of them.
+        files = {name: getattr(settings, name) for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs")}
+        named = ", ".join(f"{name} {path}" for name, path in files.items() if path is not None)
+        raise ListenerError(f"TLS cannot be used with {named}: {error}; each is a PEM file") from error
+    return config

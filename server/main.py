@@ -18,7 +18,7 @@ import uvicorn
 
 from steiner.server.app import create_app
 from steiner.server.heap import settle_heap
-from steiner.server.listener import listener
+from steiner.server.listener import ListenerError, listener
 from steiner.server.log_format import log_config
 from steiner.server.service import LoadError, Service
 from steiner.server.settings import Settings
@@ -128,7 +128,7 @@ def serve(settings: Settings) -> int:
     """
     try:
         process = Process(settings)
-    except TracingError as error:
+    except (TracingError, ListenerError) as error:
         print(error, file=sys.stderr)
         return 2
     with asyncio.Runner(loop_factory=process.config.get_loop_factory()) as runner:

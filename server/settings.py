@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     ssl_certfile: str | None = Field(
         None, description="TLS certificate (PEM); with it the server speaks HTTPS."
     )
-    ssl_ca_certs: str | None = Field(None, description="Authorities of client certificates (PEM).")
+    ssl_ca_certs: str | None = Field(
+        None, description="Authorities of client certificates (PEM); with it every client needs one."
+    )
     allowed_origins: list[str] = Field(
         default_factory=list, description="Web origins whose scripts may call the server (CORS); none: off."
     )
@@ -165,6 +167,13 @@ class Settings(BaseSettings):
             return keys
         return json.loads(keys) if keys.startswith("[") else keys.split(",")
 
+    @field_validator("root_path")
+    @classmethod
+    def _root_path_is_a_path(cls, path: str) -> str:
+        if path and not path.startswith("/"):
+            raise ValueError(f"root_path must begin with /, such as /steiner; given {path!r}")
+        return path.rstrip("/")
+
     @field_validator("redis_url")
     @classmethod
     def _redis_is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
@@ -187,6 +196,15 @@ class Settings(BaseSettings):
         if not model.strip():
             raise ValueError("model is empty; give a checkpoint folder or a Hugging Face model name")
         return model
+
+    @model_validator(mode="after")
+    def _tls_has_a_certificate(self) -> Self:
+        for name in ("ssl_keyfile", "ssl_ca_certs"):
+            if getattr(self, name) is not None and self.ssl_certfile is None:
+                raise ValueError(
+                    f"{name} needs ssl_certfile: without a certificate the server speaks plain HTTP"
+                )
+        return self
 
     @model_validator(mode="after")
     def _keys_agree(self) -> Self:

@@ -49,7 +49,7 @@ class ServerThread:
         self._thread.start()
         wait_until(lambda: self._server.started)
         port = self._server.servers[0].sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
+        self.url = f"http{'s' if config.is_ssl else ''}://127.0.0.1:{port}"
 
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()

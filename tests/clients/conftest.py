@@ -12,6 +12,7 @@ PACKAGES = {
     "chromium": "chromium",
     "curl": "curl",
     "nginx": "nginx-light",
+    "openssl": "openssl",
     "prometheus": "prometheus",
     "promtool": "prometheus",
 }

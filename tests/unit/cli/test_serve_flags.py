@@ -107,6 +107,7 @@ def test_a_wrong_file_is_named(tmp_path: Path, name: str, text: str | None, mess
         (["--port", "70000"], r"--port: .*65535, given '70000'"),
         (["--port", "many"], r"--port: .*integer.*given 'many'"),
         ([""], r"--model: .*empty"),
+        (["--root-path", "steiner"], r"--root-path: .*begin with /"),
         (["--config"], r"--config: a file is missing"),
     ],
 )
