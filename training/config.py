@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.tasks.languages import Language
 from steiner.training.problems import FAMILIES
 
 
@@ -158,6 +159,7 @@ class Recipe(_Strict):
     Attributes:
         output: folder of everything the run writes, relative to the working directory.
         style: what the assistant is taught to write: a search with backtracking, or the answer alone (the baseline).
+        languages: share of the problems, dialogues and drills told in each language.
         threads: CPU threads of the training process.
     """
 
@@ -167,10 +169,15 @@ class Recipe(_Strict):
     style: Literal["search", "direct"] = "search"
     threads: PositiveInt = 2
     model: ModelShape
+    languages: dict[Language, PositiveFloat] = Field(default={"en": 1.0}, min_length=1)
     data: dict[str, FamilyData] = Field(min_length=1)
     cpt: PretrainingStage | None = None
     sft: FinetuningStage
     rl: ReinforcementStage | None = None
+
+    def draw_language(self, rng: random.Random) -> Language:
+        """A language, by the shares."""
+        return rng.choices(list(self.languages), list(self.languages.values()))[0]
 
     @field_validator("data")
     @classmethod

@@ -12,6 +12,7 @@ from typing import Any
 from rich.progress import track
 
 from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.tasks.languages import in_language
 from steiner.training.config import Recipe
 from steiner.training.dags.graph import Dag
 from steiner.training.dags.search import build_dag
@@ -95,13 +96,15 @@ def _problems(recipe: Recipe) -> Iterator[dict[str, Any]]:
                 continue
             repeats = 0
             told.add(identity)
+            language = recipe.draw_language(record_stream(recipe, "language", name, len(told) - 1))
             yield {
                 "id": f"{name}-{len(told) - 1}",
                 "family": name,
+                "language": language,
                 "size": size,
                 "split": "held_out" if is_held_out(family.canonical(problem)) else "train",
                 "solvable": solvable,
-                "prompt": family.prompt(problem),
+                "prompt": in_language(family.prompt(problem), language),
                 "problem": fields,
             }
 
@@ -147,10 +150,11 @@ def _traces(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
             yield {
                 "id": f"{record['id']}-{number}",
                 "family": record["family"],
+                "language": record["language"],
                 "prompt": record["prompt"],
-                "guess": guess,
+                "guess": in_language(guess, record["language"]),
                 "folded": folded,
-                **trace_to_json(trace),
+                **trace_to_json(trace.told_in(record["language"])),
             }
 
 
@@ -170,6 +174,13 @@ def _drills(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
                 family.from_json(record["problem"]), record_stream(recipe, "drill", name, number)
             )
             text = "".join(
-                sections_text(s, v) for (v, s), _ in zip(exercises, range(DRILLS_PER_DOCUMENT), strict=False)
+                sections_text(s.told_in(record["language"]), v)
+                for (v, s), _ in zip(exercises, range(DRILLS_PER_DOCUMENT), strict=False)
             )
-            yield {"id": f"{name}-drill-{number}", "family": name, "prompt": record["prompt"], "text": text}
+            yield {
+                "id": f"{name}-drill-{number}",
+                "family": name,
+                "language": record["language"],
+                "prompt": record["prompt"],
+                "text": text,
+            }

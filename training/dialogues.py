@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.reasoning.tasks.languages import Language, in_language
 from steiner.training.config import FamilyData, Recipe
 from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES
@@ -61,10 +62,13 @@ def draw_dialogues(recipe: Recipe) -> Iterator[dict[str, Any]]:
     """Records of training dialogues: those of traces, with the earlier turns as `turns`."""
     for name, data in recipe.data.items():
         for number in range(data.dialogues):
-            yield _record(name, data, number, record_stream(recipe, "dialogue", name, number))
+            language = recipe.draw_language(record_stream(recipe, "dialogue language", name, number))
+            yield _record(name, data, number, language, record_stream(recipe, "dialogue", name, number))
 
 
-def _record(name: str, data: FamilyData, number: int, rng: random.Random) -> dict[str, Any]:
+def _record(
+    name: str, data: FamilyData, number: int, language: Language, rng: random.Random
+) -> dict[str, Any]:
     family = FAMILIES[name]
     dialogue = draw_dialogue(family, data.draw_size(rng), rng, held_out=False)
     folded = rng.random() < data.folded_share(dialogue.size)
@@ -74,12 +78,17 @@ def _record(name: str, data: FamilyData, number: int, rng: random.Random) -> dic
 
     earlier, trace = search(dialogue.first), search(dialogue.revised)
     solvable = trace.answer != NOT_FOUND
+    guess = family.direct_answer(dialogue.revised, rng) if solvable else trace.answer
     return {
         "id": f"{name}-dialogue-{number}",
         "family": name,
-        "turns": [family.prompt(dialogue.first), turn_text(earlier)],
-        "prompt": dialogue.revision,
-        "guess": family.direct_answer(dialogue.revised, rng) if solvable else trace.answer,
+        "language": language,
+        "turns": [
+            in_language(family.prompt(dialogue.first), language),
+            turn_text(earlier.told_in(language)),
+        ],
+        "prompt": in_language(dialogue.revision, language),
+        "guess": in_language(guess, language),
         "folded": folded,
-        **trace_to_json(trace),
+        **trace_to_json(trace.told_in(language)),
     }

@@ -78,7 +78,9 @@ def _data(recipe: Recipe) -> None:
 
 def _cpt(recipe: Recipe) -> None:
     dialogues = any(data.dialogues for data in recipe.data.values())
-    tokenizer = build_tokenizer(family_words(dialogues=dialogues), recipe.model.max_positions)
+    tokenizer = build_tokenizer(
+        family_words(dialogues=dialogues, languages=recipe.languages), recipe.model.max_positions
+    )
     model = build_model(recipe.model, tokenizer, recipe.seed)
     if recipe.cpt is not None:
         data = recipe.output / "data"

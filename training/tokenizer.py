@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.reasoning.tasks.languages import Language, words_of
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import EXHAUSTED
 
@@ -44,11 +45,12 @@ def special_tokens() -> list[str]:
     return [END_OF_TEXT, TURN_START, TURN_END, *STEINER.special_tokens]
 
 
-def family_words(*, dialogues: bool = False) -> list[str]:
+def family_words(*, dialogues: bool = False, languages: Iterable[Language] = ()) -> list[str]:
     """Every word that a family, the closing of a search or a role line writes; sorted, without repetition.
 
     Args:
         dialogues: whether problems are revised, which has words of its own.
+        languages: what is spoken beside English.
     """
     spoken: set[str] = set(ROLES)
     for text in (EXHAUSTED.next_step, EXHAUSTED.verification, EXHAUSTED.summary, NOT_FOUND):
@@ -57,7 +59,7 @@ def family_words(*, dialogues: bool = False) -> list[str]:
         spoken.update(family.words)
         if dialogues:
             spoken.update(family.revision_words)
-    return sorted(spoken)
+    return sorted(spoken.union(*map(words_of, languages)))
 
 
 def build_tokenizer(words: Iterable[str], model_max_length: int) -> PreTrainedTokenizerFast:

@@ -6,16 +6,17 @@ from typing import Any
 
 from steiner.reasoning.errors import MalformedProblemError
 from steiner.reasoning.tasks.base import Rules
+from steiner.reasoning.tasks.languages import in_english
 
 
 @lru_cache(maxsize=64)
 def problem_of_dialogue(rules: Rules[Any, Any, Any], messages: str) -> Any | None:
-    """The problem of this family that the user's messages, a line each, come to.
+    """The problem of this family that the user's messages, a line each in any language, come to.
 
     Returns:
         None where none of them states one, or where a later one neither states nor revises one.
     """
-    lines = [line for line in messages.splitlines() if line.strip()]
+    lines = [in_english(line).strip() for line in messages.splitlines() if line.strip()]
     for index in reversed(range(len(lines))):
         stated = _stated(rules, lines[index])
         if stated is not None:
@@ -25,7 +26,7 @@ def problem_of_dialogue(rules: Rules[Any, Any, Any], messages: str) -> Any | Non
 
 def _stated(rules: Rules[Any, Any, Any], line: str) -> Any | None:
     try:
-        return rules.parse(line.strip())
+        return rules.parse(line)
     except MalformedProblemError:
         return None
 
@@ -33,7 +34,7 @@ def _stated(rules: Rules[Any, Any, Any], line: str) -> Any | None:
 def _revised(rules: Rules[Any, Any, Any], problem: Any, lines: Sequence[str]) -> Any | None:
     try:
         for line in lines:
-            problem = rules.revise(problem, line.strip())
+            problem = rules.revise(problem, line)
     except MalformedProblemError:
         return None
     return problem

@@ -7,6 +7,7 @@ from typing import Any
 from steiner.reasoning.steps import Step
 from steiner.reasoning.tasks.base import NO_MOVE_LEFT, NOT_FOUND, Rules
 from steiner.reasoning.tasks.dialogue import problem_of_dialogue
+from steiner.reasoning.tasks.languages import in_english
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Judgement
 from steiner.reasoning.verifiers.visited import VisitedTree, is_dead_end
@@ -28,7 +29,7 @@ class TaskVerifier:
 
     def verify(self, problem: str, trace: Trace, step: Step) -> Judgement | None:
         parsed = problem_of_dialogue(self._rules, problem)
-        next_step = step.text_of("next_step").strip()
+        next_step = in_english(step.text_of("next_step")).strip()
         if parsed is None or not next_step:
             return None
         visited = VisitedTree(self._rules, parsed, trace)
@@ -47,10 +48,11 @@ class TaskVerifier:
         parsed = problem_of_dialogue(self._rules, problem)
         if parsed is None:
             return None
-        if answer.strip() == NOT_FOUND:
+        told = in_english(answer)
+        if told.strip() == NOT_FOUND:
             solvable = is_solvable(self._rules, parsed)
             return None if solvable is None else not solvable
-        return self._rules.check(parsed, answer)
+        return self._rules.check(parsed, told)
 
     def _judge_result(self, parsed: Any, visited: VisitedTree, result: Any) -> Judgement | None:
         if self._rules.is_goal(parsed, result):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from steiner.reasoning.tasks.base import Rules
+from steiner.reasoning.tasks.languages import in_english
 from steiner.reasoning.trace import Trace
 
 
@@ -21,7 +22,7 @@ class VisitedTree:
             if step.parent not in self.states:
                 continue
             state = self.states[step.parent]
-            move = rules.read_move(problem, state, step.text_of("next_step"))
+            move = rules.read_move(problem, state, in_english(step.text_of("next_step")))
             if move is not None:
                 self.states[step.id] = rules.apply(problem, state, move)
                 self._tried.setdefault(state, {})[move] = self.states[step.id]

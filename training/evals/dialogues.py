@@ -12,6 +12,7 @@ from itertools import cycle, product
 from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.reasoning.tasks.languages import Language, answer_in_english, in_language
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.trace_of_events import trace_of
 from steiner.reasoning.verifiers.task import is_solvable
@@ -29,15 +30,20 @@ class HeldOutDialogue:
 
     family: str
     dialogue: Dialogue
+    language: Language = "en"
 
     @property
     def first_prompt(self) -> str:
-        return FAMILIES[self.family].prompt(self.dialogue.first)
+        return in_language(FAMILIES[self.family].prompt(self.dialogue.first), self.language)
+
+    @property
+    def revision(self) -> str:
+        return in_language(self.dialogue.revision, self.language)
 
     @property
     def fresh_prompt(self) -> str:
         """Both turns as one question."""
-        return FAMILIES[self.family].prompt(self.dialogue.revised)
+        return in_language(FAMILIES[self.family].prompt(self.dialogue.revised), self.language)
 
     @property
     def kind(self) -> str:
@@ -46,18 +52,19 @@ class HeldOutDialogue:
         return f"{first} {second}" if second in ("make", "to") else first
 
     def accepts_first(self, answer: str) -> bool:
-        return accepts(self.family, self.dialogue.first, answer)
+        return accepts(self.family, self.dialogue.first, answer, self.language)
 
     def accepts(self, answer: str) -> bool:
-        return accepts(self.family, self.dialogue.revised, answer)
+        return accepts(self.family, self.dialogue.revised, answer, self.language)
 
 
-def accepts(family: str, problem: Any, answer: str) -> bool:
-    """The exact checker; where nothing solves the problem, the answer has to say so."""
+def accepts(family: str, problem: Any, answer: str, language: Language) -> bool:
+    """The exact checker; where nothing solves the problem, the answer has to say so, in the question's language."""
     rules = FAMILIES[family]
-    if answer.strip() == NOT_FOUND:
-        return is_solvable(rules, problem) is False
-    return rules.check(problem, answer)
+    told = answer_in_english(answer, language)
+    if told is None or told == NOT_FOUND:
+        return told is not None and is_solvable(rules, problem) is False
+    return rules.check(problem, told)
 
 
 def held_out_dialogues(family: str, sizes: Sequence[int], count: int, seed: int) -> list[HeldOutDialogue]:
@@ -115,7 +122,7 @@ async def hold_all(
 
 async def _hold(client: StreamingClient, one: HeldOutDialogue, options: dict[str, Any]) -> HeldDialogue:
     def outcome() -> Outcome:
-        return Outcome(one.family, one.dialogue.size, one.dialogue.revision)
+        return Outcome(one.family, one.dialogue.size, one.revision)
 
     first, second, answer_alone, fresh = outcome(), outcome(), outcome(), outcome()
     trace = trace_of(await answer_to(client, one.first_prompt, first, one.accepts_first, options))
@@ -136,7 +143,7 @@ def _second_question(one: HeldOutDialogue, trace: Trace, *, with_steps: bool) ->
     return [
         {"role": "user", "content": one.first_prompt},
         answered,
-        {"role": "user", "content": one.dialogue.revision},
+        {"role": "user", "content": one.revision},
     ]
 
 

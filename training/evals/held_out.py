@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.reasoning.tasks.languages import Language, answer_in_english, in_language
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
 
@@ -19,23 +20,31 @@ class HeldOutProblem:
     size: int
     solvable: bool
     problem: Any
+    language: Language = "en"
 
     @property
     def prompt(self) -> str:
-        return FAMILIES[self.family].prompt(self.problem)
+        return in_language(FAMILIES[self.family].prompt(self.problem), self.language)
 
     def accepts(self, answer: str) -> bool:
-        """The exact checker; where nothing solves the problem, the answer has to say so."""
-        if not self.solvable:
-            return answer.strip() == NOT_FOUND
-        return FAMILIES[self.family].check(self.problem, answer)
+        """The exact checker; where nothing solves the problem, the answer has to say so, in the question's language."""
+        told = answer_in_english(answer, self.language)
+        if told is None or not self.solvable:
+            return told == NOT_FOUND
+        return FAMILIES[self.family].check(self.problem, told)
 
 
 def held_out_problems(
-    family: str, sizes: Sequence[int], count: int, seed: int, solvable: bool = True
+    family: str,
+    sizes: Sequence[int],
+    count: int,
+    seed: int,
+    solvable: bool = True,
+    language: Language = "en",
 ) -> list[HeldOutProblem]:
-    """`count` different problems, sizes in turn; the same for the same arguments."""
-    return list(islice(_distinct(family, sizes, seed, solvable), count))
+    """`count` different problems, sizes in turn; the same for the same arguments, whatever the language."""
+    drawn = islice(_distinct(family, sizes, seed, solvable), count)
+    return [replace(problem, language=language) for problem in drawn]
 
 
 def _distinct(family: str, sizes: Sequence[int], seed: int, solvable: bool) -> Iterator[HeldOutProblem]:

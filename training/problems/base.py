@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol
 
 from steiner.reasoning.tasks.base import NO_MOVE_LEFT, Move, Problem, Rules, State
+from steiner.reasoning.tasks.languages import Language, in_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,11 @@ class SectionTexts:
     next_step: str
     verification: str
     summary: str
+
+    def told_in(self, language: Language) -> "SectionTexts":
+        """The same words in another language."""
+        texts = (self.understanding, self.next_step, self.verification, self.summary)
+        return SectionTexts(*(in_language(text, language) for text in texts))
 
 
 EXHAUSTED = SectionTexts("", NO_MOVE_LEFT, "all tried", "not found")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.reasoning.tasks.languages import Language, answer_in_english
 from steiner.training.config import ReinforcementStage
 from steiner.training.dags.graph import Dag
 from steiner.training.problems.base import EXHAUSTED, Family
@@ -18,6 +19,7 @@ class WrittenStep:
     """One step as a model wrote it.
 
     Attributes:
+        next_step: in English, whatever language it was written in.
         depth: depth on the live path, 1 for a first move.
         decision: "proceed", "end", the depth to go back to, or None where the step was cut off.
     """
@@ -63,8 +65,14 @@ class ProblemGrader:
     """Grades searches of one problem; its DAG is solved once."""
 
     def __init__(
-        self, family: Family[Any, Any, Any], problem: Any, dag: Dag, stage: ReinforcementStage
+        self,
+        family: Family[Any, Any, Any],
+        problem: Any,
+        dag: Dag,
+        stage: ReinforcementStage,
+        language: Language = "en",
     ) -> None:
+        self._language = language
         self._family = family
         self._problem = problem
         self._dag = dag
@@ -83,10 +91,12 @@ class ProblemGrader:
         return 1.0 - self._stage.length_price * excess
 
     def is_right(self, answer: str) -> bool:
-        """Whether the answer solves the problem, or says that nothing does where nothing does."""
-        if not self._dag.nodes[0].is_alive:
-            return answer.strip() == NOT_FOUND
-        return self._family.check(self._problem, answer)
+        """Whether the answer solves the problem in the language of the question, or says that nothing does where
+        nothing does."""
+        told = answer_in_english(answer, self._language)
+        if told is None or not self._dag.nodes[0].is_alive:
+            return told == NOT_FOUND
+        return self._family.check(self._problem, told)
 
     def grade(self, steps: Sequence[WrittenStep]) -> SearchRecord:
         """One grade a step; what cannot be placed in the DAG is graded as a defect, and nothing is paid until the

@@ -12,6 +12,7 @@ from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.protocol import MAX_DEPTH, BoundProtocol
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step
+from steiner.reasoning.tasks.languages import in_english
 from steiner.training.rl.grade import WrittenStep
 
 
@@ -123,7 +124,7 @@ def _written(step: Step) -> WrittenStep:
         case Backtrack(to_depth=depth):
             decision = depth
     # An impossible depth matches no state, so that what cannot be placed is graded as a defect.
-    return WrittenStep(next_step, step.verdict, decision, step.depth or MAX_DEPTH + 1)
+    return WrittenStep(in_english(next_step), step.verdict, decision, step.depth or MAX_DEPTH + 1)
 
 
 def _pad_left(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:

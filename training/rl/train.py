@@ -82,7 +82,7 @@ def _judge(
     for described, group in zip(chosen, groups, strict=True):
         family = FAMILIES[described["family"]]
         problem = family.from_json(described["problem"])
-        grader = ProblemGrader(family, problem, build_dag(family, problem), stage)
+        grader = ProblemGrader(family, problem, build_dag(family, problem), stage, described["language"])
         rewards = [grader.outcome(r.answer, len(r.steps), r.well_formed) for r in group]
         graded = [grader.grade(r.steps) for r in group]
         rollouts += group

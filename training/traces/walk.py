@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal
 
 from steiner.reasoning.tasks.base import NOT_FOUND, Move, Problem, State
+from steiner.reasoning.tasks.languages import Language, in_language
 from steiner.training.dags.graph import Dag
 from steiner.training.problems.base import EXHAUSTED, Family, SectionTexts, StepContext
 
@@ -37,6 +38,11 @@ class TaughtTrace:
     @property
     def num_backtracks(self) -> int:
         return sum(isinstance(step.decision, int) for step in self.steps)
+
+    def told_in(self, language: Language) -> "TaughtTrace":
+        """The same search in another language."""
+        steps = tuple(replace(step, sections=step.sections.told_in(language)) for step in self.steps)
+        return TaughtTrace(steps, in_language(self.answer, language))
 
     def conclusions(self) -> list[str]:
         """Summaries of the live path, as `steiner.reasoning.trace.Trace.conclusions` gives them of the same trace."""

@@ -160,7 +160,7 @@ def test_a_record_is_a_line_that_a_person_can_read(written: Recipe) -> None:
         for line in (written.output / "data" / name).read_text().splitlines():
             assert isinstance(json.loads(line), dict)
     problem = records_of(written, PROBLEMS)[0]
-    assert list(problem) == ["id", "family", "size", "split", "solvable", "prompt", "problem"]
+    assert list(problem) == ["id", "family", "language", "size", "split", "solvable", "prompt", "problem"]
 
 
 def test_more_problems_than_there_are_is_an_error(
