@@ -1,6 +1,7 @@
 """What every task family provides for training, beyond its rules.
 
-A new family is one module that satisfies `Family`, on rules in `steiner.reasoning.tasks`, and one line in the registry.
+A new family is one module that satisfies `Family`, on rules in `steiner.reasoning.tasks`, and one line in the registry:
+`docs/families.md` walks through one.
 """
 
 import random
