@@ -81,7 +81,13 @@ def test_the_model_learned_something(finished: Recipe) -> None:
 def test_the_manifest_tells_of_every_stage(finished: Recipe) -> None:
     manifest = json.loads((stage_model(finished, "export") / "training.json").read_text())
     assert manifest["recipe"]["name"] == "smoke"
-    assert set(manifest["data"]) == {"problems.jsonl", "dags.jsonl", "traces.jsonl", "drills.jsonl"}
+    assert set(manifest["data"]) == {
+        "problems.jsonl",
+        "dags.jsonl",
+        "traces.jsonl",
+        "drills.jsonl",
+        "dialogues.jsonl",
+    }
     assert manifest["stages"]["cpt"]["train_loss"] > 0
     assert manifest["stages"]["sft"]["train_loss"] > 0
     assert finished.rl is not None

@@ -26,6 +26,11 @@ SAID = {
         "道路 罗马 > 奥斯陆, 奥斯陆 > 伯尔尼 从 罗马 到 伯尔尼",
     ),
     "also Oslo > Bern": ("さらに オスロ > ベルン", "还有 奥斯陆 > 伯尔尼"),
+    "knights Ann Bob : Ann says same Ann Bob ; Bob says knave Ann": (
+        "騎士たち アン ボブ : アン 曰く 同類 アン ボブ ; ボブ 曰く 悪党 アン",
+        "骑士们 安妮 鲍勃 : 安妮 说 同类 安妮 鲍勃 ; 鲍勃 说 无赖 安妮",
+    ),
+    "now Bob says knight Ann": ("今度 は ボブ 曰く 騎士 アン", "现在 鲍勃 说 骑士 安妮"),
     "not found": ("解なし", "无解"),
     "Rome Oslo Bern": ("ローマ オスロ ベルン", "罗马 奥斯陆 伯尔尼"),
 }
