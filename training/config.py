@@ -131,7 +131,8 @@ class ReinforcementStage(_Strict):
         steps: policy updates.
         problems_per_step: groups in one update.
         samples_per_problem: rollouts in a group.
-        step_weight: lambda, the weight of the step-level advantage beside the outcome's.
+        outcome_weight: weight of the outcome's advantage.
+        step_weight: lambda, the weight of the step-level advantage beside it.
         length_price: kappa, how much of the outcome the longest right search loses.
         step_cost: price of every step, in units of the step advantage.
         state_weight: a, the share of the prover's value beside the progress in the value of a state.
@@ -144,6 +145,7 @@ class ReinforcementStage(_Strict):
     samples_per_problem: PositiveInt = 8
     learning_rate: PositiveFloat = 2e-4
     temperature: PositiveFloat = 1.0
+    outcome_weight: float = Field(default=1.0, ge=0)
     step_weight: float = Field(default=0.3, ge=0)
     length_price: float = Field(default=0.2, ge=0, le=1)
     step_cost: float = Field(default=0.02, ge=0)
@@ -153,12 +155,17 @@ class ReinforcementStage(_Strict):
     max_gradient_norm: PositiveFloat = 1.0
 
 
+Style = Literal["search", "forward", "direct"]
+"""What the assistant is taught to write: a search with backtracking; only the steps of a straight way to a goal; the
+answer alone."""
+
+
 class Recipe(_Strict):
     """A whole run.
 
     Attributes:
         output: folder of everything the run writes, relative to the working directory.
-        style: what the assistant is taught to write: a search with backtracking, or the answer alone (the baseline).
+        style: what the assistant is taught to write; what is not a search is a baseline.
         languages: share of the problems, dialogues and drills told in each language.
         threads: CPU threads of the training process.
     """
@@ -166,7 +173,7 @@ class Recipe(_Strict):
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     seed: int = Field(ge=0)
     output: Path
-    style: Literal["search", "direct"] = "search"
+    style: Style = "search"
     threads: PositiveInt = 2
     model: ModelShape
     languages: dict[Language, PositiveFloat] = Field(default={"en": 1.0}, min_length=1)

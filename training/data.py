@@ -20,6 +20,7 @@ from steiner.training.dialogues import draw_dialogues
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
 from steiner.training.seeding import record_stream
+from steiner.training.traces.forward import sample_forward
 from steiner.training.traces.render import sections_text, trace_to_json
 from steiner.training.traces.walk import sample_trace
 
@@ -144,7 +145,10 @@ def _traces(recipe: Recipe, problems: Iterable[dict[str, Any]]) -> Iterator[dict
         for number in range(described.traces_per_problem):
             rng = record_stream(recipe, "trace", record["id"], number)
             folded = record_stream(recipe, "folded", record["id"], number).random() < share
-            trace = sample_trace(family, problem, dag, rng, remembers=not folded)
+            if recipe.style == "forward":
+                trace = sample_forward(family, problem, dag, rng)
+            else:
+                trace = sample_trace(family, problem, dag, rng, remembers=not folded)
             # What a search that was cut short should answer: any right answer, not always the one it would have found.
             guess = family.direct_answer(problem, rng) if record["solvable"] else trace.answer
             yield {

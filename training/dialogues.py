@@ -11,12 +11,13 @@ from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.tasks.languages import Language, in_language
-from steiner.training.config import FamilyData, Recipe
+from steiner.training.config import FamilyData, Recipe, Style
 from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import Family
 from steiner.training.problems.split import is_held_out
 from steiner.training.seeding import record_stream
+from steiner.training.traces.forward import sample_forward
 from steiner.training.traces.render import trace_to_json
 from steiner.training.traces.walk import TaughtTrace, sample_trace
 
@@ -63,18 +64,22 @@ def draw_dialogues(recipe: Recipe) -> Iterator[dict[str, Any]]:
     for name, data in recipe.data.items():
         for number in range(data.dialogues):
             language = recipe.draw_language(record_stream(recipe, "dialogue language", name, number))
-            yield _record(name, data, number, language, record_stream(recipe, "dialogue", name, number))
+            rng = record_stream(recipe, "dialogue", name, number)
+            yield _record(name, data, number, language, recipe.style, rng)
 
 
 def _record(
-    name: str, data: FamilyData, number: int, language: Language, rng: random.Random
+    name: str, data: FamilyData, number: int, language: Language, style: Style, rng: random.Random
 ) -> dict[str, Any]:
     family = FAMILIES[name]
     dialogue = draw_dialogue(family, data.draw_size(rng), rng, held_out=False)
     folded = rng.random() < data.folded_share(dialogue.size)
 
     def search(problem: Any) -> TaughtTrace:
-        return sample_trace(family, problem, build_dag(family, problem), rng, remembers=not folded)
+        dag = build_dag(family, problem)
+        if style == "forward":
+            return sample_forward(family, problem, dag, rng)
+        return sample_trace(family, problem, dag, rng, remembers=not folded)
 
     earlier, trace = search(dialogue.first), search(dialogue.revised)
     solvable = trace.answer != NOT_FOUND

@@ -4,13 +4,14 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, tee
-from typing import Any, Literal
+from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton, State
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.training.config import Style
 from steiner.training.tokenizer import END_OF_TEXT, TURN_END
 from steiner.training.traces.render import render, trace_from_json
 from steiner.training.traces.stretches import Stretch, choose_stretches, stretches
@@ -68,7 +69,7 @@ def chat_prompt(prompt: str, tokenizer: PreTrainedTokenizerFast, turns: Sequence
 def encode_chats(
     records: Iterable[dict[str, Any]],
     tokenizer: PreTrainedTokenizerFast,
-    style: Literal["search", "direct"],
+    style: Style,
     cut: float,
     seed: int,
     num_stretches: int = 6,
@@ -87,7 +88,7 @@ def encode_chats(
         rendered = render(trace_from_json(record))
         return [
             _Part(chat_prompt(record["prompt"], tokenizer, record.get("turns", ())), False),
-            _Part(STEINER.reasoning_start, style == "search"),
+            _Part(STEINER.reasoning_start, style != "direct"),
             _Part(rendered.reasoning, True),
             _Part(STEINER.reasoning_end, True),
             _Part(rendered.answer + TURN_END, True),

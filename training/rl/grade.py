@@ -51,8 +51,13 @@ class StepGrade:
 
 @dataclass(slots=True)
 class SearchRecord:
-    """What the grading of one search saw, for the exploration and exploitation figures."""
+    """What the grading of one search saw, for the exploration and exploitation figures.
 
+    Attributes:
+        shortest: steps of the shortest right search; None where the problem has no solution.
+    """
+
+    shortest: int | None = None
     grades: list[StepGrade] = field(default_factory=list)
     num_repeats: int = 0
     num_unsound: int = 0
@@ -101,7 +106,7 @@ class ProblemGrader:
     def grade(self, steps: Sequence[WrittenStep]) -> SearchRecord:
         """One grade a step; what cannot be placed in the DAG is graded as a defect, and nothing is paid until the
         search is back at a known state."""
-        record = SearchRecord()
+        record = SearchRecord(self._dag.nodes[0].distance)
         path: list[int | None] = [0]
         tried: set[tuple[int, int]] = set()
         refuted: set[int] = set()

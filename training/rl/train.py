@@ -86,7 +86,7 @@ def _judge(
         rewards = [grader.outcome(r.answer, len(r.steps), r.well_formed) for r in group]
         graded = [grader.grade(r.steps) for r in group]
         rollouts += group
-        advantages += token_advantages(group, rewards, graded, stage.step_weight)
+        advantages += token_advantages(group, rewards, graded, stage.step_weight, stage.outcome_weight)
         outcomes += rewards
         records += graded
         right += [r.well_formed and grader.is_right(r.answer) for r in group]

@@ -86,7 +86,7 @@ class _Search(Generic[Problem, State, Move]):
         while True:
             moves = self._moves_left(self._state)
             if not moves:
-                return TaughtTrace((*steps, self._give_up()), NOT_FOUND)
+                return TaughtTrace((*steps, self._closing_step()), NOT_FOUND)
             steps.append(self._step(moves.pop(0)))
             if steps[-1].decision == "end":
                 return TaughtTrace(tuple(steps), self._family.answer(self._problem, self._path))
@@ -139,12 +139,17 @@ class _Search(Generic[Problem, State, Move]):
             self._tried[self._state].append(move)
         return exhausted
 
-    def _give_up(self) -> TraceStep:
-        understanding = self._family.understanding(
-            self._problem, self._state, tuple(self._tried[self._state])
-        )
-        sections = replace(EXHAUSTED, understanding=understanding)
-        return TraceStep(sections, "verified", "end", self._dag.index[self._state])
+    def _closing_step(self) -> TraceStep:
+        tried = tuple(self._tried[self._state])
+        return give_up(self._family, self._problem, self._state, tried, self._dag.index[self._state])
+
+
+def give_up(
+    family: Family[Problem, State, Move], problem: Problem, state: State, tried: Sequence[Move], node: int
+) -> TraceStep:
+    """The closing step of a search that found nothing."""
+    sections = replace(EXHAUSTED, understanding=family.understanding(problem, state, tried))
+    return TraceStep(sections, "verified", "end", node)
 
 
 def sample_trace(

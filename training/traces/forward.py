@@ -1,0 +1,29 @@
+"""Traces that only go forward, for the chain-of-thought baseline: a straight way to a goal, and nothing that fails."""
+
+import random
+from typing import Any
+
+from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.training.dags.graph import Dag
+from steiner.training.problems.base import Family, StepContext
+from steiner.training.traces.walk import TaughtTrace, TraceStep, give_up
+
+
+def sample_forward(family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: random.Random) -> TaughtTrace:
+    """A random way to a goal, worded as a search that makes no mistake; "not found" where none leads there."""
+    if not dag.nodes[0].is_alive:
+        return TaughtTrace((give_up(family, problem, dag.nodes[0].state, (), 0),), NOT_FOUND)
+    path: list[tuple[Any, Any]] = []
+    steps: list[TraceStep] = []
+    index = 0
+    while not dag.nodes[index].is_goal:
+        state = dag.nodes[index].state
+        alive = {move: end for move, end in dag.nodes[index].successors if dag.nodes[end].is_alive}
+        # The family's order holds moves back that its words leave out, such as all but the winning one of a last pair.
+        move = rng.choice(family.order(problem, state, list(alive), rng))
+        result, index = dag.nodes[alive[move]].state, alive[move]
+        context = StepContext(problem, tuple(path), state, (), move, result, False, True, (), (result, ()))
+        path.append((state, move))
+        sections = family.render_step(context)
+        steps.append(TraceStep(sections, "verified", "end" if dag.nodes[index].is_goal else "proceed", index))
+    return TaughtTrace(tuple(steps), family.answer(problem, path))
