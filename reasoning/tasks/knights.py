@@ -84,6 +84,13 @@ def is_contradicted(statement: Statement, kinds: Mapping[str, Kind]) -> bool:
     return truth is not None and speaker is not None and truth != (speaker == "knight")
 
 
+def another_claim(problem: KnightsProblem) -> str:
+    """Words that revise the problem."""
+    speaker, other, *_ = problem.people
+    news = (Statement(speaker, claim, (other,)) for claim in CLAIMS_ABOUT_ONE)
+    return f"now {told(next(statement for statement in news if statement not in problem.statements))}"
+
+
 def _read_statement(text: str) -> Statement | None:
     match = STATEMENT.fullmatch(text)
     if match is None:
@@ -123,7 +130,7 @@ class KnightsRules:
         if revised == problem:
             raise MalformedProblemError(
                 f"{text[:80]!r} changes nothing of a problem of {', '.join(problem.people)}. "
-                f"Write 'now {problem.people[0]} says knave {problem.people[1]}'."
+                f"Write {another_claim(problem)!r}."
             )
         return self._known(revised)
 

@@ -22,6 +22,7 @@ from steiner.reasoning.tasks.knights import (
     KnightsProblem,
     KnightsRules,
     Statement,
+    another_claim,
     assumed_kinds,
     is_contradicted,
     told,
@@ -71,7 +72,7 @@ class Knights(KnightsRules):
             text = f"now {told(news)}"
             if news not in problem.statements and len(solutions(self.revise(problem, text))) == wanted:
                 break
-        return text if news not in problem.statements else self._any_other_claim(problem)
+        return text if news not in problem.statements else another_claim(problem)
 
     def canonical(self, problem: KnightsProblem) -> str:
         """The statements, whatever the people's names and in whichever order they speak."""
@@ -156,12 +157,6 @@ class Knights(KnightsRules):
     def _num_states(self, problem: KnightsProblem, state: Assumed = ()) -> int:
         moves = self.moves(problem, state)
         return 1 + sum(self._num_states(problem, self.apply(problem, state, move)) for move in moves)
-
-    @staticmethod
-    def _any_other_claim(problem: KnightsProblem) -> str:
-        speaker, other, *_ = problem.people
-        claims = (Statement(speaker, claim, (other,)) for claim in CLAIMS_ABOUT_ONE)
-        return f"now {told(next(claim for claim in claims if claim not in problem.statements))}"
 
     @staticmethod
     def _place(problem: KnightsProblem, state: Assumed, tried: Sequence[Assumption]) -> str:

@@ -100,3 +100,12 @@ def test_what_changes_nothing_is_refused_with_the_words_that_would(family: str, 
 def test_nobody_is_talked_about_who_says_nothing() -> None:
     with pytest.raises(MalformedProblemError, match=r"'Ann says knave Eva' is about \['Eva'\]"):
         TASKS["knights"].revise(TASKS["knights"].parse(KNIGHTS), "now Ann says knave Eva")
+
+
+def test_the_claim_that_is_proposed_is_news() -> None:
+    rules = TASKS["knights"]
+    for claim in ("knave", "knight"):
+        stated = rules.parse(KNIGHTS.replace("knave", claim))
+        with pytest.raises(MalformedProblemError) as caught:
+            rules.revise(stated, f"now Ann says {claim} Bob")
+        assert rules.revise(stated, str(caught.value).split("'")[-2]) != stated
