@@ -1,12 +1,15 @@
 """Incremental decoding of one section's ids to text."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 REPLACEMENT = "\ufffd"
 # A character has at most four bytes; what still ends in a broken one after this many ids is not text.
 LONGEST_HELD = 8
 LONGEST_CONTEXT = 8
+# Short runs of ids whose text is remembered, of all streams together: a few MiB.
+NUM_REMEMBERED = 16_384
 
 
 class SectionDecoder(Protocol):
@@ -46,10 +49,7 @@ class SectionText:
         text = self._decode(said)
         if REPLACEMENT not in text and text.startswith(self._context_text):
             new = text[len(self._context_text) :]
-            if len(said) <= LONGEST_CONTEXT:
-                self._context, self._context_text, self._held = said, text, []
-            else:
-                self._say(said)
+            self._say(said)
             return new
         return "".join(map(self._feed_one, ids))
 
@@ -95,9 +95,18 @@ class TokenizerBackend(Protocol):
 
 
 def section_texts(backend: TokenizerBackend) -> Callable[[], SectionText]:
-    """A maker of decoders over this tokenizer; special tokens keep their spelling."""
+    """A maker of decoders over this tokenizer; special tokens keep their spelling.
+
+    A token is decoded behind the one before it, and few such pairs make up most of a text, so they are remembered.
+    """
+
+    @lru_cache(maxsize=NUM_REMEMBERED)
+    def remembered(ids: tuple[int, ...]) -> str:
+        return backend.decode(ids, skip_special_tokens=False)
 
     def decode(ids: Sequence[int]) -> str:
-        return backend.decode(ids, skip_special_tokens=False)
+        if len(ids) > LONGEST_CONTEXT:
+            return backend.decode(ids, skip_special_tokens=False)
+        return remembered(tuple(ids))
 
     return lambda: SectionText(decode)
