@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
+from steiner.reasoning.protocol import SectionRole
 from steiner.reasoning.steps import Step
 
 EventType = TypeVar("EventType", bound=events.Numbered)
@@ -29,6 +30,12 @@ class EventLog:
     def say(self, kind: type[EventType], /, **fields: Any) -> None:
         """Number an event and hold it."""
         self._said.append(self.number(kind, **fields))  # type: ignore[arg-type]
+
+    def say_delta(self, step: int, role: SectionRole, text: str) -> None:
+        """Say more text of a section: most of what is ever said, so straight on."""
+        self._last_number += 1
+        delta = events.SectionDelta(sequence_number=self._last_number, step=step, role=role, text=text)
+        self._said.append(delta)
 
     def say_done(self, step: Step) -> None:
         """Say that a step ended."""

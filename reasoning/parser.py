@@ -122,16 +122,22 @@ class Parser:
             ended_by: reported where these ids end the reasoning.
             logprobs: one for each id; those of text of the answer are told.
         """
-        self._record.now_s, self._record.forced = now_s, forced
-        self.num_forced_tokens += len(token_ids) if forced else 0
+        record = self._record
+        record.now_s, record.forced = now_s, forced
+        if forced:
+            self.num_forced_tokens += len(token_ids)
         special = self._bound.special_ids
         begin = 0
         for position, token_id in enumerate(token_ids):
             if token_id in special:
-                self._take_text(token_ids[begin:position], logprobs and logprobs[begin:position])
+                if begin < position:
+                    self._take_text(token_ids[begin:position], logprobs and logprobs[begin:position])
                 self._take_marker(token_id, ended_by)
                 begin = position + 1
-        self._take_text(token_ids[begin:], logprobs and logprobs[begin:])
+        if not begin:
+            self._take_text(token_ids, logprobs)
+        elif begin < len(token_ids):
+            self._take_text(token_ids[begin:], logprobs and logprobs[begin:])
         return self._log.take()
 
     def close(self, finish_reason: FinishReason, now_s: float = 0.0) -> list[Event]:
@@ -145,16 +151,16 @@ class Parser:
     def _take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None) -> None:
         if not ids:
             return
+        if self.phase == "reasoning":
+            self._reader.take_text(ids)
+            return
         if self.phase == "before":
             self._log.violate("text before the start of reasoning; taken as the answer", ids[0])
             self.phase = "answer"
-        match self.phase:
-            case "reasoning":
-                self._reader.take_text(ids)
-            case "answer":
-                self._answer.take_text(ids, logprobs)
-            case "done":
-                self._behind.extend(ids)
+        if self.phase == "answer":
+            self._answer.take_text(ids, logprobs)
+        else:
+            self._behind.extend(ids)
 
     def _take_marker(self, token_id: int, ended_by: EndedBy) -> None:
         bound = self._bound

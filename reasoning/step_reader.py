@@ -50,17 +50,19 @@ class StepReader:
 
     def take_text(self, ids: Sequence[int]) -> None:
         """Ids that are not special; in a section they are one delta."""
+        record = self.record
         if self._spelled is not None:
-            self.record.count(len(ids))
+            record.count(len(ids))
             self._spelled.extend(ids)
             return
-        self._open_unmarked()
-        self.record.count(len(ids))
-        section = self.record.section
+        if record.draft is None or self._unmarked is not None:
+            self._open_unmarked()
+        record.count(len(ids))
+        section = record.section
         if section is None or self._is_judged(section):
             self._stray.extend(ids)
         else:
-            self.record.add_text(section, ids)
+            record.add_text(section, ids)
 
     def take_marker(self, token_id: int) -> None:
         """A special id other than the start and end of reasoning and the end of the turn."""

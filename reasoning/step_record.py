@@ -47,8 +47,9 @@ class StepRecord:
     def count(self, num_tokens: int) -> None:
         """Tokens of the reasoning, and of the step if one is open."""
         self.num_tokens += num_tokens
-        if self.draft is not None and not self.draft.is_ended:
-            self.draft.num_tokens += num_tokens
+        draft = self.draft
+        if draft is not None and not draft.is_ended:
+            draft.num_tokens += num_tokens
 
     def start_step(self) -> None:
         """A step at the tip of the path."""
@@ -125,4 +126,4 @@ class StepRecord:
     def _say_text(self, section: SectionDraft, text: str) -> None:
         if text and self.draft is not None:
             section.pieces.append(text)
-            self._log.say(events.SectionDelta, step=self.draft.id, role=section.bound.role, text=text)
+            self._log.say_delta(self.draft.id, section.bound.role, text)

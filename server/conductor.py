@@ -67,6 +67,7 @@ class Conductor:
         self._automaton = Automaton(bound, assignment.policy)
         call_reader = ToolCallReader() if assignment.may_call else None
         self._parser = Parser(bound, new_decoder, opening, assignment.stop, call_reader)
+        self._may_stop = bool(assignment.stop)
         self._spelling = spelling
         self._clock = clock
         self._began = clock()
@@ -183,6 +184,13 @@ class Conductor:
         return self._parser.stopped_by is not None
 
     @property
+    def _limit_reached(self) -> EndedBy:
+        """What ends the reasoning where the model may end it: a limit that leaves it nothing else, or itself."""
+        if not self.assignment.policy.constrained:
+            return "model"
+        return self._automaton.limit_reached(self.progress.decision_state) or "model"
+
+    @property
     def _now_s(self) -> float:
         return self._clock() - self._began
 
@@ -192,11 +200,10 @@ class Conductor:
 
     def _accept(self, update: TokenUpdate) -> tuple[list[Event], Cut | None]:
         """Take the tokens of an update up to the first place where an intervention cuts."""
-        progress, interventions, stop = self.progress, self._interventions, self.assignment.stop
+        progress, interventions = self.progress, self._interventions
         token_ids = update.token_ids
         events: list[Event] = []
         ended_by: EndedBy = "model"
-        is_limited = self.assignment.policy.constrained
         # Another of the checkpoint's stop tokens: it ends the turn, and is no text of it.
         is_end = update.finish_reason == "stop" and token_ids and token_ids[-1] != self._bound.end_of_turn_id
         num_fed = num_taken = 0
@@ -208,22 +215,24 @@ class Conductor:
             cut = interventions.before(progress, token_id)
             if cut is not None:
                 break
-            if token_id == self._bound.reasoning_end_id and progress.phase == "reasoning" and is_limited:
-                ended_by = self._automaton.limit_reached(progress.decision_state) or "model"
+            if token_id == self._bound.reasoning_end_id and progress.phase == "reasoning":
+                ended_by = self._limit_reached
             self._take(token_id)
             num_taken += 1
             cut = interventions.after(progress, token_id)
             if cut is not None:
                 break
-            is_last = num_taken == len(token_ids)
-            if stop and progress.phase == "answer" and not (is_end and is_last):
+            if self._may_stop and progress.phase == "answer" and not (is_end and num_taken == len(token_ids)):
                 events += self._feed_update(update, num_fed, num_taken, ended_by)
                 num_fed = num_taken
                 if self._is_stopped:
                     break
         if is_end and cut is None and not self._is_stopped:
             num_taken -= 1
-        return events + self._feed_update(update, num_fed, num_taken, ended_by), cut
+        if num_fed == num_taken:
+            return events, cut
+        fed = self._feed_update(update, num_fed, num_taken, ended_by)
+        return (events + fed if events else fed), cut
 
     def _feed_update(self, update: TokenUpdate, start: int, end: int, ended_by: EndedBy) -> list[Event]:
         """Feed a part of an update."""
