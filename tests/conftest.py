@@ -32,6 +32,7 @@ from steiner.server.service import Service
 from steiner.server.settings import Settings
 from steiner.server.token_spelling import TokenSpelling
 
+from .collector import Collector
 from .redis_server import RedisServer, free_port
 from .running_server import SHIPPED, RunningServer, start_server, stop_while_reasoning
 from .scripted_server import Served, ServerThread, wait_until
@@ -225,3 +226,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector of spans that listens."""
+    with Collector() as listening:
+        yield listening

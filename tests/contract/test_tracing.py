@@ -1,13 +1,9 @@
 """Traces: a caller's W3C context goes through to the engine, and with an endpoint a real collector gets spans."""
 
-import http.server
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from steiner.server.tracing import TracingError, otlp_exporter, tracer_provider
 
@@ -15,44 +11,6 @@ BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER_SPAN = "b7ad6b7169203331"
 PARENT = {"traceparent": f"00-{TRACE}-{CALLER_SPAN}-01", "tracestate": "vendor=1"}
-
-
-class Collector(http.server.ThreadingHTTPServer):
-    """Takes OTLP over HTTP and keeps the spans."""
-
-    def __init__(self) -> None:
-        self.spans: list[Any] = []
-        self.services: set[str] = set()
-        collector = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                content = self.rfile.read(int(self.headers["Content-Length"]))
-                for resource in ExportTraceServiceRequest.FromString(content).resource_spans:
-                    collector.services |= {
-                        attribute.value.string_value
-                        for attribute in resource.resource.attributes
-                        if attribute.key == "service.name"
-                    }
-                    for scope in resource.scope_spans:
-                        collector.spans += scope.spans
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    with Collector() as listening:
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        yield listening
-        listening.shutdown()
-        thread.join()
 
 
 def test_without_an_endpoint_the_callers_context_reaches_the_engine(stage: Any, serve: Any) -> None:
@@ -66,10 +24,10 @@ def test_without_an_endpoint_the_callers_context_reaches_the_engine(stage: Any, 
 
 
 def test_with_one_each_request_is_a_span_between_caller_and_engine(
-    stage: Any, serve: Any, collector: Collector, monkeypatch: pytest.MonkeyPatch, eventually: Any
+    stage: Any, serve: Any, collector: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")
-    provider = tracer_provider(otlp_exporter(f"http://127.0.0.1:{collector.server_address[1]}/v1/traces"))
+    provider = tracer_provider(otlp_exporter(collector.endpoint))
     engine = stage.engine(stage.one_step)
     server = serve(engine, provider)
     answer = httpx.post(f"{server.url}/v1/reasoning", json=BODY, headers=PARENT | {"X-Request-Id": "abc"})
@@ -77,8 +35,8 @@ def test_with_one_each_request_is_a_span_between_caller_and_engine(
     assert httpx.get(f"{server.url}/ready").status_code == 200
     eventually(lambda: provider.force_flush() and collector.spans)
     provider.shutdown()
-    [span] = collector.spans
-    assert collector.services == {"steiner"}
+    [(service, span)] = collector.spans
+    assert service == "steiner"
     assert span.trace_id.hex() == TRACE
     assert span.parent_span_id.hex() == CALLER_SPAN
     assert {attribute.key: attribute.value.string_value for attribute in span.attributes}[
