@@ -5,14 +5,14 @@ answer, as ordinary text, and nothing of the search.
 """
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.reasoning.tasks.languages import Language, in_language
-from steiner.training.config import FamilyData, Recipe, Style
+from steiner.reasoning.tasks.languages import in_language
+from steiner.training.config import Recipe
 from steiner.training.dags.search import build_dag
+from steiner.training.data.kinds import DialogueRecord
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import Family
 from steiner.training.problems.split import is_held_out
@@ -59,25 +59,17 @@ def turn_text(trace: TaughtTrace) -> str:
     return "\n".join([*trace.conclusions(), trace.answer])
 
 
-def draw_dialogues(recipe: Recipe) -> Iterator[dict[str, Any]]:
-    """Records of training dialogues: those of traces, with the earlier turns as `turns`."""
-    for name, data in recipe.data.items():
-        for number in range(data.dialogues):
-            language = recipe.draw_language(record_stream(recipe, "dialogue language", name, number))
-            rng = record_stream(recipe, "dialogue", name, number)
-            yield _record(name, data, number, language, recipe.style, rng)
-
-
-def _record(
-    name: str, data: FamilyData, number: int, language: Language, style: Style, rng: random.Random
-) -> dict[str, Any]:
-    family = FAMILIES[name]
+def dialogue_record(recipe: Recipe, name: str, number: int) -> DialogueRecord:
+    """A training dialogue of a family: the fields of a trace, with the earlier turns as `turns`."""
+    family, data = FAMILIES[name], recipe.data[name]
+    language = recipe.draw_language(record_stream(recipe, "dialogue language", name, number))
+    rng = record_stream(recipe, "dialogue", name, number)
     dialogue = draw_dialogue(family, data.draw_size(rng), rng, held_out=False)
     folded = rng.random() < data.folded_share(dialogue.size)
 
     def search(problem: Any) -> TaughtTrace:
         dag = build_dag(family, problem)
-        if style == "forward":
+        if recipe.style == "forward":
             return sample_forward(family, problem, dag, rng)
         return sample_trace(family, problem, dag, rng, remembers=not folded)
 
@@ -88,6 +80,7 @@ def _record(
         "id": f"{name}-dialogue-{number}",
         "family": name,
         "language": language,
+        "size": dialogue.size,
         "turns": [
             in_language(family.prompt(dialogue.first), language),
             turn_text(earlier.told_in(language)),

@@ -1,7 +1,7 @@
 """Records of the data stages as token ids with a loss mask."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, tee
 from typing import Any
@@ -38,13 +38,15 @@ class _Part:
     learned: bool
 
 
-_PartsOf = Callable[[dict[str, Any]], list[_Part]]
+_PartsOf = Callable[[Mapping[str, Any]], list[_Part]]
 
 
-def encode_plain(records: Iterable[dict[str, Any]], tokenizer: PreTrainedTokenizerFast) -> Iterator[Document]:
+def encode_plain(
+    records: Iterable[Mapping[str, Any]], tokenizer: PreTrainedTokenizerFast
+) -> Iterator[Document]:
     """Drills and traces as plain documents for continual pre-training: problem, line feed, text, end of text."""
 
-    def parts(record: dict[str, Any]) -> list[_Part]:
+    def parts(record: Mapping[str, Any]) -> list[_Part]:
         if "text" in record:
             body = record["text"]
         else:
@@ -67,7 +69,7 @@ def chat_prompt(prompt: str, tokenizer: PreTrainedTokenizerFast, turns: Sequence
 
 
 def encode_chats(
-    records: Iterable[dict[str, Any]],
+    records: Iterable[Mapping[str, Any]],
     tokenizer: PreTrainedTokenizerFast,
     style: Style,
     cut: float,
@@ -84,7 +86,7 @@ def encode_chats(
         num_stretches: of a folded trace, how many stretches become a chat each.
     """
 
-    def parts(record: dict[str, Any]) -> list[_Part]:
+    def parts(record: Mapping[str, Any]) -> list[_Part]:
         rendered = render(trace_from_json(record))
         return [
             _Part(chat_prompt(record["prompt"], tokenizer, record.get("turns", ())), False),
@@ -123,7 +125,7 @@ def encode_chats(
 
 
 def _encode_parts(
-    records: Iterable[dict[str, Any]], parts: _PartsOf, tokenizer: PreTrainedTokenizerFast
+    records: Iterable[Mapping[str, Any]], parts: _PartsOf, tokenizer: PreTrainedTokenizerFast
 ) -> Iterator[list[Document]]:
     """Tokenise many records at once; parts meet at special tokens or line feeds, so each encodes as in the whole."""
     for batch in _batches(records):
@@ -134,7 +136,7 @@ def _encode_parts(
             yield [Document(ids := next(encoded), [part.learned] * len(ids)) for part in parts_of_one]
 
 
-def _batches(records: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     iterator = iter(records)
     while batch := list(islice(iterator, BATCH)):
         yield batch

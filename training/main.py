@@ -5,25 +5,35 @@ from pathlib import Path
 from steiner.training.config import load_recipe
 
 
-def train(recipe_path: Path, from_stage: str | None = None) -> Path:
+def train(recipe_path: Path, from_stage: str | None = None, workers: int | None = None) -> Path:
     """Run a recipe's pipeline, going on where it stopped; returns the folder of the exported checkpoint.
+
+    Args:
+        from_stage: throw away this stage's results and those of all later ones first.
+        workers: processes that make the data, one for each core if not given.
 
     Raises:
         RecipeError: the recipe cannot be used.
         StageError: `from_stage` is unknown.
+        ChangedRecipeError: results that are there were made from another recipe.
     """
     recipe = load_recipe(recipe_path)
     from steiner.training.stages import run_pipeline
 
-    return run_pipeline(recipe, from_stage)
+    return run_pipeline(recipe, from_stage, workers)
 
 
-def data(recipe_path: Path) -> dict[str, int]:
-    """Write a recipe's data files; returns records by file name.
+def data(recipe_path: Path, workers: int | None = None) -> dict[str, int]:
+    """Write a recipe's data files; returns records by kind.
+
+    Args:
+        workers: processes that share the work, one for each core if not given.
 
     Raises:
         RecipeError: the recipe cannot be used.
+        DataError: the data cannot be made.
+        ChangedRecipeError: the data that are there were made from another recipe.
     """
-    from steiner.training.data import write_data
+    from steiner.training.data.writing import write_data
 
-    return write_data(load_recipe(recipe_path))
+    return write_data(load_recipe(recipe_path), workers)

@@ -1,6 +1,5 @@
 """What a run was made of: recipe, seed, counts, hashes and versions, beside the weights."""
 
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from steiner.training.config import Recipe
+from steiner.training.data.manifest import read_manifest
 
 PACKAGES = ("steiner", "torch", "transformers", "tokenizers", "accelerate")
 
@@ -16,22 +16,15 @@ def write_manifest(recipe: Recipe, folder: Path) -> None:
     """Write `training.json` into the checkpoint's folder."""
     manifest: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude={"output"}),
-        "data": {path.name: _describe(path) for path in sorted((recipe.output / "data").glob("*.jsonl"))},
+        "data": {
+            name: {"records": kind["records"], "sha256": kind["sha256"]}
+            for name, kind in read_manifest(recipe.output / "data")["kinds"].items()
+        },
         "stages": {stage: _last_log(recipe.output / stage / "log.jsonl") for stage in ("cpt", "sft", "rl")},
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
     (folder / "training.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-
-
-def _describe(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    records = 0
-    with path.open("rb") as lines:
-        for line in lines:
-            digest.update(line)
-            records += 1
-    return {"records": records, "sha256": digest.hexdigest()}
 
 
 def _last_log(path: Path) -> dict[str, Any] | None:

@@ -11,8 +11,11 @@ from rich.console import Console
 from steiner.reasoning.errors import SteinerError
 from steiner.training.checkpoint import load_checkpoint, save_checkpoint
 from steiner.training.config import Recipe
-from steiner.training.data import DIALOGUES, DRILLS, TRACES, read_records, write_data
+from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES
+from steiner.training.data.shards import read_records
+from steiner.training.data.writing import write_data
 from steiner.training.encode import encode_chats, encode_plain
+from steiner.training.fingerprint import check_stage, claim_stage
 from steiner.training.manifest import write_manifest
 from steiner.training.mixture import mix
 from steiner.training.model import build_model
@@ -27,24 +30,31 @@ class StageError(SteinerError):
     """A stage cannot start; the message says what is missing and which command makes it."""
 
 
-def run_pipeline(recipe: Recipe, from_stage: str | None = None) -> Path:
+def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | None = None) -> Path:
     """Run every stage that is not done yet.
 
     Args:
         from_stage: throw away this stage's results and those of all later ones first.
+        workers: processes that make the data, one for each core if not given.
 
     Returns:
         The folder of the exported checkpoint.
 
     Raises:
         StageError: `from_stage` is unknown.
+        ChangedRecipeError: results that are there were made from another recipe.
     """
-    if from_stage is not None:
-        _forget(recipe, from_stage)
+    if from_stage is not None and from_stage not in STAGES:
+        raise StageError(f"Unknown stage {from_stage!r}; the stages are {', '.join(STAGES)}.")
+    first_again = len(STAGES) if from_stage is None else STAGES.index(from_stage)
+    for name in STAGES[:first_again]:
+        check_stage(recipe, name)
+    for name in STAGES[first_again:]:
+        shutil.rmtree(recipe.output / name, ignore_errors=True)
     torch.set_num_threads(recipe.threads)
     recipe.output.mkdir(parents=True, exist_ok=True)
     stages: dict[str, Callable[[Recipe], None]] = {
-        "data": _data,
+        "data": lambda recipe: _data(recipe, workers),
         "cpt": _cpt,
         "sft": _sft,
         "rl": _rl,
@@ -55,6 +65,8 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None) -> Path:
             console.print(f"{name}: done before")
             continue
         console.print(f"{name}: started")
+        if name != "export":
+            claim_stage(recipe, name)
         run(recipe)
     return stage_model(recipe, "export")
 
@@ -64,15 +76,8 @@ def stage_model(recipe: Recipe, stage: str) -> Path:
     return recipe.output / ("export" if stage == "export" else f"{stage}/model")
 
 
-def _forget(recipe: Recipe, from_stage: str) -> None:
-    if from_stage not in STAGES:
-        raise StageError(f"Unknown stage {from_stage!r}; the stages are {', '.join(STAGES)}.")
-    for name in STAGES[STAGES.index(from_stage) :]:
-        shutil.rmtree(recipe.output / name, ignore_errors=True)
-
-
-def _data(recipe: Recipe) -> None:
-    for name, count in write_data(recipe).items():
+def _data(recipe: Recipe, workers: int | None) -> None:
+    for name, count in write_data(recipe, workers).items():
         console.print(f"  {name}: {count:,} records")
 
 
@@ -84,9 +89,9 @@ def _cpt(recipe: Recipe) -> None:
     model = build_model(recipe.model, tokenizer, recipe.seed)
     if recipe.cpt is not None:
         data = recipe.output / "data"
-        remembering = (record for record in read_records(data / TRACES) if not record["folded"])
+        remembering = (record for record in read_records(data, TRACES) if not record["folded"])
         traces = list(encode_plain(remembering, tokenizer))
-        drills = list(encode_plain(read_records(data / DRILLS), tokenizer))
+        drills = list(encode_plain(read_records(data, DRILLS), tokenizer))
         documents = mix(traces, drills, recipe.cpt.drill_share, recipe.seed)
         train_stage(model, tokenizer, documents, recipe.cpt, recipe.output / "cpt", recipe.seed)
     save_checkpoint(model, tokenizer, stage_model(recipe, "cpt"))
@@ -95,7 +100,7 @@ def _cpt(recipe: Recipe) -> None:
 def _sft(recipe: Recipe) -> None:
     model, tokenizer = load_checkpoint(stage_model(recipe, "cpt"))
     data = recipe.output / "data"
-    records = chain(read_records(data / TRACES), read_records(data / DIALOGUES))
+    records = chain(read_records(data, TRACES), read_records(data, DIALOGUES))
     sft = recipe.sft
     documents = list(encode_chats(records, tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches))
     train_stage(model, tokenizer, documents, sft, recipe.output / "sft", recipe.seed)

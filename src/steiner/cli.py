@@ -126,25 +126,31 @@ def demo(
 Recipe = Annotated[Path, typer.Argument(help="YAML of the run, as in training/recipes/.", show_default=False)]
 
 
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes that make the data; default: one for each core.")
+]
+
+
 @app.command()
-def data(recipe: Recipe) -> None:
-    """Write a recipe's problems, DAGs and traces, without training on them."""
-    _require("torch", "the extra `train`")
+def data(recipe: Recipe, workers: Workers = None) -> None:
+    """Write a recipe's problems, DAGs and traces as Parquet files, without training on them."""
+    _require("pyarrow", "the extra `train`")
     from steiner.training import main as training
 
-    training.data(recipe)
+    training.data(recipe, workers)
 
 
 @app.command()
 def train(
     recipe: Recipe,
     from_stage: Annotated[str | None, typer.Option("--from", help="Stage to start over from.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Run every stage of a recipe that is not done yet, down to a checkpoint that `serve` takes."""
     _require("torch", "the extra `train`")
     from steiner.training import main as training
 
-    training.train(recipe, from_stage)
+    training.train(recipe, from_stage, workers)
 
 
 @app.command("eval")

@@ -17,7 +17,8 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.config import Recipe, ReinforcementStage
 from steiner.training.dags.search import build_dag
-from steiner.training.data import DAGS, PROBLEMS, read_records
+from steiner.training.data.kinds import DAGS, PROBLEMS, ProblemRecord
+from steiner.training.data.shards import read_records
 from steiner.training.encode import chat_prompt
 from steiner.training.problems import FAMILIES
 from steiner.training.rl.advantage import token_advantages
@@ -40,8 +41,9 @@ def reinforce(
     folder.mkdir(parents=True, exist_ok=True)
     bound = STEINER.bind(tokenizer)
     data = recipe.output / "data"
-    fitting = {r["id"] for r in read_records(data / DAGS) if len(r["nodes"]) <= stage.max_nodes}
-    problems = [r for r in read_records(data / PROBLEMS) if r["id"] in fitting]
+    sizes = read_records(data, DAGS, fields=("id", "num_nodes"))
+    fitting = {r["id"] for r in sizes if r["num_nodes"] <= stage.max_nodes}
+    problems = [r for r in read_records(data, PROBLEMS) if r["id"] in fitting]
     optimizer = torch.optim.AdamW(model.parameters(), lr=stage.learning_rate, weight_decay=0.0, fused=True)
     first = _restore(model, optimizer, folder)
     for step in track(range(first, stage.steps), description="rl", total=stage.steps, completed=first):
@@ -72,7 +74,7 @@ def reinforce(
 
 
 def _judge(
-    chosen: list[dict[str, Any]], groups: list[list[Rollout]], stage: ReinforcementStage
+    chosen: list[ProblemRecord], groups: list[list[Rollout]], stage: ReinforcementStage
 ) -> tuple[list[Rollout], list[list[float]], list[float], list[SearchRecord], list[bool]]:
     rollouts: list[Rollout] = []
     advantages: list[list[float]] = []

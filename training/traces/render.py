@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.problems.base import SectionTexts
@@ -47,22 +47,46 @@ def render(trace: TaughtTrace) -> RenderedTrace:
     return RenderedTrace("".join(step_text(step) for step in trace.steps), trace.answer)
 
 
-def trace_to_json(trace: TaughtTrace) -> dict[str, Any]:
-    """A record that a person can read and `trace_from_json` restores."""
+class StepRecord(TypedDict):
+    """One step in a file.
+
+    Attributes:
+        to_depth: with the decision `backtrack`, the depth on the live path to go back to, 0 for the problem itself.
+        node: the node of the problem's DAG that the step leads to.
+    """
+
+    understanding: str
+    next_step: str
+    verification: str
+    verdict: Verdict
+    summary: str
+    decision: Literal["proceed", "backtrack", "end"]
+    to_depth: int | None
+    node: int
+
+
+class SearchFields(TypedDict):
+    """A search and its answer in a file."""
+
+    steps: list[StepRecord]
+    answer: str
+
+
+def trace_to_json(trace: TaughtTrace) -> SearchFields:
+    """Fields of a record that a person can read and `trace_from_json` restores."""
+    return {"steps": [_step_to_json(step) for step in trace.steps], "answer": trace.answer}
+
+
+def _step_to_json(step: TraceStep) -> StepRecord:
     return {
-        "steps": [
-            {
-                "understanding": step.sections.understanding,
-                "next_step": step.sections.next_step,
-                "verification": step.sections.verification,
-                "verdict": step.verdict,
-                "summary": step.sections.summary,
-                "decision": step.decision,
-                "node": step.node,
-            }
-            for step in trace.steps
-        ],
-        "answer": trace.answer,
+        "understanding": step.sections.understanding,
+        "next_step": step.sections.next_step,
+        "verification": step.sections.verification,
+        "verdict": step.verdict,
+        "summary": step.sections.summary,
+        "decision": "backtrack" if isinstance(step.decision, int) else step.decision,
+        "to_depth": step.decision if isinstance(step.decision, int) else None,
+        "node": step.node,
     }
 
 
@@ -71,7 +95,7 @@ def trace_from_json(record: Mapping[str, Any]) -> TaughtTrace:
         TraceStep(
             SectionTexts(step["understanding"], step["next_step"], step["verification"], step["summary"]),
             step["verdict"],
-            step["decision"],
+            step["to_depth"] if step["decision"] == "backtrack" else step["decision"],
             step["node"],
         )
         for step in record["steps"]

@@ -14,7 +14,7 @@ from steiner.reasoning.verifiers.task import is_solvable
 from steiner.server.resolution import turns_of
 from steiner.server.schemas.chat import Message
 from steiner.training.config import Recipe
-from steiner.training.dialogues import draw_dialogue, draw_dialogues, turn_text
+from steiner.training.dialogues import dialogue_record, draw_dialogue, turn_text
 from steiner.training.encode import chat_prompt, encode_chats
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
@@ -35,7 +35,8 @@ def records(recipe_of: Callable[..., Recipe]) -> list[dict[str, Any]]:
         name: {"problems": 20, "sizes": [{"size": size, "folded": 0.5}], "dialogues": 12}
         for name, size in SIZES.items()
     }
-    return list(draw_dialogues(recipe_of(data=data)))
+    recipe = recipe_of(data=data)
+    return [dict(dialogue_record(recipe, name, number)) for name in data for number in range(12)]
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))

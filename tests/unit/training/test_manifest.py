@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from steiner.training.config import Recipe
-from steiner.training.data import write_data
+from steiner.training.data.writing import write_data
 from steiner.training.manifest import write_manifest
 
 
@@ -20,8 +20,9 @@ def test_it_says_what_a_run_was_made_of(recipe_of: Callable[..., Recipe], tmp_pa
     manifest = json.loads((tmp_path / "training.json").read_text())
     assert {name: described["records"] for name, described in manifest["data"].items()} == counts
     for name, described in manifest["data"].items():
-        content = (recipe.output / "data" / name).read_bytes()
-        assert described["sha256"] == hashlib.sha256(content).hexdigest()
+        shards = sorted((recipe.output / "data" / name).iterdir())
+        digests = "".join(f"{hashlib.sha256(shard.read_bytes()).hexdigest()}\n" for shard in shards)
+        assert described["sha256"] == hashlib.sha256(digests.encode()).hexdigest()
     assert manifest["stages"] == {"cpt": None, "sft": {"step": 2, "loss": 0.5}, "rl": None}
     assert manifest["packages"]["torch"] == version("torch")
     restored = Recipe.model_validate({**manifest["recipe"], "output": recipe.output})

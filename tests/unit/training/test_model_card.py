@@ -38,7 +38,7 @@ MANIFEST = {
         "name": "tiny", "seed": 1, "model": {"layers": 4, "width": 128}, "cpt": {"tokens": 8_000_000},
         "sft": {"tokens": 14_000_000}, "rl": {"steps": 20},
     },
-    "data": {"traces.jsonl": {"records": 64_437, "sha256": "ab" * 32}},
+    "data": {"traces": {"records": 64_437, "sha256": "ab" * 32}},
     "packages": {"torch": "2.13.0"},
 }  # fmt: skip
 
@@ -54,7 +54,7 @@ def test_the_card_has_figures_data_and_command(tmp_path: Path) -> None:
     assert "| countdown | 300 | 94.3% ± 2.7% | 70% | 4.5 | 190.2 | 200.9 |" in card
     assert "| direct answers: both | 300 | 40.0%" in card
     assert "0.0% of the traces with the grammar on, 12.5% with it off" in card
-    assert "| traces.jsonl | 64,437 | `abababababababab` |" in card
+    assert "| traces | 64,437 | `abababababababab` |" in card
 
 
 def test_dialogues_have_a_table_of_their_own(tmp_path: Path) -> None:

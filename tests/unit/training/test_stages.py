@@ -15,6 +15,7 @@ from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training import stages
 from steiner.training.config import Recipe, load_recipe
 from steiner.training.encode import chat_prompt
+from steiner.training.fingerprint import ChangedRecipeError
 from steiner.training.stages import STAGES, StageError, run_pipeline, stage_model
 
 SMOKE = Path(__file__).parents[3] / "training" / "recipes" / "smoke.yaml"
@@ -81,13 +82,7 @@ def test_the_model_learned_something(finished: Recipe) -> None:
 def test_the_manifest_tells_of_every_stage(finished: Recipe) -> None:
     manifest = json.loads((stage_model(finished, "export") / "training.json").read_text())
     assert manifest["recipe"]["name"] == "smoke"
-    assert set(manifest["data"]) == {
-        "problems.jsonl",
-        "dags.jsonl",
-        "traces.jsonl",
-        "drills.jsonl",
-        "dialogues.jsonl",
-    }
+    assert set(manifest["data"]) == {"problems", "dags", "traces", "drills", "dialogues"}
     assert manifest["stages"]["cpt"]["train_loss"] > 0
     assert manifest["stages"]["sft"]["train_loss"] > 0
     assert finished.rl is not None
@@ -100,8 +95,22 @@ def test_a_second_run_does_nothing_and_says_so(finished: Recipe, tmp_path: Path)
     assert (done.returncode, done.stdout) == (0, "")
     said = done.stderr.splitlines()
     assert said[0] == "data: started"
-    assert "  problems.jsonl: 600 records" in said
+    assert "  problems: 600 records" in said
     assert said[-4:] == [f"{stage}: done before" for stage in ("cpt", "sft", "rl", "export")]
+    assert times(finished.output) == before
+
+
+def test_a_changed_recipe_is_refused_with_the_stage_to_begin_from(finished: Recipe, tmp_path: Path) -> None:
+    changed = finished.model_copy(update={"seed": 2})
+    before = times(finished.output)
+    refused = steiner("train", written(changed, tmp_path))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "data was made from another recipe: seed was 1, is 2. `steiner train RECIPE --from data`" in (
+        refused.stderr
+    )
+    # What comes before the stage to begin from has to be this recipe's, too.
+    with pytest.raises(ChangedRecipeError, match="data was made from another recipe"):
+        run_pipeline(changed, "export")
     assert times(finished.output) == before
 
 

@@ -1,0 +1,103 @@
+"""A recipe that changed does not take earlier results for its own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steiner.training.config import Recipe
+from steiner.training.fingerprint import (
+    FIELDS,
+    WITHOUT_EFFECT,
+    ChangedRecipeError,
+    check_stage,
+    claim_stage,
+    fingerprint,
+)
+from steiner.training.stages import STAGES
+
+RecipeOf = Callable[..., Recipe]
+
+
+def test_every_field_of_a_recipe_belongs_to_a_stage() -> None:
+    assert tuple(FIELDS) == STAGES
+    told = [field for fields in FIELDS.values() for field in fields]
+    assert sorted([*told, *WITHOUT_EFFECT]) == sorted(Recipe.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("changes", "first"),
+    [
+        ({"seed": 6}, "data"),
+        ({"data": {"routes": {"problems": 9, "sizes": [{"size": 3}]}}}, "data"),
+        ({"model": {"width": 32, "layers": 1, "heads": 2, "ffn_width": 16, "max_positions": 1024}}, "cpt"),
+        ({"cpt": {"tokens": 10}}, "cpt"),
+        ({"style": "forward"}, "data"),
+        ({"languages": {"ja": 1.0}}, "data"),
+        ({"sft": {"tokens": 10}}, "sft"),
+        ({"rl": {"steps": 1}}, "rl"),
+        ({"name": "other"}, "export"),
+        ({"threads": 2}, None),
+    ],
+)
+def test_a_change_counts_from_the_stage_that_reads_it(
+    recipe_of: RecipeOf, changes: dict[str, Any], first: str | None
+) -> None:
+    recipe, changed = recipe_of(), recipe_of(**changes)
+    differ = [stage for stage in STAGES if fingerprint(recipe, stage) != fingerprint(changed, stage)]
+    assert differ == list(STAGES[STAGES.index(first) :] if first else [])
+
+
+def test_a_claimed_stage_is_its_recipes(recipe_of: RecipeOf) -> None:
+    recipe = recipe_of()
+    claim_stage(recipe, "sft")
+    check_stage(recipe, "sft")
+    claim_stage(recipe, "sft")
+    changed = recipe_of(sft={"tokens": 2000, "cut": 0.5}, seed=9)
+    for refused in (check_stage, claim_stage):
+        with pytest.raises(ChangedRecipeError) as error:
+            refused(changed, "sft")
+        assert str(error.value) == (
+            f"{recipe.output}/sft was made from another recipe: seed was 5, is 9; sft.tokens was 1000, is 2000; "
+            "sft.cut was 0.15, is 0.5. `steiner train RECIPE --from sft` throws it away and makes it again, "
+            "and all later stages; to keep it, name another `output` in the recipe."
+        )
+    check_stage(recipe, "sft")
+
+
+def test_a_section_that_came_or_went_is_named_and_not_listed(recipe_of: RecipeOf) -> None:
+    claim_stage(recipe_of(), "rl")
+    with pytest.raises(ChangedRecipeError, match=r"recipe: rl was not set, is set\. "):
+        check_stage(recipe_of(rl={"steps": 1}), "rl")
+
+
+def test_many_differences_are_counted(recipe_of: RecipeOf) -> None:
+    claim_stage(recipe_of(), "cpt")
+    other = {"width": 32, "layers": 2, "heads": 4, "ffn_width": 32, "max_positions": 512}
+    with pytest.raises(ChangedRecipeError, match=r"model\.width was 16, is 32; .*; 1 more\. "):
+        check_stage(recipe_of(model=other, seed=6), "cpt")
+
+
+def test_results_of_nobody_are_refused_and_an_empty_folder_is_not(recipe_of: RecipeOf) -> None:
+    recipe = recipe_of()
+    check_stage(recipe, "cpt")
+    folder = recipe.output / "cpt"
+    folder.mkdir(parents=True)
+    check_stage(recipe, "cpt")
+    (folder / "log.jsonl").touch()
+    with pytest.raises(ChangedRecipeError, match=r"cpt does not say which recipe .* --from cpt"):
+        check_stage(recipe, "cpt")
+
+
+def test_an_export_is_known_by_its_manifest(recipe_of: RecipeOf, tmp_path: Path) -> None:
+    recipe = recipe_of()
+    folder = recipe.output / "export"
+    folder.mkdir(parents=True)
+    manifest = {"recipe": recipe.model_dump(mode="json", exclude={"output"})}
+    (folder / "training.json").write_text(json.dumps(manifest))
+    check_stage(recipe, "export")
+    check_stage(recipe_of(threads=7), "export")
+    with pytest.raises(ChangedRecipeError, match=r'export was made .*: name was "test", is "other"\. '):
+        check_stage(recipe_of(name="other"), "export")

@@ -1,0 +1,141 @@
+"""Parquet shards: written whole or not at all, the same bytes for the same records, read as a stream."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from steiner.reasoning.errors import SteinerError
+from steiner.training.data.kinds import Kind, Record
+
+SHARD_RECORDS = 2_000
+ROW_GROUP_RECORDS = 500
+"""Held in memory at a time, by a writer as by a reader."""
+PARTIAL = ".partial"
+
+
+class DataError(SteinerError):
+    """The recipe asks for data that cannot be made, or data that is there cannot be used; the message says why."""
+
+
+def shard_path(folder: Path, kind: Kind[Any], number: int) -> Path:
+    """Where a shard stands in the data folder."""
+    return folder / kind.name / f"{number:05}.parquet"
+
+
+def shard_paths(folder: Path, kind: Kind[Any]) -> list[Path]:
+    """The shards of a kind that are there, in order.
+
+    Raises:
+        DataError: none was ever begun, or one is missing between others.
+    """
+    if not (folder / kind.name).is_dir():
+        raise DataError(f"{folder / kind.name} is missing: `steiner data RECIPE` makes it.")
+    paths = sorted((folder / kind.name).glob("*.parquet"))
+    for number, path in enumerate(paths):
+        if path != (expected := shard_path(folder, kind, number)):
+            raise DataError(f"{expected} is missing: `steiner data RECIPE` makes it again.")
+    return paths
+
+
+def write_shard(
+    path: Path,
+    kind: Kind[Record],
+    records: Iterable[Record],
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Write one file; returns how many records it has.
+
+    It takes its name when every byte is on the disk. All that decides the bytes is named here, but the version of the
+    Parquet library, which writes itself into each file.
+
+    Args:
+        metadata: kept in the file beside the schema.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    schema = kind.schema.with_metadata(metadata) if metadata else kind.schema
+    waiting = iter(records)
+    num_records = 0
+    with partial.open("wb") as file:
+        with pq.ParquetWriter(
+            file,
+            schema,
+            version="2.6",
+            data_page_version="1.0",
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=True,
+            write_statistics=True,
+        ) as writer:
+            while group := list(islice(waiting, ROW_GROUP_RECORDS)):
+                writer.write_table(_table(group, kind, schema))
+                num_records += len(group)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    return num_records
+
+
+def read_records(folder: Path, kind: Kind[Record], fields: Sequence[str] | None = None) -> Iterator[Record]:
+    """The records of a kind, in order, a row group in memory at a time.
+
+    Args:
+        folder: the data folder of a run.
+        fields: read these alone; the rest is missing from the records.
+
+    Raises:
+        DataError: the kind was not made, or a shard is missing or is no file of this kind.
+    """
+    for path in shard_paths(folder, kind):
+        yield from read_shard(path, kind, fields)
+
+
+def read_shard(path: Path, kind: Kind[Record], fields: Sequence[str] | None = None) -> Iterator[Record]:
+    """The records of one file, in order.
+
+    Raises:
+        DataError: it is no Parquet file, or one with another schema.
+    """
+    names = kind.schema.names if fields is None else list(fields)
+    texts = [name for name in kind.json_fields if name in names]
+    try:
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(kind.schema):
+                raise DataError(
+                    f"{path} does not hold {kind.name} as this version writes them. Remove {path.parent}: "
+                    "`steiner data RECIPE` makes it again."
+                )
+            for batch in file.iter_batches(ROW_GROUP_RECORDS, columns=names):
+                for record in batch.to_pylist():
+                    for name in texts:
+                        record[name] = json.loads(record[name])
+                    yield record
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{path}: {error}. Remove it: `steiner data RECIPE` makes it again.") from error
+
+
+def shard_metadata(path: Path) -> dict[str, str]:
+    """What `write_shard` was given as metadata."""
+    stored = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in stored.items()}
+
+
+def _table(records: Sequence[Record], kind: Kind[Record], schema: pa.Schema) -> pa.Table:
+    names = set(schema.names)
+    for record in records:
+        # Arrow would drop what it does not know, and fill in what is missing.
+        if record.keys() != names:
+            raise ValueError(f"{kind.name}: a record has {sorted(record)}, the schema {sorted(names)}.")
+    rows: Sequence[Mapping[str, Any]] = records
+    if kind.json_fields:
+        rows = [
+            {**record, **{name: json.dumps(record[name], separators=(",", ":")) for name in kind.json_fields}}
+            for record in rows
+        ]
+    return pa.Table.from_pylist(rows, schema=schema)

@@ -1,0 +1,98 @@
+"""Which fields of the recipe a stage's results were made from: another recipe does not take them for its own."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from steiner.reasoning.errors import SteinerError
+from steiner.training.config import Recipe
+from steiner.training.whole_file import write_whole
+
+FIELDS = {
+    "data": ("seed", "style", "languages", "data"),
+    "cpt": ("model", "cpt"),
+    "sft": ("sft",),
+    "rl": ("rl",),
+    "export": ("name",),
+}
+"""What each stage reads of the recipe, beside what the stages before it read; in the order of the stages."""
+WITHOUT_EFFECT = ("output", "threads")
+FILE = "made_from.json"
+DATA_FORMAT = 1
+"""Raised with every change of what the data files hold for the same recipe."""
+SHOWN_DIFFERENCES = 5
+
+
+class ChangedRecipeError(SteinerError):
+    """Results that are there were made from another recipe; the message says what differs and what to do."""
+
+
+def check_stage(recipe: Recipe, stage: str) -> None:
+    """See to it that what a stage left in its folder is this recipe's; an empty folder is anybody's.
+
+    Raises:
+        ChangedRecipeError: it is another's, or nothing tells whose.
+    """
+    folder = recipe.output / stage
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    begin_again = (
+        f"`steiner train RECIPE --from {stage}` throws it away and makes it again, and all later stages; "
+        "to keep it, name another `output` in the recipe."
+    )
+    recorded = _recorded(folder, stage)
+    if recorded is None:
+        raise ChangedRecipeError(f"{folder} does not say which recipe it was made from. {begin_again}")
+    if differences := list(_differences(recorded, fingerprint(recipe, stage))):
+        more = len(differences) - SHOWN_DIFFERENCES
+        shown = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; {more} more" if more > 0 else "")
+        raise ChangedRecipeError(f"{folder} was made from another recipe: {shown}. {begin_again}")
+
+
+def claim_stage(recipe: Recipe, stage: str) -> None:
+    """Check the stage's folder, and write into it whose it is; to be called before anything else is written there.
+
+    Raises:
+        ChangedRecipeError: it is another's.
+    """
+    check_stage(recipe, stage)
+    folder = recipe.output / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / FILE).exists():
+        write_whole(folder / FILE, json.dumps(fingerprint(recipe, stage), indent=2) + "\n")
+
+
+def fingerprint(recipe: Recipe, stage: str) -> dict[str, Any]:
+    """Every field that decides what a stage makes, those of the stages before it included."""
+    stages = list(FIELDS)
+    read = {field for name in stages[: stages.index(stage) + 1] for field in FIELDS[name]}
+    return {"data_format": DATA_FORMAT, **recipe.model_dump(mode="json", include=read)}
+
+
+def _recorded(folder: Path, stage: str) -> dict[str, Any] | None:
+    if stage == "export":
+        # An export is a checkpoint that others load; its manifest has the whole recipe.
+        manifest = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        recipe: dict[str, Any] = manifest["recipe"]
+        return {"data_format": DATA_FORMAT} | {n: v for n, v in recipe.items() if n not in WITHOUT_EFFECT}
+    if not (folder / FILE).exists():
+        return None
+    recorded: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    return recorded
+
+
+def _differences(recorded: Any, now: Any, field: str = "") -> Iterator[str]:
+    """Each field with both values, by its dotted name."""
+    if isinstance(recorded, dict) and isinstance(now, dict):
+        for name in [*recorded, *(name for name in now if name not in recorded)]:
+            inner = f"{field}.{name}" if field else name
+            yield from _differences(recorded.get(name), now.get(name), inner)
+    elif recorded != now:
+        yield f"{field} was {_shown(recorded)}, is {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not set"
+    return "set" if isinstance(value, dict) else json.dumps(value)
