@@ -23,11 +23,12 @@ def train(recipe_path: Path, from_stage: str | None = None, workers: int | None 
     return run_pipeline(recipe, from_stage, workers)
 
 
-def data(recipe_path: Path, workers: int | None = None) -> dict[str, int]:
+def data(recipe_path: Path, workers: int | None = None, *, report: bool = False) -> dict[str, int]:
     """Write a recipe's data files; returns records by kind.
 
     Args:
         workers: processes that share the work, one for each core if not given.
+        report: also write statistics, histograms and the dataset card.
 
     Raises:
         RecipeError: the recipe cannot be used.
@@ -36,4 +37,11 @@ def data(recipe_path: Path, workers: int | None = None) -> dict[str, int]:
     """
     from steiner.training.data.writing import write_data
 
-    return write_data(load_recipe(recipe_path), workers)
+    recipe = load_recipe(recipe_path)
+    counts = write_data(recipe, workers)
+    if report:
+        from steiner.training.data.card import write_report
+        from steiner.training.tokenizer import tokenizer_of
+
+        write_report(recipe.output / "data", tokenizer_of(recipe))
+    return counts

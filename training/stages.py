@@ -19,7 +19,7 @@ from steiner.training.fingerprint import check_stage, claim_stage
 from steiner.training.manifest import write_manifest
 from steiner.training.mixture import mix
 from steiner.training.model import build_model
-from steiner.training.tokenizer import build_tokenizer, family_words
+from steiner.training.tokenizer import tokenizer_of
 from steiner.training.trainer import train_stage
 
 STAGES = ("data", "cpt", "sft", "rl", "export")
@@ -82,10 +82,7 @@ def _data(recipe: Recipe, workers: int | None) -> None:
 
 
 def _cpt(recipe: Recipe) -> None:
-    dialogues = any(data.dialogues for data in recipe.data.values())
-    tokenizer = build_tokenizer(
-        family_words(dialogues=dialogues, languages=recipe.languages), recipe.model.max_positions
-    )
+    tokenizer = tokenizer_of(recipe)
     model = build_model(recipe.model, tokenizer, recipe.seed)
     if recipe.cpt is not None:
         data = recipe.output / "data"

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.tasks.languages import Language, words_of
+from steiner.training.config import Recipe
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import EXHAUSTED
 
@@ -60,6 +61,13 @@ def family_words(*, dialogues: bool = False, languages: Iterable[Language] = ())
         if dialogues:
             spoken.update(family.revision_words)
     return sorted(spoken.union(*map(words_of, languages)))
+
+
+def tokenizer_of(recipe: Recipe) -> PreTrainedTokenizerFast:
+    """The tokenizer of a run: the words of every family, in the recipe's languages."""
+    dialogues = any(data.dialogues for data in recipe.data.values())
+    words = family_words(dialogues=dialogues, languages=recipe.languages)
+    return build_tokenizer(words, recipe.model.max_positions)
 
 
 def build_tokenizer(words: Iterable[str], model_max_length: int) -> PreTrainedTokenizerFast:

@@ -132,12 +132,18 @@ Workers = Annotated[
 
 
 @app.command()
-def data(recipe: Recipe, workers: Workers = None) -> None:
+def data(
+    recipe: Recipe,
+    workers: Workers = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also statistics, histograms and the dataset card.")
+    ] = False,
+) -> None:
     """Write a recipe's problems, DAGs and traces as Parquet files, without training on them."""
     _require("pyarrow", "the extra `train`")
     from steiner.training import main as training
 
-    training.data(recipe, workers)
+    training.data(recipe, workers, report=report)
 
 
 @app.command()

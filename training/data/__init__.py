@@ -1,10 +1,12 @@
 """The data of a recipe: problems, their DAGs, traces, drills and dialogues, as shards of Parquet files.
 
-kinds     what a record holds
-shards    one file: written whole or not at all, read as a stream
-distinct  problems, of which no two are the same
-records   what is made of a problem
-sharing   which records stand in which shard
-workers   processes that share the work
-writing   all of it, resumable
+- kinds: what a record holds
+- shards: one file, written whole or not at all, read as a stream
+- distinct: problems, of which no two are the same
+- records: what is made of a problem
+- sharing: which records stand in which shard
+- workers: processes that share the work
+- writing: all of it, resumable
+- manifest: counts, hashes and versions of what was written
+- statistics, histograms, card: what a reader wants to know of it
 """

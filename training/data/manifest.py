@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from steiner.training.config import Recipe
-from steiner.training.data.kinds import DIALOGUES, KINDS, PROBLEMS, TRACES, Kind
+from steiner.training.data.kinds import DIALOGUES, KINDS, TRACES, Kind
 from steiner.training.data.shards import DataError, read_records, shard_paths
 from steiner.training.whole_file import write_whole
 
@@ -95,8 +95,8 @@ def _describe_shard(path: Path) -> dict[str, Any]:
 
 
 def _counts(folder: Path, kind: Kind[Any]) -> list[dict[str, Any]]:
-    """Records by family, size and, for problems, split; of searches how many backtrack."""
-    names = ["family", "size", *(["split"] if kind is PROBLEMS else [])]
+    """Records by family, size, language and split, where a kind has these; of searches how many backtrack."""
+    names = [name for name in ("family", "size", "language", "split") if name in kind.schema.names]
     searches = kind in (TRACES, DIALOGUES)
     fields = [*names, *(["steps.list.element.to_depth"] if searches else [])]
     records: Counter[tuple[Any, ...]] = Counter()

@@ -40,7 +40,7 @@ def plot_budgets(report: dict[str, Any], baseline: dict[str, Any] | None, path: 
     axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=8)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_training(run: Path, path: Path) -> None:
@@ -64,10 +64,11 @@ def plot_training(run: Path, path: Path) -> None:
             axes.plot(*zip(*sorted(dict(losses).items()), strict=True))
             axes.set(title=STAGES[stage], xlabel="updates", ylabel="loss, nats a token", yscale="log")
         axes.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure and forget it; the same figure gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})

@@ -39,7 +39,7 @@ def test_every_shard_is_hashed(written: Recipe) -> None:
     assert named == set(folder.rglob("*.parquet"))
 
 
-def test_it_counts_by_family_size_and_split(written: Recipe) -> None:
+def test_it_counts_by_family_size_language_and_split(written: Recipe) -> None:
     folder = written.output / "data"
     kinds = read_manifest(folder)["kinds"]
     for name, kind in KINDS.items():
