@@ -20,7 +20,7 @@ from steiner.reasoning.events import AnswerDelta, AnswerDone, Cancelled, Done, E
 from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generation import Generation
-from steiner.server.wire.event_json import event_json
+from steiner.server.wire.event_json import delta_json, event_json
 from steiner.server.wire.interleaving import interleaved
 from steiner.server.wire.reasoning_text import ReasoningText
 from steiner.server.wire.tool_calls import tool_call_chunk, tool_calls_field
@@ -166,6 +166,14 @@ class ChatChunks:
 
     def _chunk(self, event: Event) -> str:
         match event.type:
+            case "section.delta" if event.text:
+                # As the last case does it; its text, which stands in there three times, is quoted once.
+                quoted = encode_basestring(event.text)
+                step = delta_json(event, quoted)
+                return (
+                    f'{self._before_delta}"reasoning":{quoted},"reasoning_content":{quoted},'
+                    f'"reasoning_step":{step}{self._after_delta}'
+                )
             case "answer.delta":
                 content = f'"content":{encode_basestring(event.text)}'
                 if event.logprobs is None:
