@@ -181,7 +181,7 @@ class Conductor:
     @property
     def _is_stopped(self) -> bool:
         """Whether a stop string or token has ended the answer; what the engine says behind it is dropped."""
-        return self._parser.stopped_by is not None
+        return self._may_stop and self._parser.stopped_by is not None
 
     @property
     def _limit_reached(self) -> EndedBy:
@@ -236,7 +236,9 @@ class Conductor:
 
     def _feed_update(self, update: TokenUpdate, start: int, end: int, ended_by: EndedBy) -> list[Event]:
         """Feed a part of an update."""
-        token_ids = update.token_ids[start:end]
+        token_ids = update.token_ids
+        if end - start < len(token_ids):
+            token_ids = token_ids[start:end]
         logprobs = None
         # Of the reasoning none are told; so many tokens are not worth to be spelled for nothing.
         if update.logprobs is not None and self._spelling is not None and self.progress.phase == "answer":
