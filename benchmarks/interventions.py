@@ -112,7 +112,8 @@ class TimedEngine:
     Attributes:
         pauses_s: between the last token before a cut and the first one behind it, by the id of the generation.
         steps_s: between two tokens of one request.
-        passed: tokens that the stream which got the most of them got during each pause; 0 where it was alone.
+        passed: tokens that the stream which got the most of them got during each pause that another stream was there to
+            count.
     """
 
     engine: VllmEngine
@@ -150,7 +151,8 @@ class TimedEngine:
 
     def _count_passed(self, generation: str) -> None:
         others = self._num_taken - self._before[generation]
-        self.passed.append(max(others.values(), default=0))
+        if most := max(others.values(), default=0):
+            self.passed.append(most)
 
     def grammar_of(self, structural_tag: str) -> str:
         return self.engine.grammar_of(structural_tag)

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from steiner.server.access.caller import ANONYMOUS, Caller
 from steiner.server.access.keys import KeyRing
 from steiner.server.errors import InvalidKey, error_answer
-from steiner.server.request_context import current_request
+from steiner.server.request_context import current_request, path_below_root
 
 DOCUMENTATION = {"/openapi.json", "/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"}
 OPEN_PATHS = frozenset({"/health", "/ready"} | DOCUMENTATION)
@@ -43,7 +43,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         caller: Caller | InvalidKey = ANONYMOUS
-        if self._keys and _path(scope) not in self._open_paths:
+        if self._keys and path_below_root(scope) not in self._open_paths:
             caller = self._identify(Headers(scope=scope))
         if isinstance(caller, InvalidKey):
             await error_answer(caller, self._count_refusal)(scope, receive, send)
@@ -62,9 +62,3 @@ class Authentication:
         return self._keys.caller_of(key.strip()) or InvalidKey(
             "the API key is not one of this server's; ask its operator for one"
         )
-
-
-def _path(scope: Scope) -> str:
-    """The path below `root_path`, as routes know it."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", ""))

@@ -23,6 +23,9 @@ SECONDS = (
     *(60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0),
 )
 
+STORE_OPERATIONS = ("put", "get", "read", "delete", "stop", "beat", "expire", "record")
+"""What can fail at a store; `record` is saving itself."""
+
 
 class Metrics:
     """The collectors; one per registry."""
@@ -54,6 +57,9 @@ class Metrics:
         self.store_errors = counter(
             "store_errors", "Operations of the store that failed, by their name.", "operation"
         )
+        for operation in STORE_OPERATIONS:
+            # So that the first error is an increase, which a rate sees, and not a beginning.
+            self.store_errors.labels(operation)
         self.time_to_first_step = histogram(
             "time_to_first_step_seconds", "From the request to the end of its first step."
         )

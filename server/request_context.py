@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import Any
 
 from steiner.server.access.account import Account
 
@@ -57,3 +58,9 @@ def request_id_of(given: str | None) -> str:
     if given is not None and SANE_ID.fullmatch(given):
         return given
     return f"req_{uuid.uuid4().hex}"
+
+
+def path_below_root(scope: Mapping[str, Any]) -> str:
+    """Of an ASGI scope, the path as routes know it: whether or not a proxy left its own part of it on."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

@@ -9,7 +9,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from steiner.server.chunk_stream import SEND_OF_SERVER
-from steiner.server.request_context import RequestContext, enter_request, request_id_of
+from steiner.server.request_context import (
+    RequestContext,
+    enter_request,
+    path_below_root,
+    request_id_of,
+)
 
 logger = logging.getLogger("steiner.access")
 
@@ -70,7 +75,7 @@ def _write(scope: Scope, context: RequestContext, status: int) -> None:
     num_prompt = sum(account.num_prompt_tokens for account in context.accounts)
     num_completion = sum(account.num_completion_tokens for account in context.accounts)
     duration_s = time.monotonic() - context.arrived_s
-    level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
+    level = logging.DEBUG if path_below_root(scope) in PROBES else logging.INFO
     fields = {
         "method": scope["method"],
         "path": path,

@@ -52,7 +52,7 @@ def prometheus(
         wait_for_samples(running.url, 2)
         # Rates need an increase between two scrapes.
         exercise(server)
-        wait_for_samples(running.url, 3, 'steiner_generations_total{outcome="done"} > 1')
+        wait_for_samples(running.url, 3, "job_kind:steiner_interventions_per_generation:ratio_rate5m > 0")
         yield running.url
 
 

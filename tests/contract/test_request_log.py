@@ -132,6 +132,14 @@ def test_probes_are_not_told_at_info(served: Any, lines: Any, eventually: Any) -
     assert [line["path"] for line in lines.access] == ["/v1/models"]
 
 
+def test_nor_below_the_path_of_a_proxy(stage: Any, serve: Any, lines: Any, eventually: Any) -> None:
+    served = serve(stage.engine(stage.one_step), root_path="/steiner")
+    for path in ("/steiner/health", "/ready", "/steiner/v1/models"):
+        assert httpx.get(served.url + path).status_code == 200
+    eventually(lambda: lines.access)
+    assert [line["path"] for line in lines.access] == ["/steiner/v1/models"]
+
+
 def test_a_failure_of_ours_has_its_id_in_answer_and_log_and_no_stack_in_the_answer(
     stage: Any, serve: Any, lines: Any, eventually: Any
 ) -> None:
