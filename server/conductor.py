@@ -37,6 +37,7 @@ from steiner.server.engine import EngineError, TokenEngine, TokenUpdate
 from steiner.server.interventions.base import Cut
 from steiner.server.interventions.selection import Interventions
 from steiner.server.progress import Progress
+from steiner.server.token_counts import token_counts
 from steiner.server.token_requests import TokenRequests
 from steiner.server.token_spelling import TokenSpelling
 
@@ -144,16 +145,9 @@ class Conductor:
     @property
     def usage(self) -> dict[str, int]:
         """Token counts so far, by their names in the event `usage`."""
-        parser = self._parser
-        return {
-            "prompt_tokens": len(self.assignment.prompt_ids),
-            "completion_tokens": self._num_tokens,
-            "reasoning_tokens": parser.num_reasoning_tokens,
-            "answer_tokens": parser.num_answer_tokens,
-            "forced_tokens": parser.num_forced_tokens,
-            # The first request may have forced tokens behind the prompt.
-            "cached_tokens": min(self._num_cached or 0, len(self.assignment.prompt_ids)),
-        }
+        return token_counts(
+            self._parser, len(self.assignment.prompt_ids), self._num_tokens, self._num_cached or 0
+        )
 
     def fail(self, message: str, code: str) -> list[Event]:
         """The ending of a generation that failed."""
