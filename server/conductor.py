@@ -158,14 +158,10 @@ class Conductor:
         return [self._usage(), self._parser.emit(Cancelled)]
 
     @property
-    def _num_left(self) -> int:
-        return self.assignment.max_tokens - self._num_tokens
-
-    @property
     def _room(self) -> int:
         """Tokens that the next request may add: to the generation, and to the model's context."""
         num_context = len(self.assignment.prompt_ids) + len(self._context_ids)
-        return min(self._num_left, self._engine.max_model_len - num_context)
+        return min(self.assignment.max_tokens - self._num_tokens, self._engine.max_model_len - num_context)
 
     @property
     def _context_ids(self) -> list[int]:
@@ -176,13 +172,6 @@ class Conductor:
     def _is_stopped(self) -> bool:
         """Whether a stop string or token has ended the answer; what the engine says behind it is dropped."""
         return self._may_stop and self._parser.stopped_by is not None
-
-    @property
-    def _limit_reached(self) -> EndedBy:
-        """What ends the reasoning where the model may end it: a limit that leaves it nothing else, or itself."""
-        if not self.assignment.policy.constrained:
-            return "model"
-        return self._automaton.limit_reached(self.progress.decision_state) or "model"
 
     @property
     def _now_s(self) -> float:
@@ -210,7 +199,7 @@ class Conductor:
             if cut is not None:
                 break
             if token_id == self._bound.reasoning_end_id and progress.phase == "reasoning":
-                ended_by = self._limit_reached
+                ended_by = interventions.ended_by(progress)
             self._take(token_id)
             num_taken += 1
             cut = interventions.after(progress, token_id)
@@ -230,9 +219,7 @@ class Conductor:
 
     def _feed_update(self, update: TokenUpdate, start: int, end: int, ended_by: EndedBy) -> list[Event]:
         """Feed a part of an update."""
-        token_ids = update.token_ids
-        if end - start < len(token_ids):
-            token_ids = token_ids[start:end]
+        token_ids = update.token_ids[start:end]
         logprobs = None
         # Of the reasoning none are told; so many tokens are not worth to be spelled for nothing.
         if update.logprobs is not None and self._spelling is not None and self.progress.phase == "answer":

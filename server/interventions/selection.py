@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from steiner.reasoning.automaton import Automaton
+from steiner.reasoning.events import EndedBy
 from steiner.reasoning.opening import Opening
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Verifier
@@ -43,6 +44,7 @@ class Interventions:
         mark_repeat: Callable[[int], None],
     ) -> None:
         policy, bound = automaton.policy, automaton.bound
+        self._automaton = automaton
         self._budget = None
         self._answer = None if answer_rule is None else FormattedAnswer(bound, answer_rule)
         self.memory = BranchMemory(bound, opening) if policy.memory else None
@@ -78,6 +80,12 @@ class Interventions:
         if cut is None and self._answer is not None:
             cut = self._answer.after(progress)
         return cut
+
+    def ended_by(self, progress: Progress) -> EndedBy:
+        """Whose end of the reasoning it is that the model says here: its own, or of a limit that left it no other."""
+        if not self._automaton.policy.constrained:
+            return "model"
+        return self._automaton.limit_reached(progress.decision_state) or "model"
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
         """The cut of highest rank in place of this token."""
