@@ -107,6 +107,7 @@ class VllmEngine:
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
         try:
             from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.envs import enable_envs_cache
             from vllm.platforms import current_platform
             from vllm.v1.engine.async_llm import AsyncLLM
         except ImportError as error:
@@ -116,7 +117,10 @@ class VllmEngine:
         known = frozenset(field.name for field in dataclasses.fields(AsyncEngineArgs))
         arguments = engine_arguments(settings, on_cpu=current_platform.is_cpu(), known=known)
         try:
-            return cls(AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)))
+            llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+            # Of itself vLLM does so in its other processes only, and here asks the environment for every token.
+            enable_envs_cache()
+            return cls(llm)
         except (OSError, ValueError, RuntimeError, TypeError) as error:
             raise EngineStartError(f"vLLM could not start with model {settings.model!r}: {error}") from error
 
