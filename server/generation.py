@@ -144,9 +144,10 @@ class Generation:
             NotReady: the store does not answer, or events were lost before they could be read.
         """
         position = after
+        buffer, loop = self.buffer, asyncio.get_running_loop()
         while True:
-            if position < self.buffer.last:
-                batch = self.buffer.read(position)
+            if position < buffer.last:
+                batch = buffer.read(position)
                 if batch is None:
                     batch = await self._read_elsewhere(position)
                 if not batch:
@@ -154,11 +155,11 @@ class Generation:
                 position = batch[-1].sequence_number
                 yield batch
                 if self._read_back is None:
-                    self.buffer.release(position)
-            elif self.finished:
+                    buffer.release(position)
+            elif self._is_finished:
                 return
             else:
-                waiter = asyncio.get_running_loop().create_future()
+                waiter = loop.create_future()
                 self._waiters.append(waiter)
                 await waiter
 
