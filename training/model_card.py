@@ -140,7 +140,7 @@ def _data(manifest: dict[str, Any]) -> str:
         [
             "## Data",
             "",
-            "| file | records | sha256 |",
+            "| data | records | sha256 over the shards' |",
             "|---|---|---|",
             *rows,
             "",

@@ -12,7 +12,7 @@ from typing import Any
 from steiner.reasoning.tasks.languages import in_language
 from steiner.training.config import Recipe
 from steiner.training.dags.graph import Dag
-from steiner.training.dags.search import build_dag
+from steiner.training.dags.search import StateSpaceTooLargeError, build_dag
 from steiner.training.data.kinds import (
     DAGS,
     DIALOGUES,
@@ -24,6 +24,7 @@ from steiner.training.data.kinds import (
     ProblemRecord,
     TraceRecord,
 )
+from steiner.training.data.shards import DataError
 from steiner.training.dialogues import dialogue_record
 from steiner.training.problems import FAMILIES
 from steiner.training.seeding import record_stream
@@ -58,7 +59,12 @@ class Source:
 def _dags(recipe: Recipe, sources: Iterable[Source]) -> Iterator[DagRecord]:
     for source in sources:
         record, family = source.given, FAMILIES[source.family]
-        nodes = _nodes(build_dag(family, family.from_json(record["problem"])))
+        try:
+            nodes = _nodes(build_dag(family, family.from_json(record["problem"])))
+        except StateSpaceTooLargeError as error:
+            raise DataError(
+                f"data.{source.family}.sizes: {record['size']} is too large: {record['prompt']!r}: {error}"
+            ) from error
         yield {
             "id": record["id"],
             "family": record["family"],

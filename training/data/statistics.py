@@ -9,10 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.progress import track
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.data.kinds import DAGS, DIALOGUES, TRACES, Kind, TraceRecord
+from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import read_records
 from steiner.training.tokenizer import TURN_END
 from steiner.training.traces.render import render, trace_from_json
@@ -59,9 +62,20 @@ def measure_searches(folder: Path, kind: Kind[TraceRecord], tokenizer: PreTraine
     Args:
         folder: the data folder of a run.
         kind: traces or dialogues.
+
+    Raises:
+        DataError: the data are not complete.
     """
     measured = Measured()
-    for records in _batches(read_records(folder, kind)):
+    total = read_manifest(folder)["kinds"][kind.name]["records"]
+    shown = track(
+        read_records(folder, kind),
+        description=f"measuring {kind.name}",
+        total=total,
+        console=Console(stderr=True),
+        disable=not total,
+    )
+    for records in _batches(shown):
         traces = [trace_from_json(record) for record in records]
         # Not verbose: a search may be longer than what a model is trained on in one piece.
         turns = [_turn(trace) for trace in traces]

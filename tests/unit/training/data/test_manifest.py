@@ -18,7 +18,8 @@ from steiner.training.traces.render import trace_from_json
 def test_it_says_what_the_data_are_made_of(written: Recipe) -> None:
     manifest = read_manifest(written.output / "data")
     assert (manifest["recipe"], manifest["seed"]) == ("test", 5)
-    assert manifest["data"] == written.model_dump(mode="json")["data"]
+    for section in ("style", "languages", "data"):
+        assert manifest[section] == written.model_dump(mode="json")[section]
     assert manifest["command"] == "steiner data training/recipes/test.yaml"
     assert manifest["packages"] == {name: version(name) for name in ("steiner", "pyarrow")}
     assert list(manifest["kinds"]) == list(KINDS)

@@ -1,18 +1,26 @@
 """What is made of problems: split by identity, true to their DAGs, the records that the recipe's seed names."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from steiner.reasoning.tasks.base import NOT_FOUND
+from steiner.reasoning.tasks.languages import in_language
 from steiner.training.config import Recipe
+from steiner.training.dags import search
 from steiner.training.dags.search import build_dag
-from steiner.training.data.kinds import DAGS, DRILLS, PROBLEMS, TRACES, Kind
-from steiner.training.data.shards import read_records
+from steiner.training.data.kinds import DAGS, DIALOGUES, DRILLS, PROBLEMS, TRACES, Kind
+from steiner.training.data.shards import DataError, read_records
+from steiner.training.data.writing import write_data
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
 from steiner.training.seeding import record_stream
 from steiner.training.traces.render import trace_from_json
 from steiner.training.traces.walk import sample_trace
+
+RecipeOf = Callable[..., Recipe]
 
 
 def records_of(recipe: Recipe, kind: Kind[Any]) -> list[dict[str, Any]]:
@@ -76,9 +84,7 @@ def test_dags_and_traces_are_those_of_the_problems(written: Recipe) -> None:
             assert (record["answer"], record["guess"]) == (NOT_FOUND, NOT_FOUND)
 
 
-def test_several_traces_of_a_problem_differ(recipe_of: Any) -> None:
-    from steiner.training.data.writing import write_data
-
+def test_several_traces_of_a_problem_differ(recipe_of: RecipeOf) -> None:
     recipe = recipe_of(
         data={"routes": {"problems": 40, "sizes": [{"size": 5}], "traces_per_problem": 3, "unsolvable": 0.9}}
     )
@@ -88,3 +94,45 @@ def test_several_traces_of_a_problem_differ(recipe_of: Any) -> None:
     assert [record["id"] for record in traces] == [f"{one}-{number}" for one in ids for number in range(3)]
     searches = {one: {str(r["steps"]) for r in traces if r["id"].rsplit("-", 1)[0] == one} for one in ids}
     assert sum(len(different) for different in searches.values()) > 2 * len(ids)
+
+
+def test_the_language_is_the_problems(recipe_of: RecipeOf) -> None:
+    recipe = recipe_of(languages={"en": 1.0, "ja": 1.0, "zh": 1.0})
+    write_data(recipe, workers=1)
+    problems = {record["id"]: record for record in records_of(recipe, PROBLEMS)}
+    assert {record["language"] for record in problems.values()} == {"en", "ja", "zh"}
+    for record in problems.values():
+        family = FAMILIES[record["family"]]
+        assert record["prompt"] == in_language(
+            family.prompt(family.from_json(record["problem"])), record["language"]
+        )
+    for record in records_of(recipe, TRACES):
+        assert record["language"] == problems[record["id"].rsplit("-", 1)[0]]["language"]
+    told = {(record["prompt"], record["language"]) for record in problems.values()}
+    assert {(record["prompt"], record["language"]) for record in records_of(recipe, DRILLS)} < told
+
+
+def test_the_forward_style_goes_straight_to_a_goal(recipe_of: RecipeOf) -> None:
+    recipe = recipe_of(
+        style="forward", data={"routes": {"problems": 60, "sizes": [{"size": 3}], "dialogues": 9}}
+    )
+    write_data(recipe, workers=1)
+    dags = {record["id"]: record["nodes"] for record in records_of(recipe, DAGS)}
+    for record in records_of(recipe, TRACES):
+        nodes = dags[record["id"].rsplit("-", 1)[0]]
+        assert all(step["decision"] != "backtrack" for step in record["steps"])
+        assert nodes[record["steps"][-1]["node"]]["distance"] == (
+            None if record["answer"] == NOT_FOUND else 0
+        )
+    for record in records_of(recipe, DIALOGUES):
+        assert all(step["to_depth"] is None for step in record["steps"])
+
+
+def test_a_problem_too_large_for_an_exact_search_names_the_field(
+    recipe_of: RecipeOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MAX_NODES", 10)
+    with pytest.raises(
+        DataError, match=r"data\.countdown\.sizes: 3 is too large: 'make .*': More than 10 states"
+    ):
+        write_data(recipe_of(), workers=1)
