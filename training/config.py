@@ -137,10 +137,12 @@ class ReinforcementStage(_Strict):
         step_cost: price of every step, in units of the step advantage.
         state_weight: a, the share of the prover's value beside the progress in the value of a state.
         max_new_tokens: rollouts longer than this count as failed.
+        seed: of the problems drawn and the rollouts; the recipe's where not given.
         max_nodes: problems whose DAG has more nodes are left out: their searches would not fit in a rollout.
     """
 
     steps: int = Field(ge=0)
+    seed: int | None = Field(default=None, ge=0)
     problems_per_step: PositiveInt = 16
     samples_per_problem: PositiveInt = 8
     learning_rate: PositiveFloat = 2e-4

@@ -75,6 +75,7 @@ def encode_chats(
     cut: float,
     seed: int,
     num_stretches: int = 6,
+    first: int = 0,
 ) -> Iterator[Document]:
     """Traces as chats for supervised fine-tuning, loss on the assistant's tokens.
 
@@ -84,6 +85,7 @@ def encode_chats(
 
     Args:
         num_stretches: of a folded trace, how many stretches become a chat each.
+        first: number of the first record among all; each is cut by its number, whoever else is encoded beside it.
     """
 
     def parts(record: Mapping[str, Any]) -> list[_Part]:
@@ -100,9 +102,10 @@ def encode_chats(
     automaton = Automaton(
         STEINER.bind(tokenizer), Policy(max_steps=1_000, max_depth=60, max_backtracks=1_000)
     )
-    rng = random.Random(f"{seed}/cut")
     all_records, described = tee(records)
-    for record, pieces in zip(described, _encode_parts(all_records, parts, tokenizer), strict=True):
+    encoded = zip(described, _encode_parts(all_records, parts, tokenizer), strict=True)
+    for number, (record, pieces) in enumerate(encoded, first):
+        rng = random.Random(f"{seed}/cut/{number}")
         prompt, start, reasoning, end, answer, guess = pieces
         if style == "direct":
             yield _join([prompt, start, _forced(end.token_ids), guess])

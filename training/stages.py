@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -11,10 +12,11 @@ from rich.console import Console
 from steiner.reasoning.errors import SteinerError
 from steiner.training.checkpoint import load_checkpoint, save_checkpoint
 from steiner.training.config import Recipe
-from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES
+from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES, Kind
+from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import read_records
 from steiner.training.data.writing import write_data
-from steiner.training.encode import encode_chats, encode_plain
+from steiner.training.encode_all import ChatEncoding, PlainEncoding, encode_all
 from steiner.training.fingerprint import check_stage, claim_stage
 from steiner.training.manifest import write_manifest
 from steiner.training.mixture import mix
@@ -86,9 +88,10 @@ def _cpt(recipe: Recipe) -> None:
     model = build_model(recipe.model, tokenizer, recipe.seed)
     if recipe.cpt is not None:
         data = recipe.output / "data"
+        plain = PlainEncoding(tokenizer)
         remembering = (record for record in read_records(data, TRACES) if not record["folded"])
-        traces = list(encode_plain(remembering, tokenizer))
-        drills = list(encode_plain(read_records(data, DRILLS), tokenizer))
+        traces = encode_all(remembering, _num_records(data, TRACES), plain)
+        drills = encode_all(read_records(data, DRILLS), _num_records(data, DRILLS), plain)
         documents = mix(traces, drills, recipe.cpt.drill_share, recipe.seed)
         train_stage(model, tokenizer, documents, recipe.cpt, recipe.output / "cpt", recipe.seed)
     save_checkpoint(model, tokenizer, stage_model(recipe, "cpt"))
@@ -99,9 +102,15 @@ def _sft(recipe: Recipe) -> None:
     data = recipe.output / "data"
     records = chain(read_records(data, TRACES), read_records(data, DIALOGUES))
     sft = recipe.sft
-    documents = list(encode_chats(records, tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches))
+    encoding = ChatEncoding(tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches)
+    documents = encode_all(records, _num_records(data, TRACES, DIALOGUES), encoding)
     train_stage(model, tokenizer, documents, sft, recipe.output / "sft", recipe.seed)
     save_checkpoint(model, tokenizer, stage_model(recipe, "sft"))
+
+
+def _num_records(folder: Path, *kinds: Kind[Any]) -> int:
+    described = read_manifest(folder)["kinds"]
+    return sum(described[kind.name]["records"] for kind in kinds)
 
 
 def _rl(recipe: Recipe) -> None:

@@ -120,6 +120,8 @@ def train_stage(
         seed=seed,
         bf16=True,
         use_cpu=not torch.cuda.is_available(),
+        # The look at every loss would wait for the device at every step.
+        logging_nan_inf_filter=False,
         report_to=[],
         remove_unused_columns=False,
         disable_tqdm=not sys.stderr.isatty(),

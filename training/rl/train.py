@@ -48,7 +48,7 @@ def reinforce(
     first = _restore(model, optimizer, folder)
     for step in track(range(first, stage.steps), description="rl", total=stage.steps, completed=first):
         # Seeded by the step, so that a resumed run draws what the uninterrupted one would have drawn.
-        rng = random.Random(f"{recipe.seed}/rl/{step}")
+        rng = random.Random(f"{recipe.seed if stage.seed is None else stage.seed}/rl/{step}")
         torch.manual_seed(rng.getrandbits(63))
         chosen = rng.sample(problems, stage.problems_per_step)
         prompts = [
