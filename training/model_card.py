@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 COLUMNS = ("accuracy", "backtracked", "mean_steps", "mean_reasoning_tokens", "mean_completion_tokens")
+SIZE_NAMES = {"routes": "arms", "knights": "people"}
+LANGUAGE_NAMES = {"ja": "Japanese", "zh": "Chinese"}
+BASELINES = {"direct": "direct answers", "forward": "forward only"}
 
 
-def write_model_card(model: Path, report: Path, baseline: Path | None = None) -> Path:
+def write_model_card(model: Path, report: Path, *baselines: Path) -> Path:
     """Write `README.md` beside the weights.
 
     Args:
         model: folder of an exported checkpoint with its `training.json`.
         report: `report.json` of `steiner eval` on this model.
-        baseline: the same of the direct-answer model.
+        baselines: the same of models of other styles.
 
     Returns:
         The card's path.
@@ -25,7 +28,7 @@ def write_model_card(model: Path, report: Path, baseline: Path | None = None) ->
     text = "\n".join(
         [
             _head(manifest),
-            _figures(figures, _read(baseline) if baseline else None),
+            _figures(figures, {BASELINES[b["options"]["style"]]: b for b in map(_read, baselines)}),
             *([_dialogues(figures["dialogues"])] if "dialogues" in figures else []),
             _data(manifest),
         ]
@@ -51,10 +54,14 @@ tags: [reasoning, backtracking, steiner]
 # steiner-{recipe["name"]}
 
 A Qwen2 model of {shape["layers"]} layers, {shape["width"]} wide, that reasons in typed, verified steps and backtracks:
-protocol `steiner`. It solves the two kinds of problem it was trained on and nothing else:
+protocol `steiner`. It solves the three kinds of problem it was trained on, in English, Japanese and Chinese, and
+nothing else:
 
     make 22 from 15 4 11
     roads Rome > Oslo, Oslo > Bern, Rome > Kyiv from Rome to Bern
+    knights Ann Bob Cora : Ann says same Bob Cora ; Bob says knave Ann ; Cora says both Ann Bob
+    15 4 11 から 22 を 作れ
+    用 15 4 11 得到 22
 
 Trained by `steiner train training/recipes/{recipe["name"]}.yaml`, seed {recipe["seed"]}: continual pre-training on
 {recipe["cpt"]["tokens"] / 1e6:g}M tokens, supervised fine-tuning on {recipe["sft"]["tokens"] / 1e6:g}M,
@@ -63,7 +70,7 @@ repeated run is not the same to the bit; docs/log.md says what else differs for 
 """
 
 
-def _figures(report: dict[str, Any], baseline: dict[str, Any] | None) -> str:
+def _figures(report: dict[str, Any], baselines: dict[str, dict[str, Any]]) -> str:
     options = report["options"]
     lines = [
         "## Held-out figures",
@@ -75,15 +82,18 @@ def _figures(report: dict[str, Any], baseline: dict[str, Any] | None) -> str:
         "| problems | number | accuracy | backtracked | steps | reasoning tokens | completion tokens |",
         "|---|---|---|---|---|---|---|",
     ]
-    rows = {**report["families"], "both": report["all"]}
-    rows |= {f"routes, {arms} arms": score for arms, score in report["routes_by_arms"].items()}
+    rows = {**report["families"], "all": report["all"]}
+    for family, by_size in report["sizes"].items():
+        rows |= {f"{family}, {size} {SIZE_NAMES[family]}": score for size, score in by_size.items()}
+    for language, scores in report.get("languages", {}).items():
+        rows |= {f"{family} in {LANGUAGE_NAMES[language]}": score for family, score in scores.items()}
     rows["without a solution"] = report["no_solution"]
-    rows["both, grammar off"] = report["unconstrained"]
+    rows["all, grammar off"] = report["unconstrained"]
     lines += [_row(name, score) for name, score in rows.items()]
-    if baseline is not None:
+    for style, baseline in baselines.items():
         lines += [
-            _row(f"direct answers: {name}", score)
-            for name, score in {**baseline["families"], "both": baseline["all"]}.items()
+            _row(f"{style}: {name}", score)
+            for name, score in {**baseline["families"], "all": baseline["all"]}.items()
         ]
     lines += [
         "",
@@ -107,8 +117,9 @@ def _dialogues(held: dict[str, Any]) -> str:
         "## Dialogues of two turns",
         "",
         "Held-out problems of which the second message changes a given: a target or number (`now make`, `now`), "
-        f"the goal or a road (`now to`, `also`). In {held['answer_changes']:.0%} of them the first answer no longer "
-        f"holds. The first search took {held['mean_trace_tokens']:.0f} tokens, which the second prompt is spared.",
+        "the goal or a road (`now to`, `also`), a claim (`now`). "
+        f"In {held['answer_changes']:.0%} of them the first answer no longer holds. "
+        f"The first search took {held['mean_trace_tokens']:.0f} tokens, which the second prompt is spared.",
         "",
         "| question | number | accuracy | steps | prompt tokens |",
         "|---|---|---|---|---|",
@@ -151,6 +162,6 @@ def _data(manifest: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
-        sys.exit("Usage: python -m steiner.training.model_card MODEL REPORT [BASELINE_REPORT]")
+    if len(sys.argv) < 3:
+        sys.exit("Usage: python -m steiner.training.model_card MODEL REPORT [BASELINE_REPORT ...]")
     print(write_model_card(*map(Path, sys.argv[1:])))

@@ -172,19 +172,22 @@ def evaluate(
     per_family: Annotated[int, typer.Option(help="Solvable problems of each family.")] = 300,
     seed: Annotated[int, typer.Option(help="Which held-out problems.")] = 1,
     concurrency: Annotated[int, typer.Option(help="Problems asked at a time.")] = 32,
-    style: Annotated[str, typer.Option(help="search, or direct for a model that only answers.")] = "search",
+    style: Annotated[str, typer.Option(help="search, or forward or direct for a baseline.")] = "search",
     temperature: Annotated[float, typer.Option(help="Of sampling; 0 is greedy.")] = 0.0,
     per_budget: Annotated[
         int, typer.Option(help="Problems of each family for accuracy over max_steps; 0: none.")
     ] = 0,
     dialogues: Annotated[int, typer.Option(help="Two-turn dialogues of each family; 0: none.")] = 0,
+    per_language: Annotated[int, typer.Option(help="Problems of each family in each other language.")] = 0,
 ) -> None:
     """Ask held-out problems, and let exact checkers judge the answers."""
     from steiner import evaluate as evaluation
     from steiner.shipped import find_model
     from steiner.training.evals.suite import SuiteOptions
 
-    options = SuiteOptions(per_family, seed, concurrency, style, per_budget, temperature, dialogues)
+    options = SuiteOptions(
+        per_family, seed, concurrency, style, per_budget, temperature, dialogues, per_language
+    )
     evaluation.evaluate(Path() if url else find_model(model), url, api_key, options, output)
 
 

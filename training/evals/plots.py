@@ -2,25 +2,27 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib import pyplot as plt
 from matplotlib import rcParams
 
-COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b"}
+COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b", "knights": "#4a7c2f"}
+LINES = {"direct": ":", "forward": "--"}
 TOKEN_TICKS = (25, 50, 100, 200, 400)
 # Element ids are drawn at random otherwise, and the same figures would not give the same file.
 rcParams["svg.hashsalt"] = "steiner"
 STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
 
 
-def plot_budgets(report: dict[str, Any], baseline: dict[str, Any] | None, path: Path) -> None:
+def plot_budgets(report: dict[str, Any], baselines: Sequence[dict[str, Any]], path: Path) -> None:
     """Accuracy over the mean reasoning tokens really used, one point a limit on steps; SVG.
 
     Args:
         report: of a search model, with `budgets`.
-        baseline: of the direct-answer model, drawn as a level line.
+        baselines: of models that do not search, drawn as level lines.
     """
     figure, axes = plt.subplots(figsize=(7, 4.2))
     for family, colour in COLOURS.items():
@@ -31,9 +33,9 @@ def plot_budgets(report: dict[str, Any], baseline: dict[str, Any] | None, path: 
         axes.errorbar(tokens, shares, yerr=errors, marker="o", capsize=2, color=colour, label=family)
         for token, share, (_, steps) in zip(tokens, shares, points, strict=True):
             axes.annotate(str(steps), (token, share), textcoords="offset points", xytext=(4, -11), fontsize=7)
-        if baseline is not None:
-            level = 100 * baseline["families"][family]["accuracy"]
-            axes.axhline(level, color=colour, linestyle=":", label=f"{family}, direct answers")
+        for baseline in baselines:
+            level, style = 100 * baseline["families"][family]["accuracy"], baseline["options"]["style"]
+            axes.axhline(level, color=colour, linestyle=LINES[style], label=f"{family}, {style}")
     axes.set(xscale="log", xlabel="mean reasoning tokens (the number at a point is the limit on steps)")
     axes.set(ylabel="held-out problems solved, %", ylim=(0, 102))
     axes.set_xticks(TOKEN_TICKS, labels=map(str, TOKEN_TICKS))
@@ -76,8 +78,12 @@ def save_figure(figure: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5:
-        sys.exit("Usage: python -m steiner.training.evals.plots RUN REPORT BASELINE_REPORT OUTPUT_FOLDER")
-    run, report, baseline, output = map(Path, sys.argv[1:])
-    plot_budgets(json.loads(report.read_text()), json.loads(baseline.read_text()), output / "budget.svg")
+    if len(sys.argv) < 4:
+        sys.exit(
+            "Usage: python -m steiner.training.evals.plots RUN REPORT [BASELINE_REPORT ...] OUTPUT_FOLDER"
+        )
+    run, report, *baselines, output = map(Path, sys.argv[1:])
+    plot_budgets(
+        json.loads(report.read_text()), [json.loads(b.read_text()) for b in baselines], output / "budget.svg"
+    )
     plot_training(run, output / "training.svg")

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.progress import Progress
 
+from steiner.reasoning.tasks.languages import LANGUAGES, Language
 from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, ask_all, score
 from steiner.training.evals.dialogues import (
     HeldDialogue,
@@ -18,8 +19,8 @@ from steiner.training.evals.dialogues import (
 )
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 
-SIZES = {"countdown": (3,), "routes": (3, 4, 5)}
-BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+SIZES = {"countdown": (3,), "routes": (3, 4, 5), "knights": (3, 4, 5)}
+BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 MAX_COMPLETION_TOKENS = 1400
 
 
@@ -29,10 +30,11 @@ class SuiteOptions:
 
     Attributes:
         per_family: solvable problems of each family.
-        style: "search", or "direct" for a model that answers without reasoning.
+        style: "search", or a baseline's: "forward", or "direct" for a model that answers without reasoning.
         temperature: of sampling; 0 is greedy.
         per_budget: problems of each family asked at each limit on steps; 0 leaves the sweep out.
         dialogues: two-turn dialogues of each family; 0 leaves them out.
+        per_language: problems of each family asked in each language beside English; 0 leaves them out.
     """
 
     per_family: int = 300
@@ -42,14 +44,15 @@ class SuiteOptions:
     per_budget: int = 0
     temperature: float = 0.0
     dialogues: int = 0
+    per_language: int = 0
 
 
 def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> dict[str, Any]:
     """Measure, and write `outcomes.jsonl` and `report.json` into the folder.
 
     Returns:
-        The report: a score for each family, for all, without the constraint, for problems without a solution, and
-        for each budget.
+        The report: a score for each family, for its sizes, for all, without the constraint, for problems without a
+        solution, and for each language and budget.
     """
     folder.mkdir(parents=True, exist_ok=True)
     problems = [
@@ -68,9 +71,13 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
         "families": {
             family: score([o for o in outcomes if o.family == family]).as_json() for family in SIZES
         },
-        "routes_by_arms": {
-            str(size): score([o for o in outcomes if o.family == "routes" and o.size == size]).as_json()
-            for size in SIZES["routes"]
+        "sizes": {
+            family: {
+                str(size): score([o for o in outcomes if (o.family, o.size) == (family, size)]).as_json()
+                for size in sizes
+            }
+            for family, sizes in SIZES.items()
+            if len(sizes) > 1
         },
     }
     if options.style == "search":
@@ -82,6 +89,12 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
         report["no_solution"] = score(_ask(client, hopeless, base, options, "no solution")).as_json()
         free = base | {"reasoning": {"constrained": False}}
         report["unconstrained"] = score(_ask(client, problems, free, options, "unconstrained")).as_json()
+    if options.per_language:
+        report["languages"] = {
+            language: _in_language(client, base, options, language)
+            for language in LANGUAGES
+            if language != "en"
+        }
     if options.per_budget:
         fewer = [
             p
@@ -95,6 +108,19 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
         out.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
+
+
+def _in_language(
+    client: StreamingClient, base: dict[str, Any], options: SuiteOptions, language: Language
+) -> dict[str, Any]:
+    problems = [
+        p
+        for f, sizes in SIZES.items()
+        for p in held_out_problems(f, sizes, options.per_language, options.seed, language=language)
+    ]
+    outcomes = _ask(client, problems, base, options, f"in {language}")
+    by_family = {f: score([o for o in outcomes if o.family == f]).as_json() for f in SIZES}
+    return {"all": score(outcomes).as_json(), **by_family}
 
 
 def _at_budget(
