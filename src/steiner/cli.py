@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -112,6 +112,7 @@ def demo(
     family: Annotated[str, typer.Option(help="Kind of problem: countdown, routes, knights.")] = "countdown",
     seed: Annotated[int, typer.Option(help="Which held-out problem.")] = 6,
     size: Annotated[int, typer.Option(help="Size of the problem (numbers, arms, people).")] = 3,
+    language: Annotated[Literal["en", "ja", "zh"], typer.Option(help="English, Japanese or Chinese.")] = "en",
     model: Annotated[
         Path | None, typer.Option(help="Checkpoint folder; default: the shipped weights.")
     ] = None,
@@ -120,7 +121,7 @@ def demo(
     _require("vllm", "the extra `cpu` or `gpu`")
     from steiner.demo import run
 
-    raise typer.Exit(run(family, seed, size, model))
+    raise typer.Exit(run(family, seed, size, model, language))
 
 
 Recipe = Annotated[Path, typer.Argument(help="YAML of the run, as in training/recipes/.", show_default=False)]

@@ -11,6 +11,7 @@ from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.tasks.languages import Language
 from steiner.reasoning.text_tree import draw_tree
 from steiner.reasoning.trace import Trace
 from steiner.shipped import find_model
@@ -29,7 +30,7 @@ class UnknownFamilyError(SteinerError):
     """No problem family has this name; the message lists them."""
 
 
-def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
+def run(family_name: str, seed: int, size: int, model: Path | None, language: Language = "en") -> int:
     """Start a server, ask it a held-out problem, show the tree and the checker's word; 0 if all of it ran.
 
     Raises:
@@ -42,7 +43,7 @@ def run(family_name: str, seed: int, size: int, model: Path | None) -> int:
             f"No problem family {family_name!r}; there are {', '.join(sorted(FAMILIES))}."
         )
     folder = find_model(model)
-    [problem] = held_out_problems(family_name, [size], count=1, seed=seed)
+    [problem] = held_out_problems(family_name, [size], count=1, seed=seed, language=language)
     console = Console(highlight=False)
     console.print(f"Starting a server on {folder} (half a minute on a slow machine).", style="dim")
     port = free_port()
@@ -87,7 +88,10 @@ def _say_what_next(
     command = "steiner" if which("steiner") else str(Path(sys.executable).parent / "steiner")
     named = f" {shlex.quote(str(model))}" if model else ""
     chosen = f" --model{named}" if model else ""
-    again = f"{command} demo --family {problem.family} --size {problem.size} --seed {seed + 1}{chosen}"
+    spoken = "" if problem.language == "en" else f" --language {problem.language}"
+    again = (
+        f"{command} demo --family {problem.family} --size {problem.size} --seed {seed + 1}{spoken}{chosen}"
+    )
     blocks = {
         "Another problem:": again,
         "The server for good:": f"{command} serve{named}",
