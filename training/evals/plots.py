@@ -11,6 +11,7 @@ from matplotlib import rcParams
 
 COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b", "knights": "#4a7c2f"}
 LINES = {"direct": ":", "forward": "--"}
+LAST_NAMED = 12
 TOKEN_TICKS = (25, 50, 100, 200, 400)
 # Element ids are drawn at random otherwise, and the same figures would not give the same file.
 rcParams["svg.hashsalt"] = "steiner"
@@ -32,6 +33,9 @@ def plot_budgets(report: dict[str, Any], baselines: Sequence[dict[str, Any]], pa
         errors = [100 * score["accuracy_error"] for score, _ in points]
         axes.errorbar(tokens, shares, yerr=errors, marker="o", capsize=2, color=colour, label=family)
         for token, share, (_, steps) in zip(tokens, shares, points, strict=True):
+            if steps > LAST_NAMED:
+                # Beyond, the points lie on each other.
+                continue
             axes.annotate(str(steps), (token, share), textcoords="offset points", xytext=(4, -11), fontsize=7)
         for baseline in baselines:
             level, style = 100 * baseline["families"][family]["accuracy"], baseline["options"]["style"]
@@ -41,7 +45,7 @@ def plot_budgets(report: dict[str, Any], baselines: Sequence[dict[str, Any]], pa
     axes.set_xticks(TOKEN_TICKS, labels=map(str, TOKEN_TICKS))
     axes.minorticks_off()
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", fontsize=8)
+    axes.legend(loc="upper left", fontsize=7)
     save_figure(figure, path)
 
 
