@@ -16,6 +16,7 @@ from steiner.training import stages
 from steiner.training.config import Recipe, load_recipe
 from steiner.training.encode import chat_prompt
 from steiner.training.fingerprint import ChangedRecipeError
+from steiner.training.rl.ablation import run_variant
 from steiner.training.stages import STAGES, StageError, run_pipeline, stage_model
 
 SMOKE = Path(__file__).parents[3] / "training" / "recipes" / "smoke.yaml"
@@ -189,3 +190,11 @@ def test_what_is_known_to_go_wrong_is_told_without_a_stack_trace(
     # One line, and one for each field where the recipe has wrong ones.
     _, *fields = done.stderr.splitlines()
     assert all(line.startswith("  ") for line in fields)
+
+
+def test_the_ablation_starts_from_the_fine_tuned_weights_and_is_not_done_twice(finished: Recipe) -> None:
+    path = run_variant(finished, "steps", seed=3)
+    assert path == finished.output / "ablation" / "steps-3" / "log.jsonl"
+    lines = path.read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [0, 1]
+    assert run_variant(finished, "steps", seed=3).read_text().splitlines() == lines
