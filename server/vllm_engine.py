@@ -117,10 +117,11 @@ class VllmEngine:
         known = frozenset(field.name for field in dataclasses.fields(AsyncEngineArgs))
         arguments = engine_arguments(settings, on_cpu=current_platform.is_cpu(), known=known)
         try:
-            llm = AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+            # No name for vLLM's engine here: imports that failed keep this frame, and would keep it for ever.
+            engine = cls(AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)))
             # Of itself vLLM does so in its other processes only, and here asks the environment for every token.
             enable_envs_cache()
-            return cls(llm)
+            return engine
         except (OSError, ValueError, RuntimeError, TypeError) as error:
             raise EngineStartError(f"vLLM could not start with model {settings.model!r}: {error}") from error
 

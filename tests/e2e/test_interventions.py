@@ -99,18 +99,20 @@ def test_a_schema_that_cannot_be_enforced_is_refused_before_anything_is_reasoned
 
 
 def test_no_verdict_contradicts_the_verifier(server: Any) -> None:
-    """Sampled so hot that the trained model miscalculates, too."""
+    """Five numbers, and sampled hot: more than the trained model was taught, so it miscalculates, too."""
+    problem = "make 87 from 15 4 11 9 3"
+    messages = [{"role": "user", "content": problem}]
     before = counted(server, "verifier")
     verifier = find_verifier("countdown")
     limits = {"verifier": "countdown", "max_section_tokens": 16, "refute_repeats": False}
     num_forced = 0
     for seed in range(4):
-        _, trace = reason(server, seed=seed, temperature=1.7, reasoning=limits)
+        _, trace = reason(server, messages=messages, seed=seed, temperature=1.7, reasoning=limits)
         for index, step in enumerate(trace.steps):
             if step.verdict is None:
                 continue
             earlier = trace.model_copy(update={"steps": trace.steps[:index]})
-            judgement = verifier.verify(PROBLEM[0]["content"], earlier, step)
+            judgement = verifier.verify(problem, earlier, step)
             assert judgement is None or judgement.verdict == step.verdict
             assert not step.verdict_forced or judgement is not None
         cuts = [cut.step for cut in trace.interventions if cut.kind == "verifier"]
