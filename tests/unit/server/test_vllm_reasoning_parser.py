@@ -134,7 +134,7 @@ def test_the_preview_has_no_verdicts_and_no_depths(preview: PreTrainedTokenizerF
     )
     ids = preview.encode(text)
     lines = "\n".join(["ein Weg"] * 4), "\n".join(["日本"] * 4)
-    expected = f"{lines[0]}\n[back to depth None]\n\n{lines[1]}", " 42 é"
+    expected = f"{lines[0]}\n[back]\n\n{lines[1]}", " 42 é"
     assert whole(preview, ids) == streamed(preview, pieces(ids, size)) == expected
 
 
