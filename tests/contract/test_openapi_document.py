@@ -26,7 +26,7 @@ def served(stage: Any, serve: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def document(served: Any) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{served.url}/openapi.json").json()
+    found: dict[str, Any] = httpx.get(f"{served.url}/openapi.json", timeout=60).json()
     return found
 
 

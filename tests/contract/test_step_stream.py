@@ -211,5 +211,5 @@ def test_each_thing_is_counted_once(stage: Any, serve: Any) -> None:
 def test_the_documentation_is_served(stage: Any, serve: Any) -> None:
     served = serve(stage.engine(stage.one_step))
     assert httpx.get(f"{served.url}/docs").status_code == 200
-    paths = httpx.get(f"{served.url}/openapi.json").json()["paths"]
+    paths = httpx.get(f"{served.url}/openapi.json", timeout=60).json()["paths"]
     assert {"/v1/chat/completions", "/v1/reasoning", "/v1/reasoning/{generation_id}"} <= set(paths)
