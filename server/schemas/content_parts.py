@@ -24,9 +24,19 @@ NOT_READ: dict[str, str] = {
 }
 
 
+def text_or_parts(content: object) -> str:
+    """Tag of content by its form, for a discriminator: "(text)", or "(parts)" for a list."""
+    return "(parts)" if isinstance(content, list) else "(text)"
+
+
+def part_type(part: object) -> object:
+    """The type that a part has, as a client sent it or validated; None where it has none."""
+    return part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
+
+
 def refuse_what_is_not_read(part: object) -> object:
     """Raises ValueError for a part of a kind in `NOT_READ`; passes on everything else."""
-    kind = part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
+    kind = part_type(part)
     if isinstance(kind, str) and kind in NOT_READ:
         raise ValueError(f"a part of type {kind!r} cannot be read: {NOT_READ[kind]}")
     return part

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from steiner.reasoning.steps import Step
-from steiner.server.schemas.content_parts import refuse_what_is_not_read
+from steiner.server.schemas.content_parts import part_type, refuse_what_is_not_read, text_or_parts
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.tools.schemas import MessageToolCall
 
@@ -35,7 +35,7 @@ class RefusalPart(RequestModel):
 
 
 def _part_kind(given: object) -> str | None:
-    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
+    kind = part_type(given)
     return f"({kind})" if kind in ("text", "refusal") else None
 
 
@@ -50,13 +50,9 @@ ContentPart = Annotated[
 ]
 
 
-def _content_kind(content: object) -> str:
-    return "(parts)" if isinstance(content, list) else "(text)"
-
-
 Content = Annotated[
     Annotated[str, Tag("(text)")] | Annotated[list[ContentPart], Tag("(parts)")],
-    Discriminator(_content_kind),
+    Discriminator(text_or_parts),
 ]
 """Text, or a list of parts, whose texts are joined by line feeds."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from steiner.reasoning.steps import Step
-from steiner.server.schemas.content_parts import refuse_what_is_not_read
+from steiner.server.schemas.content_parts import part_type, refuse_what_is_not_read, text_or_parts
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_tools import FunctionCallItem, FunctionCallOutputItem
 
@@ -35,8 +35,9 @@ class RefusalContent(RequestModel):
 
 
 def _part_kind(given: object) -> str | None:
-    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
-    return {"input_text": "(text)", "output_text": "(text)", "refusal": "(refusal)"}.get(str(kind))
+    return {"input_text": "(text)", "output_text": "(text)", "refusal": "(refusal)"}.get(
+        str(part_type(given))
+    )
 
 
 ContentPart = Annotated[
@@ -50,10 +51,6 @@ ContentPart = Annotated[
 ]
 
 
-def _content_kind(content: object) -> str:
-    return "(parts)" if isinstance(content, list) else "(text)"
-
-
 class MessageItem(RequestModel):
     """One turn of the conversation; `type` may be left out. `phase` is a label of OpenAI's models, without effect."""
 
@@ -61,7 +58,7 @@ class MessageItem(RequestModel):
     role: Literal["user", "assistant", "system", "developer"]
     content: Annotated[
         Annotated[str, Tag("(text)")] | Annotated[list[ContentPart], Tag("(parts)")],
-        Discriminator(_content_kind),
+        Discriminator(text_or_parts),
     ]
     id: str | None = None
     status: ItemStatus | None = None

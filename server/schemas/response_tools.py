@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from steiner.server.schemas.content_parts import refuse_what_is_not_read
+from steiner.server.schemas.content_parts import refuse_what_is_not_read, text_or_parts
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.tools.schemas import (
     AllowedTools,
@@ -127,10 +127,6 @@ class OutputText(RequestModel):
 OutputPart = Annotated[OutputText, BeforeValidator(refuse_what_is_not_read)]
 
 
-def _output_kind(given: object) -> str:
-    return "(parts)" if isinstance(given, list) else "(text)"
-
-
 class FunctionCallOutputItem(RequestModel):
     """What a call came to."""
 
@@ -139,6 +135,6 @@ class FunctionCallOutputItem(RequestModel):
     call_id: CallId
     output: Annotated[
         Annotated[str, Tag("(text)")] | Annotated[list[OutputPart], Tag("(parts)")],
-        Discriminator(_output_kind),
+        Discriminator(text_or_parts),
     ]
     status: Literal["in_progress", "completed", "incomplete"] | None = None

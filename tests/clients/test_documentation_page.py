@@ -1,7 +1,8 @@
 """/docs in a browser: every endpoint is there, an example can be tried, and nothing comes from elsewhere."""
 
-import json
 from typing import Any
+
+from .tried_example import answer_of_tried_chat
 
 
 def test_an_example_is_tried_in_the_browser(stage: Any, serve: Any, page: Any) -> None:
@@ -12,12 +13,7 @@ def test_an_example_is_tried_in_the_browser(stage: Any, serve: Any, page: Any) -
     page.wait_for_selector(".opblock")
     document = page.request.get(f"{served.url}/openapi.json").json()
     assert page.locator(".opblock").count() == sum(len(methods) for methods in document["paths"].values())
-    operation = page.locator("#operations-chat-create_chat_completion_v1_chat_completions_post")
-    operation.locator(".opblock-summary-control").click()
-    operation.locator("button.execute").click()
-    answer = operation.locator(".live-responses-table .response-col_description code").first
-    answer.wait_for()
-    assert json.loads(answer.inner_text())["choices"][0]["message"]["content"] == "22"
+    assert answer_of_tried_chat(page) == "22"
     assert asked
     assert [url for url in asked if not url.startswith((served.url, "data:"))] == []
 

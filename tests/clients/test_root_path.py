@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from steiner.local_server import LocalServer, free_port
 
 from .test_nginx import AROUND
+from .tried_example import answer_of_tried_chat
 
 PREFIX = "/tools/steiner"
 KEY = "sk-steiner-of-a-test"
@@ -61,12 +61,7 @@ def test_the_page_reads_its_document_and_tries_an_example(front: str, page: Any)
     page.locator(".modal-ux input").first.fill(KEY)
     page.locator(".modal-ux button.authorize").click()
     page.locator(".modal-ux button.btn-done").click()
-    operation = page.locator("#operations-chat-create_chat_completion_v1_chat_completions_post")
-    operation.locator(".opblock-summary-control").click()
-    operation.locator("button.execute").click()
-    answer = operation.locator(".live-responses-table .response-col_description code").first
-    answer.wait_for()
-    assert json.loads(answer.inner_text())["choices"][0]["message"]["content"] == "22"
+    assert answer_of_tried_chat(page) == "22"
     assert f"{front}/openapi.json" in asked
     assert f"{front}/v1/chat/completions" in asked
     assert [url for url in asked if not url.startswith((front, "data:"))] == []
