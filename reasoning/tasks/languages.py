@@ -66,7 +66,8 @@ def in_language(text: str, language: Language) -> str:
 
 def in_english(text: str) -> str:
     """A family's text of any language in English; whatever else is said stays as it is."""
-    return _INTO_ENGLISH(text)
+    # Every word and sentence of the other languages has letters beyond ASCII.
+    return text if text.isascii() else _INTO_ENGLISH(text)
 
 
 def words_of(language: Language) -> set[str]:

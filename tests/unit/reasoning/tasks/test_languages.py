@@ -49,6 +49,8 @@ def test_no_word_means_two_things() -> None:
     told = Counter(word for words in WORDS.values() for word in words.values())
     assert told.most_common(1)[0][1] == 1
     assert not words_of("ja") & words_of("zh")
+    # By that a text is known to be in English.
+    assert not any(word.isascii() for word in words_of("ja") | words_of("zh"))
 
 
 def test_what_is_no_text_of_a_family_stays_as_it_is() -> None:
