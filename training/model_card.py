@@ -75,9 +75,8 @@ def _figures(report: dict[str, Any], baselines: dict[str, dict[str, Any]]) -> st
     lines = [
         "## Held-out figures",
         "",
-        f"Greedy, through `steiner serve`, by `steiner eval --per-family {options['per_family']} "
-        f"--seed {options['seed']}`; problems whose canonical form is in no training file; "
-        "behind each accuracy half of its 95 % interval.",
+        f"Greedy, through `steiner serve`, by `{_command(options)}`; problems whose canonical form is "
+        "in no training file; behind each accuracy half of its 95 % interval.",
         "",
         "| problems | number | accuracy | backtracked | steps | reasoning tokens | completion tokens |",
         "|---|---|---|---|---|---|---|",
@@ -102,6 +101,13 @@ def _figures(report: dict[str, Any], baselines: dict[str, dict[str, Any]]) -> st
         "",
     ]
     return "\n".join(lines)
+
+
+def _command(options: dict[str, Any]) -> str:
+    """What was typed for the report, with the options that decide its figures."""
+    names = ("per_family", "seed", "per_budget", "dialogues", "per_language")
+    given = [f"--{name.replace('_', '-')} {options[name]}" for name in names if options.get(name)]
+    return " ".join(["steiner eval", *given])
 
 
 def _dialogues(held: dict[str, Any]) -> str:
