@@ -17,9 +17,9 @@ from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import Family
 from steiner.training.problems.split import is_held_out
 from steiner.training.seeding import record_stream
-from steiner.training.traces.forward import sample_forward
 from steiner.training.traces.render import trace_to_json
-from steiner.training.traces.walk import TaughtTrace, sample_trace
+from steiner.training.traces.taught import sample_taught
+from steiner.training.traces.walk import TaughtTrace
 
 UNSOLVABLE_SHARE = 0.25
 """First problems without a solution: "not found" is the conclusion that news most often revise."""
@@ -69,9 +69,7 @@ def dialogue_record(recipe: Recipe, name: str, number: int) -> DialogueRecord:
 
     def search(problem: Any) -> TaughtTrace:
         dag = build_dag(family, problem)
-        if recipe.style == "forward":
-            return sample_forward(family, problem, dag, rng)
-        return sample_trace(family, problem, dag, rng, remembers=not folded)
+        return sample_taught(recipe.style, family, problem, dag, rng, remembers=not folded)
 
     earlier, trace = search(dialogue.first), search(dialogue.revised)
     solvable = trace.answer != NOT_FOUND

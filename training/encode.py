@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice, tee
+from itertools import accumulate, tee
 from typing import Any
 
 from transformers import PreTrainedTokenizerFast
@@ -12,6 +12,7 @@ from steiner.reasoning.automaton import Automaton, State
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.config import Style
+from steiner.training.in_batches import in_batches
 from steiner.training.tokenizer import END_OF_TEXT, TURN_END
 from steiner.training.traces.render import render, trace_from_json
 from steiner.training.traces.stretches import Stretch, choose_stretches, stretches
@@ -47,11 +48,7 @@ def encode_plain(
     """Drills and traces as plain documents for continual pre-training: problem, line feed, text, end of text."""
 
     def parts(record: Mapping[str, Any]) -> list[_Part]:
-        if "text" in record:
-            body = record["text"]
-        else:
-            rendered = render(trace_from_json(record))
-            body = f"{STEINER.reasoning_start}{rendered.reasoning}{STEINER.reasoning_end}{rendered.answer}"
+        body = record["text"] if "text" in record else render(trace_from_json(record)).turn
         return [_Part(f"{record['prompt']}\n", False), _Part(f"{body}{END_OF_TEXT}", True)]
 
     yield from map(_join, _encode_parts(records, parts, tokenizer))
@@ -131,18 +128,12 @@ def _encode_parts(
     records: Iterable[Mapping[str, Any]], parts: _PartsOf, tokenizer: PreTrainedTokenizerFast
 ) -> Iterator[list[Document]]:
     """Tokenise many records at once; parts meet at special tokens or line feeds, so each encodes as in the whole."""
-    for batch in _batches(records):
+    for batch in in_batches(records, BATCH):
         split = [parts(record) for record in batch]
         texts = [part.text for parts_of_one in split for part in parts_of_one]
         encoded = iter(tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"])
         for parts_of_one in split:
             yield [Document(ids := next(encoded), [part.learned] * len(ids)) for part in parts_of_one]
-
-
-def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    iterator = iter(records)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
 
 
 def _join(pieces: Sequence[Document]) -> Document:

@@ -1,8 +1,7 @@
 """Many records as documents, by as many processes as there are cores; the documents do not depend on how many."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from rich.progress import track
@@ -11,8 +10,10 @@ from transformers import PreTrainedTokenizerFast
 from steiner.training.config import Style
 from steiner.training.data.workers import usable_cores, worker_processes
 from steiner.training.encode import Document, encode_chats, encode_plain
+from steiner.training.in_batches import in_batches
 
 Batch = tuple[int, list[Mapping[str, Any]]]
+"""Records, and the number of the first among all."""
 BATCH_RECORDS = 500
 RECORDS_PER_PROCESS = 5_000
 """Starting a process takes as long as encoding some thousand records."""
@@ -64,17 +65,10 @@ def encode_all(
     count = workers or max(1, min(usable_cores(), num_records // RECORDS_PER_PROCESS))
     num_batches = -(-num_records // BATCH_RECORDS)
     with worker_processes(count) as map_in_order:
-        encoded = map_in_order(encoding, _batches(records))
+        batches = enumerate(in_batches(records, BATCH_RECORDS))
+        encoded = map_in_order(encoding, ((n * BATCH_RECORDS, batch) for n, batch in batches))
         return [
             document
             for documents in track(encoded, description="encode", total=num_batches)
             for document in documents
         ]
-
-
-def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[Batch]:
-    iterator = iter(records)
-    first = 0
-    while batch := list(islice(iterator, BATCH_RECORDS)):
-        yield first, batch
-        first += len(batch)

@@ -118,8 +118,7 @@ def _rl(recipe: Recipe) -> None:
     if recipe.rl is not None:
         from steiner.training.rl.train import reinforce
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        reinforce(model.to(device), tokenizer, recipe, recipe.output / "rl")
+        reinforce(model, tokenizer, recipe, recipe.output / "rl")
     save_checkpoint(model, tokenizer, stage_model(recipe, "rl"))
 
 

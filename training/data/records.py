@@ -28,9 +28,8 @@ from steiner.training.data.shards import DataError
 from steiner.training.dialogues import dialogue_record
 from steiner.training.problems import FAMILIES
 from steiner.training.seeding import record_stream
-from steiner.training.traces.forward import sample_forward
 from steiner.training.traces.render import sections_text, trace_to_json
-from steiner.training.traces.walk import sample_trace
+from steiner.training.traces.taught import sample_taught
 
 DRILLS_PER_DOCUMENT = 6
 
@@ -98,10 +97,7 @@ def _traces(recipe: Recipe, sources: Iterable[Source]) -> Iterator[TraceRecord]:
         share = recipe.data[record["family"]].folded_share(record["size"])
         rng = record_stream(recipe, "trace", record["id"], number)
         folded = record_stream(recipe, "folded", record["id"], number).random() < share
-        if recipe.style == "forward":
-            trace = sample_forward(family, problem, dag, rng)
-        else:
-            trace = sample_trace(family, problem, dag, rng, remembers=not folded)
+        trace = sample_taught(recipe.style, family, problem, dag, rng, remembers=not folded)
         # What a search that was cut short should answer: any right answer, not always the one it would have found.
         guess = family.direct_answer(problem, rng) if record["solvable"] else trace.answer
         yield {

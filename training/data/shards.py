@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 
 from steiner.reasoning.errors import SteinerError
 from steiner.training.data.kinds import Kind, Record
+from steiner.training.in_batches import in_batches
 
 SHARD_RECORDS = 2_000
 ROW_GROUP_RECORDS = 500
@@ -60,7 +60,6 @@ def write_shard(
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     schema = kind.schema.with_metadata(metadata) if metadata else kind.schema
-    waiting = iter(records)
     num_records = 0
     with partial.open("wb") as file:
         with pq.ParquetWriter(
@@ -73,7 +72,7 @@ def write_shard(
             use_dictionary=True,
             write_statistics=True,
         ) as writer:
-            while group := list(islice(waiting, ROW_GROUP_RECORDS)):
+            for group in in_batches(records, ROW_GROUP_RECORDS):
                 writer.write_table(_table(group, kind, schema))
                 num_records += len(group)
         file.flush()

@@ -3,9 +3,8 @@
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from rich.console import Console
 from rich.progress import track
 from transformers import PreTrainedTokenizerFast
 
-from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.data.kinds import DAGS, DIALOGUES, TRACES, Kind, TraceRecord
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import read_records
+from steiner.training.in_batches import in_batches
 from steiner.training.tokenizer import TURN_END
 from steiner.training.traces.render import render, trace_from_json
 from steiner.training.traces.walk import TaughtTrace
@@ -75,10 +74,10 @@ def measure_searches(folder: Path, kind: Kind[TraceRecord], tokenizer: PreTraine
         console=Console(stderr=True),
         disable=not total,
     )
-    for records in _batches(shown):
+    for records in in_batches(shown, BATCH):
         traces = [trace_from_json(record) for record in records]
         # Not verbose: a search may be longer than what a model is trained on in one piece.
-        turns = [_turn(trace) for trace in traces]
+        turns = [render(trace).turn + TURN_END for trace in traces]
         encoded = tokenizer(turns, add_special_tokens=False, verbose=False)["input_ids"]
         for record, trace, token_ids in zip(records, traces, encoded, strict=True):
             group = (record["family"], record["size"])
@@ -177,14 +176,3 @@ def _sum(counters: Iterable[Counter[int]]) -> Counter[int]:
     for counter in counters:
         total.update(counter)
     return total
-
-
-def _turn(trace: TaughtTrace) -> str:
-    rendered = render(trace)
-    return f"{STEINER.reasoning_start}{rendered.reasoning}{STEINER.reasoning_end}{rendered.answer}{TURN_END}"
-
-
-def _batches(records: Iterable[TraceRecord]) -> Iterator[Sequence[TraceRecord]]:
-    waiting = iter(records)
-    while batch := list(islice(waiting, BATCH)):
-        yield batch

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import cycle, product
 from typing import Any
 
-from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.reasoning.tasks.languages import Language, answer_in_english, in_language
+from steiner.reasoning.tasks.languages import Language, in_language
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.trace_of_events import trace_of
 from steiner.reasoning.verifiers.task import is_solvable
 from steiner.training.dialogues import Dialogue, draw_dialogue
 from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, answer_to, score
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.answers import is_right
 
 KINDS = {"countdown": ("now make", "now"), "routes": ("now to", "also"), "knights": ("now",)}
 """What a second message changes, by its first words: the target, a number; the goal, the roads; a claim."""
@@ -61,10 +61,7 @@ class HeldOutDialogue:
 def accepts(family: str, problem: Any, answer: str, language: Language) -> bool:
     """The exact checker; where nothing solves the problem, the answer has to say so, in the question's language."""
     rules = FAMILIES[family]
-    told = answer_in_english(answer, language)
-    if told is None or told == NOT_FOUND:
-        return told is not None and is_solvable(rules, problem) is False
-    return rules.check(problem, told)
+    return is_right(rules, problem, answer, language, solvable=is_solvable(rules, problem) is not False)
 
 
 def held_out_dialogues(family: str, sizes: Sequence[int], count: int, seed: int) -> list[HeldOutDialogue]:

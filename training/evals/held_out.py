@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.reasoning.tasks.languages import Language, answer_in_english, in_language
+from steiner.reasoning.tasks.languages import Language, in_language
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.answers import is_right
 from steiner.training.problems.split import is_held_out
 
 
@@ -28,10 +28,7 @@ class HeldOutProblem:
 
     def accepts(self, answer: str) -> bool:
         """The exact checker; where nothing solves the problem, the answer has to say so, in the question's language."""
-        told = answer_in_english(answer, self.language)
-        if told is None or not self.solvable:
-            return told == NOT_FOUND
-        return FAMILIES[self.family].check(self.problem, told)
+        return is_right(FAMILIES[self.family], self.problem, answer, self.language, solvable=self.solvable)
 
 
 def held_out_problems(

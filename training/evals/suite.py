@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import Progress
 
 from steiner.reasoning.tasks.languages import LANGUAGES, Language
-from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, ask_all, score
+from steiner.training.evals.accuracy import Outcome, StreamingClient, ask_all, score
 from steiner.training.evals.dialogues import (
     HeldDialogue,
     dialogue_report,
@@ -55,9 +55,7 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
         solution, and for each language and budget.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    problems = [
-        p for f, sizes in SIZES.items() for p in held_out_problems(f, sizes, options.per_family, options.seed)
-    ]
+    problems = _of_every_family(options.per_family, options.seed)
     base: dict[str, Any] = {
         "temperature": options.temperature,
         "max_completion_tokens": MAX_COMPLETION_TOKENS,
@@ -68,9 +66,7 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
     report: dict[str, Any] = {
         "options": asdict(options),
         "all": score(outcomes).as_json(),
-        "families": {
-            family: score([o for o in outcomes if o.family == family]).as_json() for family in SIZES
-        },
+        "families": _by_family(outcomes),
         "sizes": {
             family: {
                 str(size): score([o for o in outcomes if (o.family, o.size) == (family, size)]).as_json()
@@ -81,11 +77,7 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
         },
     }
     if options.style == "search":
-        hopeless = [
-            p
-            for f, sizes in SIZES.items()
-            for p in held_out_problems(f, sizes, 50, options.seed, solvable=False)
-        ]
+        hopeless = _of_every_family(50, options.seed, solvable=False)
         report["no_solution"] = score(_ask(client, hopeless, base, options, "no solution")).as_json()
         free = base | {"reasoning": {"constrained": False}}
         report["unconstrained"] = score(_ask(client, problems, free, options, "unconstrained")).as_json()
@@ -96,11 +88,7 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
             if language != "en"
         }
     if options.per_budget:
-        fewer = [
-            p
-            for f, sizes in SIZES.items()
-            for p in held_out_problems(f, sizes, options.per_budget, options.seed)
-        ]
+        fewer = _of_every_family(options.per_budget, options.seed)
         report["budgets"] = [_at_budget(client, fewer, base, options, steps) for steps in BUDGETS]
     if options.dialogues:
         report["dialogues"] = dialogue_report(_hold(client, base, options))
@@ -110,17 +98,26 @@ def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> d
     return report
 
 
+def _of_every_family(
+    count: int, seed: int, *, solvable: bool = True, language: Language = "en"
+) -> list[HeldOutProblem]:
+    return [
+        problem
+        for family, sizes in SIZES.items()
+        for problem in held_out_problems(family, sizes, count, seed, solvable, language)
+    ]
+
+
+def _by_family(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+    return {family: score([o for o in outcomes if o.family == family]).as_json() for family in SIZES}
+
+
 def _in_language(
     client: StreamingClient, base: dict[str, Any], options: SuiteOptions, language: Language
 ) -> dict[str, Any]:
-    problems = [
-        p
-        for f, sizes in SIZES.items()
-        for p in held_out_problems(f, sizes, options.per_language, options.seed, language=language)
-    ]
+    problems = _of_every_family(options.per_language, options.seed, language=language)
     outcomes = _ask(client, problems, base, options, f"in {language}")
-    by_family = {f: score([o for o in outcomes if o.family == f]).as_json() for f in SIZES}
-    return {"all": score(outcomes).as_json(), **by_family}
+    return {"all": score(outcomes).as_json(), **_by_family(outcomes)}
 
 
 def _at_budget(
@@ -132,8 +129,7 @@ def _at_budget(
 ) -> dict[str, Any]:
     limited = base | {"reasoning": {"max_steps": steps}}
     outcomes = _ask(client, problems, limited, options, f"at most {steps} steps")
-    by_family: dict[str, Score] = {f: score([o for o in outcomes if o.family == f]) for f in SIZES}
-    return {"max_steps": steps, **{family: of_family.as_json() for family, of_family in by_family.items()}}
+    return {"max_steps": steps, **_by_family(outcomes)}
 
 
 def _hold(client: StreamingClient, request: dict[str, Any], options: SuiteOptions) -> list[HeldDialogue]:

@@ -10,12 +10,12 @@ import argparse
 import json
 import statistics
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from steiner.training.config import Recipe, ReinforcementStage, load_recipe
+from steiner.training.data.workers import worker_processes
 
 VARIANTS: dict[str, dict[str, float]] = {
     "outcome": {"step_weight": 0.0},
@@ -44,10 +44,19 @@ def run_variant(recipe: Recipe, variant: str, seed: int) -> Path:
         torch.set_num_threads(recipe.threads)
         model, tokenizer = load_checkpoint(stage_model(recipe, "sft"))
         changed = recipe.model_copy(update={"rl": variant_stage(recipe, variant, seed)})
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        reinforce(model.to(device), tokenizer, changed, folder)
+        reinforce(model, tokenizer, changed, folder)
         save_checkpoint(model, tokenizer, folder / "model")
     return folder / "log.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """`run_variant`, to be sent to another process."""
+
+    recipe: Recipe
+
+    def __call__(self, run: tuple[str, int]) -> Path:
+        return run_variant(self.recipe, *run)
 
 
 def variant_stage(recipe: Recipe, variant: str, seed: int) -> ReinforcementStage:
@@ -105,11 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     recipe = load_recipe(options.recipe)
     runs = [(variant, seed) for seed in options.seeds for variant in VARIANTS]
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as executor:
-        futures = {run: executor.submit(run_variant, recipe, *run) for run in runs}
-        logs: dict[str, list[list[dict[str, Any]]]] = {variant: [] for variant in VARIANTS}
-        for (variant, _), future in futures.items():
-            lines = future.result().read_text(encoding="utf-8").splitlines()
+    logs: dict[str, list[list[dict[str, Any]]]] = {variant: [] for variant in VARIANTS}
+    with worker_processes(options.workers) as map_in_order:
+        paths = map_in_order(_Run(recipe), runs)
+        for (variant, _), path in zip(runs, paths, strict=True):
+            lines = path.read_text(encoding="utf-8").splitlines()
             logs[variant].append([json.loads(line) for line in lines])
     table = summarise(logs)
     folder = recipe.output / "ablation"

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.reasoning.tasks.languages import Language, answer_in_english
+from steiner.reasoning.tasks.languages import Language
 from steiner.training.config import ReinforcementStage
 from steiner.training.dags.graph import Dag
+from steiner.training.problems.answers import is_right
 from steiner.training.problems.base import EXHAUSTED, Family
 from steiner.training.rl.values import node_values, verdict_weight
 
@@ -98,10 +98,8 @@ class ProblemGrader:
     def is_right(self, answer: str) -> bool:
         """Whether the answer solves the problem in the language of the question, or says that nothing does where
         nothing does."""
-        told = answer_in_english(answer, self._language)
-        if told is None or not self._dag.nodes[0].is_alive:
-            return told == NOT_FOUND
-        return self._family.check(self._problem, told)
+        solvable = self._dag.nodes[0].is_alive
+        return is_right(self._family, self._problem, answer, self._language, solvable=solvable)
 
     def grade(self, steps: Sequence[WrittenStep]) -> SearchRecord:
         """One grade a step; what cannot be placed in the DAG is graded as a defect, and nothing is paid until the

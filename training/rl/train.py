@@ -34,11 +34,13 @@ UPDATE_TOKENS = 12_000
 def reinforce(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, folder: Path
 ) -> None:
-    """Improve the model in place, going on from the folder's state file if there is one."""
+    """Improve the model in place, on a GPU if there is one, going on from the folder's state file if there is one."""
     stage = recipe.rl
     if stage is None:
         raise ValueError("The recipe has no rl stage.")
     folder.mkdir(parents=True, exist_ok=True)
+    if torch.cuda.is_available():
+        model.cuda()
     bound = STEINER.bind(tokenizer)
     data = recipe.output / "data"
     sizes = read_records(data, DAGS, fields=("id", "num_nodes"))

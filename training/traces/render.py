@@ -42,6 +42,11 @@ class RenderedTrace:
     reasoning: str
     answer: str
 
+    @property
+    def turn(self) -> str:
+        """Both, with the markers around the reasoning."""
+        return f"{STEINER.reasoning_start}{self.reasoning}{STEINER.reasoning_end}{self.answer}"
+
 
 def render(trace: TaughtTrace) -> RenderedTrace:
     return RenderedTrace("".join(step_text(step) for step in trace.steps), trace.answer)
