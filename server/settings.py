@@ -188,6 +188,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 "redis_url has no number as its port; in a password, /, @, # and ? are written %2F, %40, %23, %3F"
             ) from None
+        # Here, so that servers without it need not have the package.
+        from redis.asyncio import ConnectionPool
+
+        try:
+            # Made but not connected: redis-py looks at options only then.
+            ConnectionPool.from_url(url.get_secret_value()).make_connection()
+        except (TypeError, ValueError):
+            raise ValueError(
+                "redis_url is refused by redis-py: an option behind its question mark is unknown or has an impossible "
+                "value"
+            ) from None
         return url
 
     @field_validator("model")

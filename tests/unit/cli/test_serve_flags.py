@@ -134,6 +134,8 @@ def test_the_password_of_redis_is_shown_nowhere(
         ("http://:hush-hush@10.0.0.1", "must begin with one of redis://"),
         ("hush-hush@10.0.0.1", "must begin with one of redis://"),
         ("redis://:hush/hush@10.0.0.1:6379/0", "%2F"),
+        ("redis://:hush-hush@10.0.0.1?socket_timeout=soon", "option .* impossible value"),
+        ("redis://:hush-hush@10.0.0.1?sockettimeout=5", "option .* is unknown"),
     ],
 )
 def test_nor_where_it_is_wrong(url: str, message: str) -> None:
