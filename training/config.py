@@ -169,6 +169,7 @@ class Recipe(_Strict):
         output: folder of everything the run writes, relative to the working directory.
         style: what the assistant is taught to write; what is not a search is a baseline.
         languages: share of the problems, dialogues and drills told in each language.
+        teacher_runs: `output` folders of `steiner teach`, whose traces are learned beside the generated ones.
         threads: CPU threads of the training process.
     """
 
@@ -180,6 +181,7 @@ class Recipe(_Strict):
     model: ModelShape
     languages: dict[Language, PositiveFloat] = Field(default={"en": 1.0}, min_length=1)
     data: dict[str, FamilyData] = Field(min_length=1)
+    teacher_runs: list[Path] = []
     cpt: PretrainingStage | None = None
     sft: FinetuningStage
     rl: ReinforcementStage | None = None
@@ -198,6 +200,12 @@ class Recipe(_Strict):
             if wrong := sorted({share.size for share in family.sizes} - set(possible)):
                 raise ValueError(f"{name}.sizes: {wrong} not in {possible[0]} to {possible[-1]}")
         return data
+
+    @model_validator(mode="after")
+    def _teachers_search(self) -> Self:
+        if self.teacher_runs and self.style == "forward":
+            raise ValueError("teacher_runs: a teacher's traces go back; the style forward has none that do")
+        return self
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -1,23 +1,25 @@
 """Which fields of the recipe a stage's results were made from: another recipe does not take them for its own."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from steiner.reasoning.errors import SteinerError
 from steiner.training.config import Recipe
+from steiner.training.data.teacher_runs import DescribedTraces, describe_teacher_runs
 from steiner.training.whole_file import write_whole
 
 FIELDS = {
     "data": ("seed", "style", "languages", "data"),
-    "cpt": ("model", "cpt"),
+    "cpt": ("model", "cpt", "teacher_runs"),
     "sft": ("sft",),
     "rl": ("rl",),
     "export": ("name",),
 }
 """What each stage reads of the recipe, beside what the stages before it read; in the order of the stages."""
 WITHOUT_EFFECT = ("output", "threads")
+TEACHERS = "teacher_runs"
 FILE = "made_from.json"
 DATA_FORMAT = 1
 """Raised with every change of what the data files hold for the same recipe."""
@@ -33,6 +35,7 @@ def check_stage(recipe: Recipe, stage: str) -> None:
 
     Raises:
         ChangedRecipeError: it is another's, or nothing tells whose.
+        DataError: the recipe names a folder that holds no finished run of a teacher.
     """
     folder = recipe.output / stage
     if not folder.exists() or not any(folder.iterdir()):
@@ -67,7 +70,13 @@ def fingerprint(recipe: Recipe, stage: str) -> dict[str, Any]:
     """Every field that decides what a stage makes, those of the stages before it included."""
     stages = list(FIELDS)
     read = {field for name in stages[: stages.index(stage) + 1] for field in FIELDS[name]}
-    return {"data_format": DATA_FORMAT, **recipe.model_dump(mode="json", include=read)}
+    decided = {"data_format": DATA_FORMAT, **recipe.model_dump(mode="json", include=read - {TEACHERS})}
+    return decided | (_teachers(describe_teacher_runs(recipe.teacher_runs)) if TEACHERS in read else {})
+
+
+def _teachers(runs: Sequence[DescribedTraces]) -> dict[str, Any]:
+    """What the runs wrote, wherever it lies; without any it is not told, as in results older than the field."""
+    return {TEACHERS: [run["sha256"] for run in runs]} if runs else {}
 
 
 def _recorded(folder: Path, stage: str) -> dict[str, Any] | None:
@@ -75,7 +84,8 @@ def _recorded(folder: Path, stage: str) -> dict[str, Any] | None:
         # An export is a checkpoint that others load; its manifest has the whole recipe.
         manifest = json.loads((folder / "training.json").read_text(encoding="utf-8"))
         recipe: dict[str, Any] = manifest["recipe"]
-        return {"data_format": DATA_FORMAT} | {n: v for n, v in recipe.items() if n not in WITHOUT_EFFECT}
+        told = {n: v for n, v in recipe.items() if n not in (*WITHOUT_EFFECT, TEACHERS)}
+        return {"data_format": DATA_FORMAT, **told, **_teachers(manifest.get(TEACHERS, ()))}
     if not (folder / FILE).exists():
         return None
     recorded: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from steiner.training.config import Recipe
 from steiner.training.data.manifest import read_manifest
+from steiner.training.data.teacher_runs import describe_teacher_runs
 
 PACKAGES = ("steiner", "torch", "transformers", "tokenizers", "accelerate")
 
@@ -15,11 +16,12 @@ PACKAGES = ("steiner", "torch", "transformers", "tokenizers", "accelerate")
 def write_manifest(recipe: Recipe, folder: Path) -> None:
     """Write `training.json` into the checkpoint's folder."""
     manifest: dict[str, Any] = {
-        "recipe": recipe.model_dump(mode="json", exclude={"output"}),
+        "recipe": recipe.model_dump(mode="json", exclude={"output", "teacher_runs"}),
         "data": {
             name: {"records": kind["records"], "sha256": kind["sha256"]}
             for name, kind in read_manifest(recipe.output / "data")["kinds"].items()
         },
+        "teacher_runs": describe_teacher_runs(recipe.teacher_runs),
         "stages": {stage: _last_log(recipe.output / stage / "log.jsonl") for stage in ("cpt", "sft", "rl")},
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},

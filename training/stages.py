@@ -15,12 +15,14 @@ from steiner.training.config import Recipe
 from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES, Kind
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import read_records
+from steiner.training.data.teacher_runs import describe_teacher_runs
 from steiner.training.data.writing import write_data
 from steiner.training.encode_all import ChatEncoding, PlainEncoding, encode_all
 from steiner.training.fingerprint import check_stage, claim_stage
 from steiner.training.manifest import write_manifest
 from steiner.training.mixture import mix
 from steiner.training.model import build_model
+from steiner.training.teacher_documents import teacher_documents
 from steiner.training.tokenizer import tokenizer_of
 from steiner.training.trainer import train_stage
 
@@ -45,9 +47,12 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
     Raises:
         StageError: `from_stage` is unknown.
         ChangedRecipeError: results that are there were made from another recipe.
+        DataError: the recipe names a folder that holds no finished run of a teacher.
     """
     if from_stage is not None and from_stage not in STAGES:
         raise StageError(f"Unknown stage {from_stage!r}; the stages are {', '.join(STAGES)}.")
+    # Noticed behind the data otherwise, which may take hours.
+    describe_teacher_runs(recipe.teacher_runs)
     first_again = len(STAGES) if from_stage is None else STAGES.index(from_stage)
     for name in STAGES[:first_again]:
         check_stage(recipe, name)
@@ -91,6 +96,7 @@ def _cpt(recipe: Recipe) -> None:
         plain = PlainEncoding(tokenizer)
         remembering = (record for record in read_records(data, TRACES) if not record["folded"])
         traces = encode_all(remembering, _num_records(data, TRACES), plain)
+        traces += teacher_documents(recipe.teacher_runs, tokenizer, plain, console)
         drills = encode_all(read_records(data, DRILLS), _num_records(data, DRILLS), plain)
         documents = mix(traces, drills, recipe.cpt.drill_share, recipe.seed)
         train_stage(model, tokenizer, documents, recipe.cpt, recipe.output / "cpt", recipe.seed)
@@ -104,6 +110,7 @@ def _sft(recipe: Recipe) -> None:
     sft = recipe.sft
     encoding = ChatEncoding(tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches)
     documents = encode_all(records, _num_records(data, TRACES, DIALOGUES), encoding)
+    documents += teacher_documents(recipe.teacher_runs, tokenizer, encoding, console)
     train_stage(model, tokenizer, documents, sft, recipe.output / "sft", recipe.seed)
     save_checkpoint(model, tokenizer, stage_model(recipe, "sft"))
 

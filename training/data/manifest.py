@@ -33,7 +33,7 @@ def write_manifest(recipe: Recipe, folder: Path, asked: dict[str, int]) -> None:
     """
     kinds = {}
     for kind in KINDS.values():
-        described = kinds[kind.name] = _describe(folder, kind)
+        described = kinds[kind.name] = describe_kind(folder, kind)
         if described["records"] != asked[kind.name]:
             raise DataError(
                 f"{folder / kind.name} has {described['records']} records, the recipe asks for "
@@ -71,7 +71,12 @@ def is_complete(folder: Path) -> bool:
     return all((folder / name).exists() for kind in kinds.values() for name in kind["shards"])
 
 
-def _describe(folder: Path, kind: Kind[Any]) -> dict[str, Any]:
+def describe_kind(folder: Path, kind: Kind[Any]) -> dict[str, Any]:
+    """Records, counts and hashes of one kind; the kind's hash is that of its shards' hashes, a line each.
+
+    Raises:
+        DataError: a shard is missing or cannot be read.
+    """
     shards = {
         path.relative_to(folder).as_posix(): _describe_shard(path) for path in shard_paths(folder, kind)
     }

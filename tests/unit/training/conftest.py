@@ -1,12 +1,13 @@
-"""Small recipes over every family, and searches sampled from them."""
+"""Small recipes over every family, searches sampled from them, and what a teacher's run leaves behind."""
 
 from __future__ import annotations
 
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import settings
@@ -14,7 +15,11 @@ from hypothesis import settings
 from steiner.training.config import Recipe
 from steiner.training.dags.graph import Dag
 from steiner.training.dags.search import build_dag
+from steiner.training.data.kinds import TRACES, TraceRecord
+from steiner.training.data.manifest import MANIFEST, describe_kind
+from steiner.training.data.shards import shard_path, write_shard
 from steiner.training.problems import FAMILIES, Family
+from steiner.training.traces.render import StepRecord
 from steiner.training.traces.walk import TaughtTrace, sample_trace
 
 settings.register_profile("steiner", derandomize=True, deadline=None, database=None, max_examples=60)
@@ -72,5 +77,52 @@ def recipe_of(tmp_path: Path) -> Callable[..., Recipe]:
             "sft": {"tokens": 1000},
         }
         return Recipe.model_validate(fields | changes)
+
+    return build
+
+
+@pytest.fixture
+def write_teacher_run(tmp_path: Path) -> Callable[..., Path]:
+    """Write what `steiner teach` leaves behind: these traces and the manifest; gives the run's `output`."""
+
+    def write(name: str, traces: Sequence[TraceRecord]) -> Path:
+        data = tmp_path / name / "data"
+        write_shard(shard_path(data, TRACES, 0), TRACES, traces)
+        manifest = {"kinds": {TRACES.name: describe_kind(data, TRACES)}}
+        (data / MANIFEST).write_text(json.dumps(manifest))
+        return data.parent
+
+    return write
+
+
+@pytest.fixture
+def teacher_trace() -> Callable[..., TraceRecord]:
+    """A trace of two steps about a question of no family; keyword arguments replace its fields."""
+
+    def build(**changes: Any) -> TraceRecord:
+        def step(text: str, decision: Literal["backtrack", "end"]) -> StepRecord:
+            return {
+                "understanding": "four pigs and a hen",
+                "next_step": text,
+                "verification": "legs: 4 and 2",
+                "verdict": "refuted" if decision == "backtrack" else "verified",
+                "summary": text,
+                "decision": decision,
+                "to_depth": 0 if decision == "backtrack" else None,
+                "node": 1,
+            }
+
+        return {
+            "id": "q1-0",
+            "family": "school",
+            "language": "en",
+            "size": 1,
+            "prompt": "How many legs have four pigs and a hen?",
+            "guess": "18",
+            "folded": False,
+            "steps": [step("five times four is 20", "backtrack"), step("16 and 2 is 18", "end")],
+            "answer": "18",
+            **changes,
+        }  # type: ignore[typeddict-item]
 
     return build

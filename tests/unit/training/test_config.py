@@ -96,6 +96,7 @@ def test_what_is_dumped_loads_again() -> None:
         ({"cpt": {"tokens": 10, "drill_share": 2}}, "cpt.drill_share"),
         ({"rl": {"steps": -1}}, "rl.steps"),
         ({"rl": {"steps": 1, "temperature": 0}}, "rl.temperature"),
+        ({"style": "forward", "teacher_runs": ["runs/school"]}, "teacher_runs: a teacher's traces go back"),
     ],
 )
 def test_a_wrong_field_is_named(tmp_path: Path, changes: dict[str, Any], named: str) -> None:

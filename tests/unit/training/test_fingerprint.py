@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from steiner.training.config import Recipe
+from steiner.training.data.shards import DataError
+from steiner.training.data.teacher_runs import describe_teacher_runs
+from steiner.training.data.writing import write_data
 from steiner.training.fingerprint import (
     FIELDS,
     WITHOUT_EFFECT,
@@ -16,6 +19,7 @@ from steiner.training.fingerprint import (
     claim_stage,
     fingerprint,
 )
+from steiner.training.manifest import write_manifest
 from steiner.training.stages import STAGES
 
 RecipeOf = Callable[..., Recipe]
@@ -48,6 +52,30 @@ def test_a_change_counts_from_the_stage_that_reads_it(
     recipe, changed = recipe_of(), recipe_of(**changes)
     differ = [stage for stage in STAGES if fingerprint(recipe, stage) != fingerprint(changed, stage)]
     assert differ == list(STAGES[STAGES.index(first) :] if first else [])
+
+
+def test_a_teachers_run_counts_by_what_it_wrote_and_not_by_where_it_lies(
+    recipe_of: RecipeOf, write_teacher_run: Callable[..., Path], teacher_trace: Callable[..., Any]
+) -> None:
+    first, second = (
+        write_teacher_run("a", [teacher_trace()]),
+        write_teacher_run("b", [teacher_trace(id="q2-0")]),
+    )
+    recipe = recipe_of(teacher_runs=[first])
+    claim_stage(recipe, "cpt")
+    moved = first.rename(first.with_name("moved"))
+    check_stage(recipe_of(teacher_runs=[moved]), "cpt")
+    for runs in ([second], [moved, second], []):
+        changed = recipe_of(teacher_runs=runs)
+        assert fingerprint(changed, "data") == fingerprint(recipe_of(), "data")
+        with pytest.raises(ChangedRecipeError, match=r"recipe: teacher_runs was "):
+            check_stage(changed, "cpt")
+    with pytest.raises(DataError, match="holds no finished run"):
+        check_stage(recipe, "cpt")
+
+
+def test_results_older_than_teachers_are_those_of_a_recipe_without(recipe_of: RecipeOf) -> None:
+    assert "teacher_runs" not in fingerprint(recipe_of(), "export")
 
 
 def test_a_claimed_stage_is_its_recipes(recipe_of: RecipeOf) -> None:
@@ -101,3 +129,19 @@ def test_an_export_is_known_by_its_manifest(recipe_of: RecipeOf, tmp_path: Path)
     check_stage(recipe_of(threads=7), "export")
     with pytest.raises(ChangedRecipeError, match=r'export was made .*: name was "test", is "other"\. '):
         check_stage(recipe_of(name="other"), "export")
+
+
+def test_an_export_tells_which_teachers_it_had(
+    recipe_of: RecipeOf, write_teacher_run: Callable[..., Path], teacher_trace: Callable[..., Any]
+) -> None:
+    recipe = recipe_of(teacher_runs=[write_teacher_run("a", [teacher_trace()])])
+    write_data(recipe)
+    folder = recipe.output / "export"
+    folder.mkdir()
+    write_manifest(recipe, folder)
+    text = (folder / "training.json").read_text()
+    assert json.loads(text)["teacher_runs"] == describe_teacher_runs(recipe.teacher_runs)
+    assert str(recipe.output.parent) not in text
+    check_stage(recipe, "export")
+    with pytest.raises(ChangedRecipeError, match=r"teacher_runs was .* is not set"):
+        check_stage(recipe_of(), "export")
