@@ -193,7 +193,7 @@ class Settings(BaseSettings):
 
         try:
             # Made but not connected: redis-py looks at options only then.
-            ConnectionPool.from_url(url.get_secret_value()).make_connection()
+            ConnectionPool.from_url(url.get_secret_value()).make_connection()  # type: ignore[no-untyped-call]
         except (TypeError, ValueError):
             raise ValueError(
                 "redis_url is refused by redis-py: an option behind its question mark is unknown or has an impossible "
