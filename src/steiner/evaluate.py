@@ -1,6 +1,7 @@
-"""`steiner eval`: held-out problems through a server, judged by exact checkers."""
+"""`steiner eval`: held-out problems and published benchmarks through a server, and what is made of the figures."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ from rich.table import Table
 
 from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
-from steiner.training.evals.suite import SuiteOptions, run_suite
+from steiner.training.evals.accuracy import StreamingClient
+from steiner.training.evals.chat_endpoint import ChatEndpoint
+from steiner.training.evals.compare import Paired, compare
+from steiner.training.evals.instructions import answer_in, instructions_for
+from steiner.training.evals.outcome_files import read_outcomes
+from steiner.training.evals.suite import run_suite
+from steiner.training.evals.suite_options import SuiteOptions
 
 COLUMNS = {
     "accuracy": "accuracy",
@@ -19,31 +26,71 @@ COLUMNS = {
     "mean_steps": "steps",
     "mean_reasoning_tokens": "reasoning tokens",
 }
+NOT_MEASURED = "-"
 
 
-def evaluate(
-    model: Path, url: str | None, api_key: str | None, options: SuiteOptions, folder: Path
-) -> dict[str, Any]:
-    """Measure a running server, or one started on `model` for the purpose; print the scores and return the report.
+@contextmanager
+def server_of(model: Path | None, url: str | None) -> Iterator[str]:
+    """The address of the server to ask: the one that runs there, or one on `model` for as long as it is asked.
 
     Raises:
         ServerFailedError: the server did not start.
-        ClientError: the server cannot be reached, or refused.
     """
+    if url is not None or model is None:
+        yield str(url)
+        return
     port = free_port()
-    with nullcontext() if url else LocalServer(serve_command(model, port), port) as server:
-        if server is not None:
-            server.wait_until_ready()
-            url = server.url
-        report = run_suite(ReasoningClient(str(url), api_key=api_key), options, folder)
-    Console().print(score_table(report))
+    with LocalServer(serve_command(model, port), port) as server:
+        server.wait_until_ready()
+        yield server.url
+
+
+def evaluate(
+    url: str, api_key: str | None, model: str | None, options: SuiteOptions, folder: Path, asked: str | None
+) -> dict[str, Any]:
+    """Measure a running server; print the scores and return the report.
+
+    Args:
+        model: name in the requests, where the server has several.
+        asked: what the command line named as the model.
+
+    Raises:
+        ClientError: the server cannot be reached, or refused.
+        EndpointError: the same of a server that is asked through chat completions.
+    """
+    client: StreamingClient
+    if not options.chat:
+        client = ReasoningClient(url, api_key=api_key)
+    elif options.explain:
+        client = ChatEndpoint(url, api_key=api_key, model=model, system=instructions_for, answer_in=answer_in)
+    else:
+        client = ChatEndpoint(url, api_key=api_key, model=model)
+    report = run_suite(client, options, folder, model=None if options.chat else model, asked=asked)
+    console = Console()
+    console.print(score_table(report))
+    for what, why in report.get("not_measured", {}).items():
+        console.print(f"Not measured: {what}; {why}.")
     return report
+
+
+def compare_runs(first: Path, second: Path) -> dict[str, Paired]:
+    """Paired tests between the held-out answers of two evaluations; prints them.
+
+    Raises:
+        OutcomesError: a folder has no outcomes.
+        UnpairedError: they are of different problems.
+    """
+    tests = compare(read_outcomes(first), read_outcomes(second))
+    Console().print(comparison_table(first.name, second.name, tests))
+    return tests
 
 
 def score_table(report: dict[str, Any]) -> Table:
     """The scores of a report, one set of problems a row; shares in per cent, the rest means."""
     rows = {**report["families"], "all": report["all"]}
-    rows |= {name: report[name] for name in ("no_solution", "unconstrained") if name in report}
+    rows |= {
+        name: report[name] for name in ("no_solution", "unconstrained", "four_numbers") if name in report
+    }
     if "dialogues" in report:
         held = report["dialogues"]
         rows |= {f"{turn} turn": held[turn] for turn in ("first", "second")}
@@ -53,8 +100,32 @@ def score_table(report: dict[str, Any]) -> Table:
         }
     table = Table("problems", "number", *COLUMNS.values())
     for name, score in rows.items():
-        cells = [
-            f"{score[field]:.1f}" if field.startswith("mean_") else f"{score[field]:.1%}" for field in COLUMNS
-        ]
-        table.add_row(name.replace("_", " "), str(score["num_problems"]), *cells)
+        table.add_row(
+            name.replace("_", " "), str(score["num_problems"]), *(_cell(score, field) for field in COLUMNS)
+        )
     return table
+
+
+def comparison_table(first: str, second: str, tests: Mapping[str, Paired]) -> Table:
+    """One set of problems a row; accuracies and their difference in per cent."""
+    table = Table("problems", "number", first, second, "difference", "95 %", "only first", "only second", "p")
+    for name, test in tests.items():
+        table.add_row(
+            name,
+            str(test.num_problems),
+            f"{test.first:.1%}",
+            f"{test.second:.1%}",
+            f"{test.difference:+.1%}",
+            f"{test.difference_low:+.1%} to {test.difference_high:+.1%}",
+            str(test.only_first),
+            str(test.only_second),
+            f"{test.p_value:.2g}",
+        )
+    table.caption = f"{next(iter(tests.values())).test} test, two-sided, not adjusted for several comparisons"
+    return table
+
+
+def _cell(score: Mapping[str, float], field: str) -> str:
+    if field not in score:
+        return NOT_MEASURED
+    return f"{score[field]:.1f}" if field.startswith("mean_") else f"{score[field]:.1%}"

@@ -1,9 +1,9 @@
 """Ask a running server held-out problems and let the exact checkers judge."""
 
 import asyncio
-import math
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from steiner.reasoning import events
@@ -27,6 +27,8 @@ class Outcome:
     Attributes:
         finished: the answer was ended by the model and not by a length limit or an error.
         completion_tokens: reasoning, answer and markers.
+        condition: under which it was asked, such as "held-out" or "unconstrained".
+        sampling_seed: which of several samples of the same problem this is; None where it was asked once.
     """
 
     family: str
@@ -42,29 +44,8 @@ class Outcome:
     prompt_tokens: int = 0
     reasoning_tokens: int = 0
     completion_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Figures over a set of outcomes; shares are in [0, 1].
-
-    Attributes:
-        accuracy_error: half of the 95 % interval (Wilson, 1927).
-    """
-
-    num_problems: int
-    accuracy: float
-    accuracy_error: float
-    backtracked: float
-    violated: float
-    unfinished: float
-    mean_steps: float
-    mean_backtracks: float
-    mean_reasoning_tokens: float
-    mean_completion_tokens: float
-
-    def as_json(self) -> dict[str, float]:
-        return {name: round(value, 4) for name, value in asdict(self).items()}
+    condition: str = "held-out"
+    sampling_seed: int | None = None
 
 
 async def ask_all(
@@ -73,51 +54,38 @@ async def ask_all(
     options: dict[str, Any],
     concurrency: int,
     on_done: Callable[[Outcome], None],
+    *,
+    condition: str = "held-out",
+    sampling_seeds: Sequence[int] = (),
 ) -> list[Outcome]:
-    """Outcomes in the order of the problems; `on_done` is called as each arrives."""
+    """Outcomes in the order of the problems, all of one sampling seed before those of the next.
+
+    Args:
+        options: further fields of each request.
+        concurrency: requests at a time.
+        on_done: called with each outcome as it arrives.
+        condition: name of what the options make of it.
+        sampling_seeds: every problem is asked once with each; once and without a seed if there are none.
+    """
     free = asyncio.Semaphore(concurrency)
 
-    async def ask_one(problem: HeldOutProblem) -> Outcome:
+    async def ask_one(problem: HeldOutProblem, sampling_seed: int | None) -> Outcome:
+        seeded = {} if sampling_seed is None else {"seed": request_seed(sampling_seed, problem.prompt)}
+        outcome = Outcome(
+            problem.family, problem.size, problem.prompt, condition=condition, sampling_seed=sampling_seed
+        )
         async with free:
-            outcome = Outcome(problem.family, problem.size, problem.prompt)
-            await answer_to(client, problem.prompt, outcome, problem.accepts, options)
+            await answer_to(client, problem.prompt, outcome, problem.accepts, options | seeded)
         on_done(outcome)
         return outcome
 
-    return list(await asyncio.gather(*map(ask_one, problems)))
+    seeds: Sequence[int | None] = sampling_seeds or [None]
+    return list(await asyncio.gather(*(ask_one(problem, seed) for seed in seeds for problem in problems)))
 
 
-def score(outcomes: Sequence[Outcome]) -> Score:
-    """Means over outcomes.
-
-    Raises:
-        ValueError: there are none.
-    """
-    if not outcomes:
-        raise ValueError("No outcomes to score: ask at least one problem.")
-    num = len(outcomes)
-
-    def mean(of: Callable[[Outcome], float]) -> float:
-        return sum(map(of, outcomes)) / num
-
-    accuracy = mean(lambda o: o.right)
-    return Score(
-        num_problems=num,
-        accuracy=accuracy,
-        accuracy_error=wilson_half_width(accuracy, num),
-        backtracked=mean(lambda o: o.num_backtracks > 0),
-        violated=mean(lambda o: o.num_violations > 0),
-        unfinished=mean(lambda o: not o.finished),
-        mean_steps=mean(lambda o: o.num_steps),
-        mean_backtracks=mean(lambda o: o.num_backtracks),
-        mean_reasoning_tokens=mean(lambda o: o.reasoning_tokens),
-        mean_completion_tokens=mean(lambda o: o.completion_tokens),
-    )
-
-
-def wilson_half_width(share: float, num: int, z: float = 1.96) -> float:
-    """Half of the Wilson score interval of a binomial share."""
-    return z * math.sqrt(share * (1 - share) / num + z * z / (4 * num * num)) / (1 + z * z / num)
+def request_seed(sampling_seed: int, prompt: str) -> int:
+    """Seed of one request: another one for each problem, so that no two answers share their luck."""
+    return int.from_bytes(hashlib.sha256(f"{sampling_seed}/{prompt}".encode()).digest()[:4], "big")
 
 
 async def answer_to(

@@ -16,7 +16,8 @@ from steiner.reasoning.trace import Trace
 from steiner.reasoning.trace_of_events import trace_of
 from steiner.reasoning.verifiers.task import is_solvable
 from steiner.training.dialogues import Dialogue, draw_dialogue
-from steiner.training.evals.accuracy import Outcome, Score, StreamingClient, answer_to, score
+from steiner.training.evals.accuracy import Outcome, StreamingClient, answer_to
+from steiner.training.evals.score import Score, score
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.answers import is_right
 

@@ -1,99 +1,207 @@
-"""Evaluate a tiny model: held-out accuracy, the constraint on and off, and accuracy over the reasoning budget."""
+"""Evaluate a model: held-out accuracy, the constraint on and off, and accuracy over the reasoning budget."""
 
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
 
 from steiner.reasoning.tasks.languages import LANGUAGES, Language
-from steiner.training.evals.accuracy import Outcome, StreamingClient, ask_all, score
-from steiner.training.evals.dialogues import (
-    HeldDialogue,
-    dialogue_report,
-    held_out_dialogues,
-    hold_all,
-)
+from steiner.training.evals.accuracy import Outcome, StreamingClient, ask_all
+from steiner.training.evals.budgets import budget_report
+from steiner.training.evals.compare import compare
+from steiner.training.evals.dialogues import HeldDialogue, dialogue_report, held_out_dialogues, hold_all
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
+from steiner.training.evals.outcome_files import write_outcomes
+from steiner.training.evals.score import score
+from steiner.training.evals.suite_options import SuiteOptions
 
 SIZES = {"countdown": (3,), "routes": (3, 4, 5), "knights": (3, 4, 5)}
 BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-MAX_COMPLETION_TOKENS = 1400
+NUM_WITHOUT_SOLUTION = 50
+LONG_SEARCH = {"memory": True, "max_steps": 2000, "max_backtracks": 2000}
+"""Countdown with four numbers takes up to 250 steps, and was taught with abandoned branches folded away."""
+NOT_TOLD = {
+    "steps, backtracks, verdicts, violations": "a chat completion does not tell steps",
+    "unconstrained decoding, budgets, the exact verifier, dialogues": "these are options of a Steiner server",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class SuiteOptions:
-    """What to measure.
+class Suite:
+    """One evaluation of one model; what it asked is kept in `outcomes`."""
 
-    Attributes:
-        per_family: solvable problems of each family.
-        style: "search", or a baseline's: "forward", or "direct" for a model that answers without reasoning.
-        temperature: of sampling; 0 is greedy.
-        per_budget: problems of each family asked at each limit on steps; 0 leaves the sweep out.
-        dialogues: two-turn dialogues of each family; 0 leaves them out.
-        per_language: problems of each family asked in each language beside English; 0 leaves them out.
-    """
+    def __init__(self, client: StreamingClient, options: SuiteOptions, model: str | None = None) -> None:
+        """Nothing is asked yet.
 
-    per_family: int = 300
-    seed: int = 1
-    concurrency: int = 32
-    style: str = "search"
-    per_budget: int = 0
-    temperature: float = 0.0
-    dialogues: int = 0
-    per_language: int = 0
+        Args:
+            model: name in the requests, where the server has several.
+        """
+        self.options = options
+        self.outcomes: list[Outcome] = []
+        self._client = client
+        self._request: dict[str, Any] = {
+            "temperature": options.temperature,
+            "max_completion_tokens": options.max_tokens,
+        }
+        if model is not None:
+            self._request["model"] = model
+        if options.style == "direct":
+            self._request["reasoning_effort"] = "none"
 
+    def run(self) -> dict[str, Any]:
+        """Ask everything that the options name.
 
-def run_suite(client: StreamingClient, options: SuiteOptions, folder: Path) -> dict[str, Any]:
-    """Measure, and write `outcomes.jsonl` and `report.json` into the folder.
+        Returns:
+            The report: a score for each family, for its sizes, for all, without the constraint, for problems without a
+            solution, and for each language and budget.
+        """
+        options = self.options
+        problems = _of_every_family(options.per_family, options.seed)
+        outcomes = self._ask(problems, "held-out")
+        report: dict[str, Any] = {
+            "options": asdict(options),
+            "all": self._score(outcomes),
+            "families": self._by_family(outcomes),
+            "sizes": self._by_size(outcomes),
+        }
+        if options.sampling_seeds:
+            report["seeds"] = self._by_seed(outcomes)
+        if options.style == "search":
+            hopeless = _of_every_family(NUM_WITHOUT_SOLUTION, options.seed, solvable=False)
+            report["no_solution"] = self._score(self._ask(hopeless, "no solution"))
+        if options.chat:
+            report["not_measured"] = NOT_TOLD
+        elif options.style == "search":
+            free = self._ask(problems, "unconstrained", {"constrained": False})
+            report["unconstrained"] = self._score(free)
+            report["constraint"] = {f: paired.as_json() for f, paired in compare(outcomes, free).items()}
+        if options.per_language:
+            report["languages"] = {
+                language: self._in_language(language) for language in LANGUAGES if language != "en"
+            }
+        if options.four_numbers:
+            report["four_numbers"] = self._score(self._four_numbers())
+        if options.per_budget:
+            report |= self._budgets()
+        if options.dialogues:
+            report["dialogues"] = dialogue_report(self._hold())
+        return report
 
-    Returns:
-        The report: a score for each family, for its sizes, for all, without the constraint, for problems without a
-        solution, and for each language and budget.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    problems = _of_every_family(options.per_family, options.seed)
-    base: dict[str, Any] = {
-        "temperature": options.temperature,
-        "max_completion_tokens": MAX_COMPLETION_TOKENS,
-    }
-    if options.style == "direct":
-        base["reasoning_effort"] = "none"
-    outcomes = _ask(client, problems, base, options, "held-out")
-    report: dict[str, Any] = {
-        "options": asdict(options),
-        "all": score(outcomes).as_json(),
-        "families": _by_family(outcomes),
-        "sizes": {
+    def _score(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
+        return score(outcomes, typed_steps=not self.options.chat).as_json()
+
+    def _by_family(self, outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+        return {family: self._score([o for o in outcomes if o.family == family]) for family in SIZES}
+
+    def _by_size(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+        return {
             family: {
-                str(size): score([o for o in outcomes if (o.family, o.size) == (family, size)]).as_json()
+                str(size): self._score([o for o in outcomes if (o.family, o.size) == (family, size)])
                 for size in sizes
+                if any((o.family, o.size) == (family, size) for o in outcomes)
             }
             for family, sizes in SIZES.items()
             if len(sizes) > 1
-        },
-    }
-    if options.style == "search":
-        hopeless = _of_every_family(50, options.seed, solvable=False)
-        report["no_solution"] = score(_ask(client, hopeless, base, options, "no solution")).as_json()
-        free = base | {"reasoning": {"constrained": False}}
-        report["unconstrained"] = score(_ask(client, problems, free, options, "unconstrained")).as_json()
-    if options.per_language:
-        report["languages"] = {
-            language: _in_language(client, base, options, language)
-            for language in LANGUAGES
-            if language != "en"
         }
-    if options.per_budget:
-        fewer = _of_every_family(options.per_budget, options.seed)
-        report["budgets"] = [_at_budget(client, fewer, base, options, steps) for steps in BUDGETS]
-    if options.dialogues:
-        report["dialogues"] = dialogue_report(_hold(client, base, options))
-    with (folder / "outcomes.jsonl").open("w", encoding="utf-8") as out:
-        out.writelines(json.dumps(asdict(outcome)) + "\n" for outcome in outcomes)
+
+    def _by_seed(self, outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
+        """Accuracy of each seed alone: how far samples spread."""
+        shares: dict[str, dict[str, float]] = {}
+        for seed in self.options.sampling_seeds:
+            those = [o for o in outcomes if o.sampling_seed == seed]
+            scores = {**self._by_family(those), "all": self._score(those)}
+            shares[str(seed)] = {name: scored["accuracy"] for name, scored in scores.items()}
+        return shares
+
+    def _in_language(self, language: Language) -> dict[str, Any]:
+        problems = _of_every_family(self.options.per_language, self.options.seed, language=language)
+        outcomes = self._ask(problems, f"in {language}")
+        return {"all": self._score(outcomes), **self._by_family(outcomes)}
+
+    def _four_numbers(self) -> list[Outcome]:
+        problems = held_out_problems("countdown", (4,), self.options.four_numbers, self.options.seed)
+        if self.options.style != "search":
+            return self._ask(problems, "four numbers")
+        request = {name: value for name, value in self._request.items() if name != "max_completion_tokens"}
+        return self._ask(problems, "four numbers", LONG_SEARCH, request)
+
+    def _budgets(self) -> dict[str, Any]:
+        """Accuracy at each limit on steps, with the model's own verdicts and with the exact verifier's."""
+        problems = _of_every_family(self.options.per_budget, self.options.seed)
+        own = {steps: self._ask(problems, f"{steps} steps", {"max_steps": steps}) for steps in BUDGETS}
+        exact = {
+            steps: self._ask(problems, f"{steps} steps, verified", {"max_steps": steps, "verifier": "auto"})
+            for steps in BUDGETS
+        }
+        return {"budgets": budget_report(own), "verified_budgets": budget_report(exact)}
+
+    def _hold(self) -> list[HeldDialogue]:
+        options = self.options
+        dialogues = [
+            d
+            for f, sizes in SIZES.items()
+            for d in held_out_dialogues(f, sizes, options.dialogues, options.seed)
+        ]
+        with Progress() as progress:
+            bar = progress.add_task(f"{'dialogues':20}", total=len(dialogues))
+            return asyncio.run(
+                hold_all(
+                    self._client, dialogues, self._request, options.concurrency, lambda: progress.advance(bar)
+                )
+            )
+
+    def _ask(
+        self,
+        problems: Sequence[HeldOutProblem],
+        condition: str,
+        reasoning: dict[str, Any] | None = None,
+        request: dict[str, Any] | None = None,
+    ) -> list[Outcome]:
+        seeds = self.options.sampling_seeds
+        fields = dict(self._request if request is None else request)
+        if reasoning is not None:
+            fields["reasoning"] = reasoning
+        with Progress() as progress:
+            bar = progress.add_task(f"{condition:20}", total=len(problems) * max(1, len(seeds)))
+            outcomes = asyncio.run(
+                ask_all(
+                    self._client,
+                    problems,
+                    fields,
+                    self.options.concurrency,
+                    lambda _: progress.advance(bar),
+                    condition=condition,
+                    sampling_seeds=seeds,
+                )
+            )
+        self.outcomes += outcomes
+        return outcomes
+
+
+def run_suite(
+    client: StreamingClient,
+    options: SuiteOptions,
+    folder: Path,
+    *,
+    model: str | None = None,
+    asked: str | None = None,
+) -> dict[str, Any]:
+    """Measure, and write `outcomes.jsonl` and `report.json` into the folder.
+
+    Args:
+        model: name in the requests, where the server has several.
+        asked: what the command line named as the model; the report's command says it again.
+
+    Returns:
+        The report of `Suite.run`, and the command that makes it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    suite = Suite(client, options, model)
+    report = {"command": options.command(asked), **suite.run()}
+    write_outcomes(suite.outcomes, folder / "outcomes.jsonl")
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
 
@@ -106,52 +214,3 @@ def _of_every_family(
         for family, sizes in SIZES.items()
         for problem in held_out_problems(family, sizes, count, seed, solvable, language)
     ]
-
-
-def _by_family(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
-    return {family: score([o for o in outcomes if o.family == family]).as_json() for family in SIZES}
-
-
-def _in_language(
-    client: StreamingClient, base: dict[str, Any], options: SuiteOptions, language: Language
-) -> dict[str, Any]:
-    problems = _of_every_family(options.per_language, options.seed, language=language)
-    outcomes = _ask(client, problems, base, options, f"in {language}")
-    return {"all": score(outcomes).as_json(), **_by_family(outcomes)}
-
-
-def _at_budget(
-    client: StreamingClient,
-    problems: Sequence[HeldOutProblem],
-    base: dict[str, Any],
-    options: SuiteOptions,
-    steps: int,
-) -> dict[str, Any]:
-    limited = base | {"reasoning": {"max_steps": steps}}
-    outcomes = _ask(client, problems, limited, options, f"at most {steps} steps")
-    return {"max_steps": steps, **_by_family(outcomes)}
-
-
-def _hold(client: StreamingClient, request: dict[str, Any], options: SuiteOptions) -> list[HeldDialogue]:
-    dialogues = [
-        d for f, sizes in SIZES.items() for d in held_out_dialogues(f, sizes, options.dialogues, options.seed)
-    ]
-    with Progress() as progress:
-        bar = progress.add_task(f"{'dialogues':16}", total=len(dialogues))
-        return asyncio.run(
-            hold_all(client, dialogues, request, options.concurrency, lambda: progress.advance(bar))
-        )
-
-
-def _ask(
-    client: StreamingClient,
-    problems: Sequence[HeldOutProblem],
-    request: dict[str, Any],
-    options: SuiteOptions,
-    title: str,
-) -> list[Outcome]:
-    with Progress() as progress:
-        bar = progress.add_task(f"{title:16}", total=len(problems))
-        return asyncio.run(
-            ask_all(client, problems, request, options.concurrency, lambda _: progress.advance(bar))
-        )

@@ -8,7 +8,7 @@ import pytest
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack, End
-from steiner.training.evals.accuracy import Outcome, ask_all, score, wilson_half_width
+from steiner.training.evals.accuracy import Outcome, ask_all, request_seed
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
@@ -70,36 +70,27 @@ async def test_outcomes_keep_the_order_of_the_problems() -> None:
     assert [outcome.prompt for outcome in outcomes] == [problem.prompt for problem in problems]
 
 
-def test_a_score_is_the_means() -> None:
-    outcomes = [
-        Outcome(
-            "countdown", 3, "a", right=True, finished=True, num_steps=4, num_backtracks=1, reasoning_tokens=80
-        ),
-        Outcome(
-            "countdown",
-            3,
-            "b",
-            right=False,
-            finished=True,
-            num_steps=2,
-            num_violations=3,
-            reasoning_tokens=20,
-        ),
+async def test_every_problem_is_asked_once_with_each_seed_and_no_two_share_one() -> None:
+    problems = held_out_problems("routes", (3,), 3, seed=5)
+    client = Recorded("nowhere")
+    outcomes = await ask_all(
+        client, problems, {"temperature": 1.0}, 2, lambda _: None, condition="sampled", sampling_seeds=(1, 2)
+    )
+    assert [(o.prompt, o.sampling_seed) for o in outcomes] == [
+        (problem.prompt, seed) for seed in (1, 2) for problem in problems
     ]
-    scored = score(outcomes)
-    assert (scored.num_problems, scored.accuracy, scored.backtracked, scored.violated) == (2, 0.5, 0.5, 0.5)
-    assert (scored.unfinished, scored.mean_steps, scored.mean_reasoning_tokens) == (0.0, 3.0, 50.0)
+    assert {o.condition for o in outcomes} == {"sampled"}
+    asked = {(prompt, options["seed"]) for prompt, options in client.asked}
+    assert asked == {
+        (problem.prompt, request_seed(seed, problem.prompt)) for seed in (1, 2) for problem in problems
+    }
+    assert len({seed for _, seed in asked}) == 6
 
 
-def test_nothing_cannot_be_scored() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        score([])
-
-
-def test_the_interval_is_wilsons() -> None:
-    # 50 of 100: (0.4038, 0.5962), a textbook value.
-    assert wilson_half_width(0.5, 100) == pytest.approx(0.0962, abs=1e-4)
-    assert wilson_half_width(1.0, 300) > 0
+async def test_without_sampling_seeds_no_seed_is_sent() -> None:
+    client = Recorded("nowhere")
+    (outcome,) = await ask_all(client, [PROBLEM], {}, 1, lambda _: None)
+    assert (client.asked[0][1], outcome.sampling_seed) == ({}, None)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))

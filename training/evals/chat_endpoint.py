@@ -1,0 +1,120 @@
+"""Any OpenAI-compatible server as what is asked: `POST /v1/chat/completions`, the answer alone."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Literal, cast
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from steiner.reasoning import events
+from steiner.reasoning.errors import SteinerError
+from steiner.reasoning.events import Event
+
+MAX_RETRIES = 5
+TIMEOUT_S = 1800.0
+UNKNOWN_FIELDS = ("reasoning", "top_k", "min_p", "repetition_penalty")
+"""Fields of a request that OpenAI's API does not have; servers that know them take them beside the others."""
+
+Messages = Sequence[Mapping[str, Any]]
+
+
+class EndpointError(SteinerError):
+    """The server cannot be reached, or refused; the message is its own."""
+
+
+class ChatEndpoint:
+    """Asks one server, and tells what a plain completion tells: answer, usage, how it ended."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        model: str | None = None,
+        system: Callable[[str], str] | None = None,
+        answer_in: Callable[[str], str] = str,
+    ) -> None:
+        """Name the server.
+
+        Args:
+            url: address with or without its `/v1`.
+            api_key: none is sent as "none", which servers without keys take.
+            model: name of the model; the first of the server's list if not given.
+            system: the system message for a prompt, if there is to be one.
+            answer_in: finds the answer in the text of a reply.
+        """
+        base_url = url.rstrip("/").removesuffix("/v1") + "/v1"
+        self._settings: dict[str, Any] = {
+            "base_url": base_url,
+            "api_key": api_key or "none",
+            "max_retries": MAX_RETRIES,
+            "timeout": TIMEOUT_S,
+        }
+        self._model = model
+        self._system = system
+        self._answer_in = answer_in
+
+    @property
+    def model(self) -> str:
+        """Name of the model that is asked.
+
+        Raises:
+            EndpointError: none was named, and the server does not list any.
+        """
+        if self._model is None:
+            try:
+                with openai.OpenAI(**self._settings) as client:
+                    self._model = client.models.list().data[0].id
+            except (openai.OpenAIError, IndexError) as error:
+                raise EndpointError(
+                    f"{self._settings['base_url']} lists no models ({error}); name one with --model."
+                ) from error
+        return self._model
+
+    async def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncIterator[Event]:
+        """Ask once; yields `answer.done`, `usage` where the server counts, and `done`.
+
+        Raises:
+            EndpointError: the server cannot be reached, or refused.
+        """
+        extra = {name: options.pop(name) for name in UNKNOWN_FIELDS if name in options}
+        try:
+            async with openai.AsyncOpenAI(**self._settings) as client:
+                completion = await client.chat.completions.create(
+                    model=self.model,
+                    messages=cast(Any, self._messages(prompt)),
+                    extra_body=extra or None,
+                    **options,
+                )
+        except openai.OpenAIError as error:
+            raise EndpointError(f"{self._settings['base_url']}: {' '.join(str(error).split())}") from error
+        for event in self._events_of(completion):
+            yield event
+
+    def _messages(self, prompt: str | Messages) -> list[Mapping[str, Any]]:
+        if not isinstance(prompt, str):
+            return list(prompt)
+        system = [] if self._system is None else [{"role": "system", "content": self._system(prompt)}]
+        return [*system, {"role": "user", "content": prompt}]
+
+    def _events_of(self, completion: ChatCompletion) -> list[Event]:
+        choice = completion.choices[0]
+        ended: Literal["stop", "length"] = "length" if choice.finish_reason == "length" else "stop"
+        said: list[Event] = [
+            events.AnswerDone(
+                text=self._answer_in(choice.message.content or ""), num_tokens=0, finish_reason=ended
+            )
+        ]
+        if (usage := completion.usage) is not None:
+            details = usage.completion_tokens_details
+            reasoning = (details.reasoning_tokens or 0) if details is not None else 0
+            said.append(
+                events.Usage(
+                    prompt_tokens=usage.prompt_tokens,
+                    completion_tokens=usage.completion_tokens,
+                    reasoning_tokens=reasoning,
+                    answer_tokens=usage.completion_tokens - reasoning,
+                    forced_tokens=0,
+                )
+            )
+        return [*said, events.Done(finish_reason=ended)]
