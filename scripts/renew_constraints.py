@@ -1,5 +1,6 @@
-"""Print the pins: of the running environment (`make constraints`), or of a report of pip.
+"""Print the pins: of the running environment, of it what the CPU image needs, or of a report of pip.
 
+`make constraints` writes the first two, constraints.txt and deploy/requirements-cpu.txt.
 For constraints-gpu.txt, on any machine and without installing:
 
     pip install --dry-run --ignore-installed --report report.json '.[gpu,train]'
@@ -9,8 +10,11 @@ For constraints-gpu.txt, on any machine and without installing:
 import json
 import sys
 from collections.abc import Mapping
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, distributions, requires
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 CPU_HEADER = """\
 # Every version that `make demo` and `make test` install, so that the same come tomorrow.
@@ -23,6 +27,10 @@ CPU_HEADER = """\
 GPU_HEADER = """\
 # The versions for NVIDIA GPUs: pip install -c constraints-gpu.txt -e '.[gpu]'   (or .[gpu,train])
 # Resolved by pip, close to constraints.txt; the head of scripts/renew_constraints.py says how to renew it.
+"""
+IMAGE_HEADER = """\
+# What the CPU image installs (pip --no-deps): of constraints.txt, what `steiner[cpu]` needs.
+# `make constraints` writes it.
 """
 
 #: Packages that exist for one processor or one Python only.
@@ -41,6 +49,31 @@ def cpu_constraints() -> str:
     """Text of constraints.txt as the running environment would have it."""
     versions = {distribution.name: distribution.version for distribution in distributions()}
     return CPU_HEADER + pins({name: versions[name] for name in versions if name not in BREAKS_TRANSFORMERS})
+
+
+def image_requirements() -> str:
+    """Text of deploy/requirements-cpu.txt: of those versions, what the server on a CPU needs at any distance."""
+    versions = {canonicalize_name(found.name): found.version for found in distributions()}
+    found: set[tuple[str, str]] = set()
+    waiting = [("steiner", "cpu")]
+    while waiting:
+        name, extra = waiting.pop()
+        try:
+            lines = requires(name) or []
+        except PackageNotFoundError:
+            # Its wheel is for another processor.
+            continue
+        for requirement in map(Requirement, lines):
+            if requirement.marker is not None and not requirement.marker.evaluate({"extra": extra}):
+                continue
+            wanted = canonicalize_name(requirement.name)
+            new = {(wanted, other) for other in requirement.extras or {""}} - found
+            if wanted not in BREAKS_TRANSFORMERS:
+                found |= new
+                waiting += new
+    # What builds the wheel of Steiner itself.
+    names = {name for name, _ in found} | {"setuptools"}
+    return IMAGE_HEADER + pins({name: versions[name] for name in names if name in versions})
 
 
 def gpu_constraints(report: Path) -> str:
@@ -64,5 +97,13 @@ def pins(versions: Mapping[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    text = gpu_constraints(Path(sys.argv[1])) if len(sys.argv) > 1 else cpu_constraints()
+    match sys.argv[1:]:
+        case []:
+            text = cpu_constraints()
+        case ["--image"]:
+            text = image_requirements()
+        case [report]:
+            text = gpu_constraints(Path(report))
+        case _:
+            sys.exit("usage: renew_constraints.py [--image | report.json]")
     print(text, end="")

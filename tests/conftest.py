@@ -33,6 +33,7 @@ from steiner.server.settings import Settings
 from steiner.server.token_spelling import TokenSpelling
 
 from .collector import Collector
+from .installed_programs import find_program
 from .redis_server import RedisServer, free_port
 from .running_server import SHIPPED, RunningServer, start_server, stop_while_reasoning
 from .scripted_server import Served, ServerThread, wait_until
@@ -42,6 +43,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 Ids = Callable[[str], list[int]]
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Path of a program by its name."""
+    return find_program
 
 
 @pytest.fixture(scope="session")

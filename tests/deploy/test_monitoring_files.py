@@ -19,7 +19,8 @@ def promtool(program: Callable[[str], str], *arguments: str) -> None:
 
 
 def test_promtool_accepts_configuration_and_rules(program: Callable[[str], str]) -> None:
-    promtool(program, "check", "config", "prometheus.yml")
+    for name in ("prometheus.yml", "compose.yml"):
+        promtool(program, "check", "config", name)
 
 
 def test_the_rules_do_what_their_unit_tests_say(program: Callable[[str], str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from steiner.local_server import LocalServer, free_port
 from steiner.reasoning.events import EVENT_ADAPTER
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "steiner.conf"
+LOCATIONS = SHIPPED.with_name("steiner-locations.conf")
 BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 AROUND = """daemon off;
 error_log stderr;
@@ -51,6 +53,7 @@ def front(
         assert shipped.count(theirs) == 1
         shipped = shipped.replace(theirs, ours)
     (folder / "steiner.conf").write_text(shipped)
+    shutil.copy(LOCATIONS, folder)
     (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
     command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=30, check=False)
@@ -111,6 +114,6 @@ def test_errors_and_limits_are_the_servers_own(served: Any, front: str) -> None:
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "messages")
     # nginx and the server agree on the longest body.
     assert served.service.settings.max_request_bytes == 4 << 20
-    assert "client_max_body_size 4m;" in SHIPPED.read_text()
+    assert "client_max_body_size 4m;" in LOCATIONS.read_text()
     assert httpx.get(f"{front}/docs").status_code == 200
     assert httpx.get(f"{front}/metrics").status_code == 403
