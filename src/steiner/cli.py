@@ -179,7 +179,7 @@ def evaluate(
     output: Annotated[Path, typer.Option(help="Folder of report.json and outcomes.jsonl.")] = Path(
         "runs/eval"
     ),
-    per_family: Annotated[int, typer.Option(help="Solvable problems of each family.")] = 300,
+    per_family: Annotated[int, typer.Option(help="Solvable problems of each family; 0: none.")] = 300,
     seed: Annotated[int, typer.Option(help="Which held-out problems.")] = 1,
     concurrency: Annotated[int, typer.Option(help="Problems asked at a time.")] = 32,
     style: Annotated[
@@ -198,6 +198,9 @@ def evaluate(
         int, typer.Option(help="Problems of Countdown with four numbers, with memory.")
     ] = 0,
     max_tokens: Annotated[int, typer.Option(help="Most tokens of reasoning and answer.")] = 1400,
+    only_held_out: Annotated[
+        bool, typer.Option("--only-held-out", help="Nothing beside the solvable problems under the grammar.")
+    ] = False,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(help="Ask nothing: paired tests between two output folders.", show_default=False),
@@ -225,6 +228,7 @@ def evaluate(
         chat=chat,
         explain=explain,
         max_tokens=max_tokens,
+        only_held_out=only_held_out,
     )
     asked = None if model is None else model.as_posix()
     with evaluation.server_of(None if url else find_model(model), url) as address:

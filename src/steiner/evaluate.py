@@ -87,10 +87,15 @@ def compare_runs(first: Path, second: Path) -> dict[str, Paired]:
 
 def score_table(report: dict[str, Any]) -> Table:
     """The scores of a report, one set of problems a row; shares in per cent, the rest means."""
-    rows = {**report["families"], "all": report["all"]}
-    rows |= {
-        name: report[name] for name in ("no_solution", "unconstrained", "four_numbers") if name in report
-    }
+    rows = dict(report.get("families", {}))
+    single = ("all", "no_solution", "unconstrained", "four_numbers")
+    rows |= {name: report[name] for name in single if name in report}
+    for language, scores in report.get("languages", {}).items():
+        rows |= {f"{name}, {language}": score for name, score in scores.items()}
+    for budgets in ("budgets", "verified_budgets"):
+        for row in report.get(budgets, []):
+            of_row = {name: score for name, score in row.items() if isinstance(score, dict)}
+            rows |= {f"{name}, {budgets} {row['max_steps']}": score for name, score in of_row.items()}
     if "dialogues" in report:
         held = report["dialogues"]
         rows |= {f"{turn} turn": held[turn] for turn in ("first", "second")}

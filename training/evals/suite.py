@@ -59,25 +59,11 @@ class Suite:
             solution, and for each language and budget.
         """
         options = self.options
-        problems = _of_every_family(options.per_family, options.seed)
-        outcomes = self._ask(problems, "held-out")
-        report: dict[str, Any] = {
-            "options": asdict(options),
-            "all": self._score(outcomes),
-            "families": self._by_family(outcomes),
-            "sizes": self._by_size(outcomes),
-        }
-        if options.sampling_seeds:
-            report["seeds"] = self._by_seed(outcomes)
-        if options.style == "search":
-            hopeless = _of_every_family(NUM_WITHOUT_SOLUTION, options.seed, solvable=False)
-            report["no_solution"] = self._score(self._ask(hopeless, "no solution"))
+        report: dict[str, Any] = {"options": asdict(options)}
+        if options.per_family:
+            report |= self._families()
         if options.chat:
             report["not_measured"] = NOT_TOLD
-        elif options.style == "search":
-            free = self._ask(problems, "unconstrained", {"constrained": False})
-            report["unconstrained"] = self._score(free)
-            report["constraint"] = {f: paired.as_json() for f, paired in compare(outcomes, free).items()}
         if options.per_language:
             report["languages"] = {
                 language: self._in_language(language) for language in LANGUAGES if language != "en"
@@ -89,6 +75,28 @@ class Suite:
         if options.dialogues:
             report["dialogues"] = dialogue_report(self._hold())
         return report
+
+    def _families(self) -> dict[str, Any]:
+        """The held-out problems, and what a search model makes of them in other circumstances."""
+        options = self.options
+        problems = _of_every_family(options.per_family, options.seed)
+        outcomes = self._ask(problems, "held-out")
+        scores: dict[str, Any] = {
+            "all": self._score(outcomes),
+            "families": self._by_family(outcomes),
+            "sizes": self._by_size(outcomes),
+        }
+        if options.sampling_seeds:
+            scores["seeds"] = self._by_seed(outcomes)
+        if options.style != "search" or options.only_held_out:
+            return scores
+        hopeless = _of_every_family(NUM_WITHOUT_SOLUTION, options.seed, solvable=False)
+        scores["no_solution"] = self._score(self._ask(hopeless, "no solution"))
+        if not options.chat:
+            free = self._ask(problems, "unconstrained", {"constrained": False})
+            scores["unconstrained"] = self._score(free)
+            scores["constraint"] = {f: paired.as_json() for f, paired in compare(outcomes, free).items()}
+        return scores
 
     def _score(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
         return score(outcomes, typed_steps=not self.options.chat).as_json()

@@ -8,6 +8,8 @@ from typing import Literal
 from steiner.reasoning.errors import SteinerError
 
 EvalStyle = Literal["search", "forward", "direct"]
+COUNTS = ("per_family", "per_budget", "dialogues", "per_language", "four_numbers")
+"""Options that say how many of a kind are asked."""
 
 
 class EvalOptionsError(SteinerError):
@@ -19,7 +21,7 @@ class SuiteOptions:
     """What to measure.
 
     Attributes:
-        per_family: solvable problems of each family.
+        per_family: solvable problems of each family; 0 leaves them out.
         seed: which held-out problems.
         style: "search", or a baseline's: "forward", or "direct" for a model that answers without reasoning.
         per_budget: problems of each family asked at each limit on steps; 0 leaves the sweep out.
@@ -31,6 +33,7 @@ class SuiteOptions:
         chat: ask through chat completions, which any server has, and measure the answers alone.
         explain: tell the model the rules and the notation of each family, for models not trained on them.
         max_tokens: of reasoning and answer.
+        only_held_out: of a search model neither problems without a solution nor decoding without the constraint.
 
     Raises:
         EvalOptionsError: some options exclude each other.
@@ -49,12 +52,16 @@ class SuiteOptions:
     chat: bool = False
     explain: bool = False
     max_tokens: int = 1400
+    only_held_out: bool = False
 
     def __post_init__(self) -> None:
-        if self.per_family < 1 or self.concurrency < 1:
-            raise EvalOptionsError(
-                f"--per-family ({self.per_family}) and --concurrency ({self.concurrency}) must be at least 1."
-            )
+        if self.concurrency < 1:
+            raise EvalOptionsError(f"--concurrency must be at least 1, given {self.concurrency}.")
+        counts = {name: getattr(self, name) for name in COUNTS}
+        if negative := [name for name, count in counts.items() if count < 0]:
+            raise EvalOptionsError(f"{_flag(negative[0])} must not be negative, given {counts[negative[0]]}.")
+        if not any(counts.values()):
+            raise EvalOptionsError(f"Nothing to ask; give one of {', '.join(map(_flag, counts))} a number.")
         if self.sampling_seeds and self.temperature == 0:
             raise EvalOptionsError(
                 "--sampling-seeds have no effect at temperature 0, where every sample is the same; "
@@ -66,7 +73,7 @@ class SuiteOptions:
             given := [n for n in ("per_budget", "dialogues", "four_numbers") if getattr(self, n)]
         ):
             raise EvalOptionsError(
-                f"--{given[0].replace('_', '-')} needs the step stream of a Steiner server; leave out --chat or it."
+                f"{_flag(given[0])} needs the step stream of a Steiner server; leave out --chat or it."
             )
         if self.explain and not self.chat:
             raise EvalOptionsError(
@@ -87,7 +94,7 @@ class SuiteOptions:
 
 
 def _arguments(name: str, value: object) -> Iterable[str]:
-    flag = f"--{name.replace('_', '-')}"
+    flag = _flag(name)
     if value is True:
         return [flag]
     return [
@@ -98,6 +105,10 @@ def _arguments(name: str, value: object) -> Iterable[str]:
         if isinstance(value, float)
         else str(value),
     ]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def read_seeds(text: str) -> tuple[int, ...]:

@@ -99,3 +99,10 @@ def test_four_numbers_are_searched_with_memory_and_without_a_limit_on_tokens(tmp
     long = [asked for asked in client.asked if (asked.get("reasoning") or {}).get("memory")]
     assert len(long) == 3
     assert all("max_completion_tokens" not in asked and asked["model"] == "m" for asked in long)
+
+
+def test_what_is_not_asked_is_not_in_the_report(tmp_path: Path) -> None:
+    report = run_suite(Solver(), SuiteOptions(per_family=0, four_numbers=2), tmp_path)
+    assert set(report) == {"command", "options", "four_numbers"}
+    report = run_suite(Solver(), SuiteOptions(per_family=2, only_held_out=True), tmp_path)
+    assert set(report) == {"command", "options", "all", "families", "sizes"}

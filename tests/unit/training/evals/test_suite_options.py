@@ -16,7 +16,9 @@ from steiner.training.evals.suite_options import EvalOptionsError, SuiteOptions,
         ({"chat": True, "four_numbers": 5}, "--four-numbers needs"),
         ({"explain": True}, "--chat"),
         ({"explain": True, "chat": True, "per_language": 3}, "--per-language"),
-        ({"per_family": 0}, "--per-family"),
+        ({"per_family": 0}, "Nothing to ask"),
+        ({"per_family": -1}, "--per-family must not be negative"),
+        ({"concurrency": 0}, "--concurrency"),
     ],
 )
 def test_what_cannot_be_kept_together_is_refused_by_name(given: dict[str, Any], named: str) -> None:
