@@ -2,13 +2,14 @@
 
 Exit codes: 0 after SIGTERM or SIGINT, once what ran has ended or the deadline has passed; 1 where the model does
 not load, the engine dies or the address is taken; 2 for settings that cannot be; 128 and the signal's number
-where a second signal did not let it wait.
+where a second signal did not let it wait. A headless machine ends with 0 on SIGTERM or SIGINT, else with 1.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import logging.config
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -123,9 +124,11 @@ class Process:
 def serve(settings: Settings) -> int:
     """Run the server in this process until it is told to stop; gives the process' exit code.
 
-    The engine starts processes by spawning: a script that calls this needs the usual
-    ``if __name__ == "__main__"`` guard.
+    A headless machine serves nothing: it computes for machine 0 until that ends. The engine starts processes by
+    spawning: a script that calls this needs the usual ``if __name__ == "__main__"`` guard.
     """
+    if settings.headless:
+        return _compute_for_another(settings)
     try:
         process = Process(settings)
     except (TracingError, ListenerError) as error:
@@ -133,3 +136,17 @@ def serve(settings: Settings) -> int:
         return 2
     with asyncio.Runner(loop_factory=process.config.get_loop_factory()) as runner:
         return runner.run(process.run())
+
+
+def _compute_for_another(settings: Settings) -> int:
+    """Exit code of a headless machine; machine 0 tells it when to end, so that ending by itself is a failure."""
+    from steiner.server.vllm_engine import EngineStartError, follow
+
+    logging.config.dictConfig(log_config(settings.log_level, settings.log_format))
+    try:
+        follow(settings)
+    except EngineStartError as error:
+        logger.error("%s", error)
+        return 1
+    logger.error("the ranks of machine %d have ended", settings.node_rank)
+    return 1

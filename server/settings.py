@@ -77,6 +77,13 @@ class Settings(BaseSettings):
     tensor_parallel_size: int = Field(1, ge=1, description="GPUs that share each layer.")
     pipeline_parallel_size: int = Field(1, ge=1, description="Groups of GPUs that share the layers.")
     data_parallel_size: int = Field(1, ge=1, description="Copies of the model.")
+    nnodes: int = Field(1, ge=1, description="Machines that share one model.")
+    node_rank: int = Field(
+        0, ge=0, description="This machine's number among them; 0 serves, the others are headless."
+    )
+    master_addr: str = Field("127.0.0.1", description="Address of machine 0, as the others reach it.")
+    master_port: int = Field(29501, ge=1, le=65535, description="Port of machine 0 where they meet.")
+    headless: bool = Field(False, description="Compute for machine 0, and serve nothing here.")
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1, description="Share of GPU memory to use.")
     max_num_seqs: int | None = Field(None, ge=1, description="Sequences the engine decodes at once.")
     quantization: str | None = Field(None, description="Method; default: the checkpoint's.")
@@ -215,6 +222,19 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"{name} needs ssl_certfile: without a certificate the server speaks plain HTTP"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _machines_agree(self) -> Self:
+        if self.node_rank >= self.nnodes:
+            raise ValueError(
+                f"node_rank must be below nnodes ({self.nnodes}), counted from 0; given {self.node_rank}"
+            )
+        if self.headless != (self.node_rank > 0):
+            raise ValueError(
+                f"machine 0 serves and every other one is headless; given node_rank {self.node_rank} "
+                f"with headless {str(self.headless).lower()}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -5,12 +5,13 @@ The only file of our server that imports vllm, and it does so late: importing it
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import dataclasses
 import json
 import os
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from steiner.server.engine import (
 from steiner.server.settings import Settings
 
 if TYPE_CHECKING:
+    from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.logprobs import Logprob, SampleLogprobs
     from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -71,6 +73,13 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         "structured_outputs_config": {"backend": "xgrammar"},
         "enable_prefix_caching": True,
     }
+    if settings.nnodes > 1:
+        arguments |= {
+            "nnodes": settings.nnodes,
+            "node_rank": settings.node_rank,
+            "master_addr": settings.master_addr,
+            "master_port": settings.master_port,
+        }
     if on_cpu:
         if settings.dtype == "auto":
             arguments["dtype"] = "float32"
@@ -103,27 +112,16 @@ class VllmEngine:
         Raises:
             EngineStartError: vLLM refuses the settings or fails to load the model.
         """
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kv_cache_gib))
-        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        try:
-            from vllm.engine.arg_utils import AsyncEngineArgs
+        with _failing_to_start(settings):
+            arguments = _engine_args(settings)
             from vllm.envs import enable_envs_cache
-            from vllm.platforms import current_platform
             from vllm.v1.engine.async_llm import AsyncLLM
-        except ImportError as error:
-            raise EngineStartError(
-                f"vLLM cannot be imported ({error}); install steiner[cpu] or steiner[gpu]"
-            ) from error
-        known = frozenset(field.name for field in dataclasses.fields(AsyncEngineArgs))
-        arguments = engine_arguments(settings, on_cpu=current_platform.is_cpu(), known=known)
-        try:
+
             # No name for vLLM's engine here: imports that failed keep this frame, and would keep it for ever.
-            engine = cls(AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments)))
+            engine = cls(AsyncLLM.from_engine_args(arguments))
             # Of itself vLLM does so in its other processes only, and here asks the environment for every token.
             enable_envs_cache()
             return engine
-        except (OSError, ValueError, RuntimeError, TypeError) as error:
-            raise EngineStartError(f"vLLM could not start with model {settings.model!r}: {error}") from error
 
     @property
     def max_model_len(self) -> int:
@@ -190,6 +188,44 @@ class VllmEngine:
         self._llm.shutdown()
         # Collected now rather than when the interpreter ends, where its finaliser no longer works.
         del self._llm
+
+
+def follow(settings: Settings) -> None:
+    """Run the ranks of a machine that is not machine 0, with vLLM's own headless mode; blocks until they end.
+
+    Raises:
+        EngineStartError: vLLM refuses the settings or fails to load the model.
+        SystemExit: the process was told to stop.
+    """
+    with _failing_to_start(settings):
+        arguments = _engine_args(settings)
+        from vllm.entrypoints.cli.serve import run_headless
+
+        # Its command line has more flags than the engine has arguments; of those it reads this one.
+        run_headless(argparse.Namespace(**vars(arguments), api_server_count=0))
+
+
+def _engine_args(settings: Settings) -> AsyncEngineArgs:
+    """vLLM's arguments, the same on every machine."""
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kv_cache_gib))
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.platforms import current_platform
+
+    known = frozenset(field.name for field in dataclasses.fields(AsyncEngineArgs))
+    return AsyncEngineArgs(**engine_arguments(settings, on_cpu=current_platform.is_cpu(), known=known))
+
+
+@contextmanager
+def _failing_to_start(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise EngineStartError(
+            f"vLLM cannot be imported ({error}); install steiner[cpu] or steiner[gpu]"
+        ) from error
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise EngineStartError(f"vLLM could not start with model {settings.model!r}: {error}") from error
 
 
 @lru_cache(maxsize=MAX_GRAMMARS)

@@ -12,7 +12,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "seed",
     ),
     "engine": (
-        "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "gpu_memory_utilization",
+        "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "nnodes", "node_rank",
+        "master_addr", "master_port", "headless", "gpu_memory_utilization",
         "max_num_seqs", "enforce_eager", "block_size", "cpu_kv_cache_gib", "engine_args",
     ),
     "reasoning": ("reasoning_effort", "reasoning", "max_memory_tokens", "max_choices"),

@@ -1,4 +1,4 @@
-"""The files of deploy/prometheus and deploy/grafana, and every expression in them."""
+"""The files of deploy/prometheus and deploy/grafana, and every expression in them and in what scales by metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ def panels() -> list[tuple[str, str]]:
     ]
 
 
+def scalers() -> list[tuple[str, str]]:
+    """Name and query of every trigger."""
+    scaled = yaml.safe_load((DEPLOY / "kubernetes/components/keda/scaled-object.yaml").read_text())
+    return [(trigger["name"], trigger["metadata"]["query"]) for trigger in scaled["spec"]["triggers"]]
+
+
 def expressions() -> list[tuple[str, str]]:
     rules = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules_of("alerts.yml")]
     recorded = [(rule["record"], rule["expr"]) for rule in rules_of("recording.yml")]
-    return rules + recorded + panels()
+    return rules + recorded + panels() + scalers()

@@ -7,6 +7,7 @@ import pytest
 from steiner.serve_flags import WrongFlagError, settings_from
 from steiner.serve_help import GROUPS, OTHERS
 from steiner.server.settings import Settings
+from steiner.server.vllm_engine import engine_arguments
 
 
 def help_text(capsys: pytest.CaptureFixture[str]) -> str:
@@ -26,7 +27,8 @@ def test_every_setting_is_a_flag_in_a_group(capsys: pytest.CaptureFixture[str]) 
 
 
 VLLM_FLAGS = """--model --served-model-name --max-model-len --trust-remote-code --dtype --quantization --seed
---tensor-parallel-size --pipeline-parallel-size --data-parallel-size --gpu-memory-utilization --max-num-seqs
+--tensor-parallel-size --pipeline-parallel-size --data-parallel-size --nnodes --node-rank --master-addr --master-port
+--headless --gpu-memory-utilization --max-num-seqs
 --enforce-eager --block-size --host --port --root-path --ssl-keyfile --ssl-certfile --ssl-ca-certs --allowed-origins
 --allowed-methods --allowed-headers --allow-credentials --api-key --otlp-traces-endpoint --config"""
 
@@ -40,6 +42,35 @@ def test_the_first_argument_may_be_the_model() -> None:
     settings = settings_from(["some/model", "--port", "99", "--tensor-parallel-size=2", "--enforce-eager"])
     assert (settings.model, settings.port, settings.tensor_parallel_size) == ("some/model", 99, 2)
     assert settings.enforce_eager is True
+
+
+def test_machines_that_share_a_model_are_named_as_for_vllm() -> None:
+    others = ["--nnodes", "2", "--master-addr", "10.0.0.1", "--tensor-parallel-size", "2"]
+    settings = settings_from([*others, "--node-rank", "1", "--headless"])
+    assert (settings.nnodes, settings.node_rank, settings.headless) == (2, 1, True)
+    arguments = engine_arguments(settings, on_cpu=False, known=frozenset())
+    assert (arguments["node_rank"], arguments["master_addr"], arguments["master_port"]) == (
+        1,
+        "10.0.0.1",
+        29501,
+    )
+    assert "nnodes" not in engine_arguments(settings_from([]), on_cpu=False, known=frozenset())
+    # Of what they compute nothing may differ.
+    leader = engine_arguments(settings_from(others), on_cpu=False, known=frozenset())
+    assert leader | {"node_rank": 1} == arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--nnodes", "2", "--node-rank", "2", "--headless"], "node_rank must be below nnodes"),
+        (["--nnodes", "2", "--node-rank", "1"], "every other one is headless"),
+        (["--headless"], "every other one is headless"),
+    ],
+)
+def test_machines_that_contradict_each_other_are_refused(arguments: list[str], named: str) -> None:
+    with pytest.raises(WrongFlagError, match=named):
+        settings_from(arguments)
 
 
 def test_vllms_other_spellings_are_taken() -> None:
