@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from steiner.eval_command import evaluate
+
 app = typer.Typer(
     name="steiner",
     help="Serve and train reasoning models whose reasoning is a tree of typed, verified steps.",
@@ -160,79 +162,7 @@ def train(
     training.train(recipe, from_stage, workers)
 
 
-@app.command("eval")
-def evaluate(
-    model: Annotated[
-        Path | None, typer.Argument(help="Checkpoint folder; default: the shipped weights.")
-    ] = None,
-    url: Annotated[str | None, typer.Option(help="A running server, instead of one on MODEL.")] = None,
-    api_key: ApiKey = None,
-    model_name: Annotated[
-        str | None, typer.Option("--model", help="Model name at --url; default: the one served.")
-    ] = None,
-    chat: Annotated[
-        bool, typer.Option("--chat", help="Ask by chat completions: any OpenAI-compatible server.")
-    ] = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="With --chat: tell the rules, for models not trained on them.")
-    ] = False,
-    output: Annotated[Path, typer.Option(help="Folder of report.json and outcomes.jsonl.")] = Path(
-        "runs/eval"
-    ),
-    per_family: Annotated[int, typer.Option(help="Solvable problems of each family; 0: none.")] = 300,
-    seed: Annotated[int, typer.Option(help="Which held-out problems.")] = 1,
-    concurrency: Annotated[int, typer.Option(help="Problems asked at a time.")] = 32,
-    style: Annotated[
-        Literal["search", "forward", "direct"], typer.Option(help="What the model was taught to write.")
-    ] = "search",
-    temperature: Annotated[float, typer.Option(help="Of sampling; 0 is greedy.")] = 0.0,
-    sampling_seeds: Annotated[
-        str, typer.Option(help="Ask every problem once with each: 1,2,3 or 1-32.", show_default=False)
-    ] = "",
-    per_budget: Annotated[
-        int, typer.Option(help="Problems of each family for accuracy over max_steps; 0: none.")
-    ] = 0,
-    dialogues: Annotated[int, typer.Option(help="Two-turn dialogues of each family; 0: none.")] = 0,
-    per_language: Annotated[int, typer.Option(help="Problems of each family in each other language.")] = 0,
-    four_numbers: Annotated[
-        int, typer.Option(help="Problems of Countdown with four numbers, with memory.")
-    ] = 0,
-    max_tokens: Annotated[int, typer.Option(help="Most tokens of reasoning and answer.")] = 1400,
-    only_held_out: Annotated[
-        bool, typer.Option("--only-held-out", help="Nothing beside the solvable problems under the grammar.")
-    ] = False,
-    compare: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(help="Ask nothing: paired tests between two output folders.", show_default=False),
-    ] = None,
-) -> None:
-    """Ask held-out problems, and let exact checkers judge the answers."""
-    from steiner import evaluate as evaluation
-    from steiner.shipped import find_model
-    from steiner.training.evals.suite_options import SuiteOptions, read_seeds
-
-    if compare is not None:
-        evaluation.compare_runs(*compare)
-        return
-    options = SuiteOptions(
-        per_family=per_family,
-        seed=seed,
-        concurrency=concurrency,
-        style=style,
-        per_budget=per_budget,
-        temperature=temperature,
-        dialogues=dialogues,
-        per_language=per_language,
-        sampling_seeds=read_seeds(sampling_seeds),
-        four_numbers=four_numbers,
-        chat=chat,
-        explain=explain,
-        max_tokens=max_tokens,
-        only_held_out=only_held_out,
-    )
-    asked = None if model is None else model.as_posix()
-    with evaluation.server_of(None if url else find_model(model), url) as address:
-        evaluation.evaluate(address, api_key, model_name, options, output, asked)
+app.command("eval")(evaluate)
 
 
 def main() -> None:

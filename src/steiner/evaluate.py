@@ -1,6 +1,6 @@
 """`steiner eval`: held-out problems and published benchmarks through a server, and what is made of the figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from rich.table import Table
 from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.training.evals.accuracy import StreamingClient
+from steiner.training.evals.benchmarks import BenchmarkFile
 from steiner.training.evals.chat_endpoint import ChatEndpoint
 from steiner.training.evals.compare import Paired, compare
+from steiner.training.evals.harness import ChatServer, HarnessOptions, run_benchmarks
 from steiner.training.evals.instructions import answer_in, instructions_for
 from steiner.training.evals.outcome_files import read_outcomes
 from steiner.training.evals.suite import run_suite
@@ -66,11 +68,40 @@ def evaluate(
     else:
         client = ChatEndpoint(url, api_key=api_key, model=model)
     report = run_suite(client, options, folder, model=None if options.chat else model, asked=asked)
+    _show(score_table(report), report)
+    return report
+
+
+def evaluate_benchmarks(
+    files: Sequence[BenchmarkFile],
+    url: str,
+    api_key: str | None,
+    model: str | None,
+    options: HarnessOptions,
+    folder: Path,
+) -> dict[str, Any]:
+    """Ask a running server published questions; print the scores and return the report.
+
+    Raises:
+        BenchmarkError: lm-evaluation-harness failed.
+        EndpointError: no model was named, and the server does not list any.
+    """
+    name = ChatEndpoint(url, api_key=api_key, model=model).model
+    report = run_benchmarks(files, ChatServer(url, name, api_key), options, folder)
+    table = Table("benchmark", "questions", "answers", "accuracy", "95 %")
+    for benchmark, score in report["benchmarks"].items():
+        interval = f"{score['accuracy_low']:.1%} to {score['accuracy_high']:.1%}"
+        counts = (str(score["num_problems"]), str(score["num_answers"]))
+        table.add_row(benchmark, *counts, f"{score['accuracy']:.1%}", interval)
+    _show(table, report)
+    return report
+
+
+def _show(table: Table, report: Mapping[str, Any]) -> None:
     console = Console()
-    console.print(score_table(report))
+    console.print(table)
     for what, why in report.get("not_measured", {}).items():
         console.print(f"Not measured: {what}; {why}.")
-    return report
 
 
 def compare_runs(first: Path, second: Path) -> dict[str, Paired]:

@@ -8,6 +8,8 @@ from typing import Literal
 from steiner.reasoning.errors import SteinerError
 
 EvalStyle = Literal["search", "forward", "direct"]
+MAX_TOKENS = 1400
+"""Of reasoning and answer, where nothing is said: few searches of the families take as many."""
 COUNTS = ("per_family", "per_budget", "dialogues", "per_language", "four_numbers")
 """Options that say how many of a kind are asked."""
 
@@ -51,7 +53,7 @@ class SuiteOptions:
     four_numbers: int = 0
     chat: bool = False
     explain: bool = False
-    max_tokens: int = 1400
+    max_tokens: int = MAX_TOKENS
     only_held_out: bool = False
 
     def __post_init__(self) -> None:
