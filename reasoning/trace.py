@@ -11,6 +11,7 @@ class Trace(BaseModel):
     """Everything a generation said, in types; JSON and back without loss.
 
     Attributes:
+        problem: what the user asked, a line each message; "" where it is not known, as from events alone.
         steps: in the order of generation, refuted and interrupted ones included.
         answer: its text, without calls of tools.
         tool_calls: the answer's whole calls, in order.
@@ -24,6 +25,7 @@ class Trace(BaseModel):
     id: str = ""
     model: str = ""
     protocol: str
+    problem: str = ""
     steps: tuple[Step, ...] = ()
     answer: str = ""
     tool_calls: tuple[ToolCall, ...] = ()

@@ -13,7 +13,7 @@ from steiner.server.auth import OPEN_PATHS, Authentication
 from steiner.server.body_limit import BodyLimit
 from steiner.server.errors import install_error_handlers
 from steiner.server.request_log import RequestLog
-from steiner.server.routes import chat, documentation, health, metrics, models, reasoning, responses
+from steiner.server.routes import chat, documentation, health, metrics, models, reasoning, responses, view
 from steiner.server.routes.documented import install_document
 from steiner.server.schemas.chat import FIELD_NAMES
 from steiner.server.schemas.responses import RESPONSE_FIELD_NAMES
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Of an answer's own headers, those that a script on an allowed origin may read.
 EXPOSED_HEADERS = [
+    "content-location",
     "x-request-id",
     "retry-after",
     *(
@@ -65,6 +66,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         Authentication,
         keys=KeyRing(settings.api_keys, [key.get_secret_value() for key in settings.api_key]),
         open_paths=OPEN_PATHS if settings.protect_metrics else OPEN_PATHS | {"/metrics"},
+        open_folders=view.OPEN_FOLDERS,
         count_refusal=count_refusal,
     )
     if settings.allowed_origins:
@@ -79,6 +81,8 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         )
     for module in (chat, responses, reasoning, models, health, metrics, documentation):
         app.include_router(module.router)
+    if settings.view:
+        app.include_router(view.router)
     install_document(app)
     if provider is not None:
         app.add_middleware(traced, provider=provider)

@@ -16,7 +16,7 @@ from steiner.server.errors import InvalidKey, error_answer
 from steiner.server.request_context import current_request, path_below_root
 
 DOCUMENTATION = {"/openapi.json", "/docs", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"}
-OPEN_PATHS = frozenset({"/health", "/ready"} | DOCUMENTATION)
+OPEN_PATHS = frozenset({"/health", "/ready", "/view"} | DOCUMENTATION)
 
 
 class Authentication:
@@ -26,15 +26,22 @@ class Authentication:
         app: what it guards.
         keys: the deployment's; without any, everyone is `anonymous`.
         open_paths: answered without a key.
+        open_folders: the same for all that is below them.
         count_refusal: called with the reason of each 401.
     """
 
     def __init__(
-        self, app: ASGIApp, keys: KeyRing, open_paths: Collection[str], count_refusal: Callable[[str], None]
+        self,
+        app: ASGIApp,
+        keys: KeyRing,
+        open_paths: Collection[str],
+        count_refusal: Callable[[str], None],
+        open_folders: Collection[str] = (),
     ) -> None:
         self._app = app
         self._keys = keys
         self._open_paths = frozenset(open_paths)
+        self._open_prefixes = tuple(f"{folder}/" for folder in open_folders)
         self._count_refusal = count_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +50,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         caller: Caller | InvalidKey = ANONYMOUS
-        if self._keys and path_below_root(scope) not in self._open_paths:
+        if self._keys and not self._is_open(path_below_root(scope)):
             caller = self._identify(Headers(scope=scope))
         if isinstance(caller, InvalidKey):
             await error_answer(caller, self._count_refusal)(scope, receive, send)
@@ -51,6 +58,9 @@ class Authentication:
         scope.setdefault("state", {})["caller"] = caller
         current_request().caller = caller.name
         await self._app(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._open_paths or path.startswith(self._open_prefixes)
 
     def _identify(self, headers: Headers) -> Caller | InvalidKey:
         given = headers.getlist("authorization")

@@ -98,6 +98,7 @@ class Conductor:
             update={
                 "id": assignment.id,
                 "model": assignment.model,
+                "problem": assignment.problem,
                 "num_prompt_tokens": len(assignment.prompt_ids),
                 "interventions": tuple(self._cuts),
             }

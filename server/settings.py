@@ -59,6 +59,7 @@ class Settings(BaseSettings):
         "info", description="Least level of a line that is written."
     )
     log_format: LogFormat = Field("text", description="Lines for people, or one JSON object each.")
+    view: bool = Field(True, description="Whether /view, the live view in a browser, is served.")
     otlp_traces_endpoint: str | None = Field(
         None, description="OpenTelemetry collector that gets a span for each request; default: none."
     )

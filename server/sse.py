@@ -23,13 +23,22 @@ class EventStream(EventSourceResponse):
         body: pieces of the stream, each one or more whole events.
         keep_alive_s: interval of comments on the stream; 0 for none.
         send_timeout_s: how long the client may take nothing before it is cut off.
+        location: relative address of what is streamed, for those who lose the stream before its first event.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, body: AsyncIterator[bytes], *, keep_alive_s: float, send_timeout_s: float) -> None:
+    def __init__(
+        self,
+        body: AsyncIterator[bytes],
+        *,
+        keep_alive_s: float,
+        send_timeout_s: float,
+        location: str | None = None,
+    ) -> None:
         super().__init__(
             body,
+            headers={"Content-Location": location} if location else None,
             sep="\n",
             send_timeout=send_timeout_s,
             ping=keep_alive_s,

@@ -43,12 +43,15 @@ async def _find(service: Service, generation_id: str, caller: Caller) -> Readabl
     return generation
 
 
-def _stream(service: Service, generation: Readable, after: int = 0) -> EventStream:
+def _stream(
+    service: Service, generation: Readable, after: int = 0, location: str | None = None
+) -> EventStream:
     settings = service.settings
     return EventStream(
         reasoning_stream(generation, after),
         keep_alive_s=settings.keep_alive_s,
         send_timeout_s=settings.send_timeout_s,
+        location=location,
     )
 
 
@@ -65,7 +68,9 @@ async def create_reasoning(
     caller: CallerOfRequest,
 ) -> EventStream:
     """Server-sent events, each named by its type. The generation goes on when the client leaves."""
-    return _stream(service, await service.start(body, "reasoning", caller, retain=True))
+    generation = await service.start(body, "reasoning", caller, retain=True)
+    # RFC 9110, 8.7; relative to the request's own address, so right behind any prefix.
+    return _stream(service, generation, location=f"reasoning/{generation.id}")
 
 
 @router.get("/{generation_id}", summary="The trace so far", responses=refusals(*OF_A_LOOK_UP))

@@ -68,6 +68,11 @@ class _Position:
     last_number: int = 0
     num_failures: int = 0
 
+    def begins_at(self, location: str | None) -> None:
+        """The generation's own address, which a new one tells before its first event."""
+        if location and self.generation_id is None:
+            self.generation_id = location.rsplit("/", 1)[-1]
+
     def moves_to(self, event: Event) -> bool:
         """Whether the event is new; a resumed stream may repeat what was already seen."""
         if event.sequence_number <= self.last_number:
@@ -139,7 +144,7 @@ class ReasoningClient:
             while True:
                 lost = "the stream ended before the generation did"
                 try:
-                    async with aclosing(self._read(http, request)) as events:
+                    async with aclosing(self._read(http, request, position)) as events:
                         async for event in events:
                             if position.moves_to(event):
                                 yield event
@@ -173,13 +178,16 @@ class ReasoningClient:
         _raise_if_refused(response)
         return response
 
-    async def _read(self, http: httpx.AsyncClient, request: httpx.Request) -> AsyncGenerator[Event]:
+    async def _read(
+        self, http: httpx.AsyncClient, request: httpx.Request, position: _Position
+    ) -> AsyncGenerator[Event]:
         """The events of one connection."""
         response = await http.send(request, stream=True)
         try:
             if response.is_error:
                 await response.aread()
             _raise_if_refused(response)
+            position.begins_at(response.headers.get("Content-Location"))
             decoder = EventStreamDecoder()
             async for chunk in response.aiter_bytes():
                 for message in decoder.feed(chunk):

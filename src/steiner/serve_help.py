@@ -19,7 +19,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "reasoning": ("reasoning_effort", "reasoning", "max_memory_tokens", "max_choices"),
     "listening": (
         "host", "port", "root_path", "ssl_keyfile", "ssl_certfile", "ssl_ca_certs", "allowed_origins",
-        "allowed_methods", "allowed_headers", "allow_credentials",
+        "allowed_methods", "allowed_headers", "allow_credentials", "view",
     ),
     "access": (
         "api_key", "api_keys", "protect_metrics", "requests_per_minute", "tokens_per_minute", "max_concurrent",

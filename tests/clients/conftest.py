@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from .view_page import View
+
 
 @pytest.fixture(scope="module")
 def browser(program: Callable[[str], str]) -> Iterator[Any]:
@@ -31,3 +33,28 @@ def page(browser: Any) -> Iterator[Any]:
     yield opened
     context.close()
     assert not errors
+
+
+@pytest.fixture
+def view(page: Any) -> Iterator[View]:
+    """On a page of ordinary size; errors that the test does not expect fail it."""
+    opened = View(page)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.on(
+        "console", lambda message: opened.errors.append(message.text) if message.type == "error" else None
+    )
+    yield opened
+    assert not opened.errors
+
+
+@pytest.fixture
+def shown(view: View, stage: Any, serve: Callable[..., Any]) -> Callable[..., View]:
+    """Ask a server that plays these texts, and wait for the end."""
+
+    def show(*texts: str, state: str = "done", **settings: object) -> View:
+        view.open(f"{serve(stage.engine(*texts), **settings).url}/view")
+        view.ask()
+        view.wait_for(state)
+        return view
+
+    return show

@@ -67,6 +67,21 @@ def test_the_page_reads_its_document_and_tries_an_example(front: str, page: Any)
     assert [url for url in asked if not url.startswith((front, "data:"))] == []
 
 
+def test_the_live_view_asks_and_links_below_the_prefix(front: str, page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{front}/view")
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_label("Problem").first.fill("make 22 from 15 4 11")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    for _ in range(2):
+        page.wait_for_selector('article[data-state="done"]')
+        assert page.locator(".outcome").inner_text() == "Answer: 22"
+        assert page.url.startswith(f"{front}/view/rsn_")
+        page.reload()
+    assert [url for url in asked if not url.startswith((front, "data:", "blob:"))] == []
+
+
 def test_the_document_names_the_prefix_once(front: str) -> None:
     for _ in range(2):
         document = httpx.get(f"{front}/openapi.json", timeout=60).json()
@@ -75,7 +90,15 @@ def test_the_document_names_the_prefix_once(front: str) -> None:
 
 
 def test_keys_and_errors_are_those_of_the_path_below(front: str) -> None:
-    for path in ("/health", "/ready", "/docs", "/docs/swagger-ui.css", "/metrics"):
+    for path in (
+        "/health",
+        "/ready",
+        "/docs",
+        "/docs/swagger-ui.css",
+        "/metrics",
+        "/view",
+        "/view/assets/main.js",
+    ):
         assert httpx.get(f"{front}{path}").status_code == 200, path
     assert httpx.get(f"{front}/v1/models").status_code == 401
     missing = httpx.get(f"{front}/v1/nothing", headers={"Authorization": f"Bearer {KEY}"})

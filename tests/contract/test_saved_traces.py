@@ -39,7 +39,8 @@ def recorded(served: Any, policy: dict[str, Any]) -> tuple[bytes, Trace]:
 def without_times(trace: Trace) -> Trace:
     """What events tell of a trace."""
     untold = {"started_s": 0.0, "finished_s": None, "decision_forced": False}
-    return trace.model_copy(update={"steps": tuple(step.model_copy(update=untold) for step in trace.steps)})
+    steps = tuple(step.model_copy(update=untold) for step in trace.steps)
+    return trace.model_copy(update={"steps": steps, "problem": ""})
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)

@@ -8,16 +8,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = (".py", ".yaml", ".jinja", ".html", ".css", ".js", ".json", ".svg")
 HEAVY = ("torch", "vllm", "transformers", "fastapi", "xgrammar", "numpy")
 
 
 def shipped() -> set[str]:
     """Paths inside the package of all files under version control or about to be."""
-    return {
+    package = ROOT / "src" / "steiner"
+    linked = {
         f"steiner/{path.relative_to(folder.parent)}"
         for folder in (ROOT / name for name in ("reasoning", "server", "training"))
         for path in folder.rglob("*")
-        if path.suffix in (".py", ".yaml", ".jinja") and "__pycache__" not in path.parts
+        if path.suffix in SHIPPED and "__pycache__" not in path.parts
+    }
+    return linked | {
+        str(path.relative_to(package.parent))
+        for path in (package / "view").iterdir()
+        if path.suffix in SHIPPED
     }
 
 

@@ -113,6 +113,16 @@ def test_sync_yields_every_event() -> None:
     assert numbers_from(Transport(stream_of(*ALL))) == list(ALL)
 
 
+def test_a_stream_that_breaks_before_its_first_event_is_taken_up() -> None:
+    broken = httpx.Response(
+        200, headers={"Content-Location": "reasoning/rsn_1"}, stream=Body(b"", breaks=True)
+    )
+    transport = Transport(broken, stream_of(*ALL))
+    assert numbers_from(transport) == list(ALL)
+    assert str(transport.requests[1].url) == f"{URL}/v1/reasoning/rsn_1/events"
+    assert transport.requests[1].headers["Last-Event-ID"] == "0"
+
+
 @pytest.mark.parametrize("breaks", [True, False], ids=["reset", "silent end"])
 def test_a_broken_stream_goes_on_behind_the_last_event(breaks: bool) -> None:
     transport = Transport(stream_of(1, 2, breaks=breaks), stream_of(3, breaks=breaks), stream_of(4, 5))
