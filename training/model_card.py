@@ -1,57 +1,102 @@
-"""The model card, written from the manifest and the evaluation reports and never by hand."""
+"""The model card in the hub's format, written from the manifest and the reports beside it and never by hand."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-COLUMNS = ("accuracy", "backtracked", "mean_steps", "mean_reasoning_tokens", "mean_completion_tokens")
-SIZE_NAMES = {"routes": "arms", "knights": "people"}
-LANGUAGE_NAMES = {"ja": "Japanese", "zh": "Chinese"}
-BASELINES = {"direct": "direct answers", "forward": "forward only"}
+from huggingface_hub import EvalResult, ModelCardData
+
+from steiner.training.evals import card_findings, card_tables
+from steiner.training.evals.evidence import BEST_OF, FOLDER, read_evidence
+from steiner.training.evals.plots import plot_best_of, plot_budgets
+
+FAMILY_NAMES = {
+    "countdown": "Countdown, 3 numbers",
+    "routes": "Routes, 3 to 5 arms",
+    "knights": "Knights and knaves, 3 to 5 people",
+}
+SECTIONS = {
+    "greedy": card_tables.held_out,
+    "sampled": card_tables.samples,
+    "direct": card_tables.baselines,
+    "budgets": card_findings.budgets,
+    BEST_OF: card_findings.best_of,
+    "sft": card_findings.stages,
+    "four-numbers": card_tables.four_numbers,
+    "languages": card_tables.languages,
+    "dialogues": card_tables.dialogues,
+}
+"""Sections in their order, each by the report without which there is none."""
 
 
-def write_model_card(model: Path, report: Path, *baselines: Path) -> Path:
-    """Write `README.md` beside the weights.
+def write_model_card(model: Path) -> Path:
+    """Write `README.md` beside the weights, and its pictures beside the reports.
 
     Args:
-        model: folder of an exported checkpoint with its `training.json`.
-        report: `report.json` of `steiner eval` on this model.
-        baselines: the same of models of other styles.
+        model: folder of an exported checkpoint with its `training.json` and its reports under `eval/`.
 
     Returns:
         The card's path.
+
+    Raises:
+        EvidenceError: there are no reports.
     """
-    manifest = _read(model / "training.json")
-    figures = _read(report)
+    evidence = read_evidence(model / FOLDER)
+    manifest: dict[str, Any] = json.loads((model / "training.json").read_text(encoding="utf-8"))
+    baselines = {style: evidence[style] for style in card_tables.BASELINES if style in evidence}
+    if "budgets" in evidence:
+        plot_budgets(evidence["budgets"], baselines, model / FOLDER / "budgets.svg")
+    if BEST_OF in evidence:
+        plot_best_of(evidence[BEST_OF], model / FOLDER / "best-of.svg")
+    sections = [section(evidence) for name, section in SECTIONS.items() if name in evidence]
+    if "constraint" in evidence["greedy"]:
+        sections.insert(2 if "sampled" in evidence else 1, card_tables.constraint(evidence))
     card = model / "README.md"
-    text = "\n".join(
-        [
-            _head(manifest),
-            _figures(figures, {BASELINES[b["options"]["style"]]: b for b in map(_read, baselines)}),
-            *([_dialogues(figures["dialogues"])] if "dialogues" in figures else []),
-            _data(manifest),
-        ]
-    )
+    text = "\n".join([_head(manifest, evidence), *sections, _data(manifest)])
     card.write_text(text, encoding="utf-8")
     return card
 
 
-def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+def metadata(name: str, report: dict[str, Any]) -> ModelCardData:
+    """The card's first lines as the hub reads them, the figures as its model index."""
+    results = [
+        EvalResult(
+            task_type="text-generation",
+            task_name=family,
+            dataset_type=f"steiner-{family}",
+            dataset_name=FAMILY_NAMES[family],
+            dataset_split="held-out",
+            dataset_args={"num_problems": score["num_problems"], "command": report["command"]},
+            metric_type="accuracy",
+            metric_name="accuracy, greedy, %",
+            metric_value=round(100 * score["accuracy"], 1),
+        )
+        for family, score in report["families"].items()
+    ]
+    return ModelCardData(
+        license="apache-2.0",
+        language=["en", "ja", "zh"],
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["reasoning", "backtracking", "steiner"],
+        model_name=name,
+        eval_results=results,
+    )
 
 
-def _head(manifest: dict[str, Any]) -> str:
+def _head(manifest: dict[str, Any], evidence: dict[str, Any]) -> str:
     recipe = manifest["recipe"]
     shape = recipe["model"]
+    name = f"steiner-{recipe['name']}"
+    trained = [
+        f"continual pre-training on {recipe['cpt']['tokens'] / 1e6:g}M tokens" if recipe["cpt"] else "",
+        f"supervised fine-tuning on {recipe['sft']['tokens'] / 1e6:g}M tokens",
+        f"{recipe['rl']['steps']} updates of reinforcement learning" if recipe["rl"] else "",
+    ]
     return f"""---
-license: apache-2.0
-library_name: transformers
-pipeline_tag: text-generation
-tags: [reasoning, backtracking, steiner]
+{metadata(name, evidence["greedy"]).to_yaml().strip()}
 ---
-# steiner-{recipe["name"]}
+# {name}
 
 A Qwen2 model of {shape["layers"]} layers, {shape["width"]} wide, that reasons in typed, verified steps and backtracks:
 protocol `steiner`. It solves the three kinds of problem it was trained on, in English, Japanese and Chinese, and
@@ -63,88 +108,17 @@ nothing else:
     15 4 11 から 22 を 作れ
     用 15 4 11 得到 22
 
-Trained by `steiner train training/recipes/{recipe["name"]}.yaml`, seed {recipe["seed"]}: continual pre-training on
-{recipe["cpt"]["tokens"] / 1e6:g}M tokens, supervised fine-tuning on {recipe["sft"]["tokens"] / 1e6:g}M,
-{recipe["rl"]["steps"]} updates of reinforcement learning. Float arithmetic depends on the number of threads, so a
-repeated run is not the same to the bit; docs/log.md says what else differs for the shipped weights.
+Trained by `steiner train training/recipes/{recipe["name"]}.yaml`, seed {recipe["seed"]}:
+{", ".join(filter(None, trained))}. Float arithmetic depends on the
+number of threads, so a repeated run is not the same to the bit; docs/log.md says what else differs for the shipped
+weights.
+
+Every figure below is from the reports in `eval/`, each with the command that made it; `steiner eval --report` writes
+this card and its pictures again from them. Behind an accuracy stands its 95 % interval: Wilson's, with problems rather
+than samples counted where there are several of a problem. Differences are paired, on the same problems, in points, with
+a bootstrap interval; p is of McNemar's exact test, or of a permutation test where there are several samples, two-sided
+and not adjusted for the number of comparisons.
 """
-
-
-def _figures(report: dict[str, Any], baselines: dict[str, dict[str, Any]]) -> str:
-    options = report["options"]
-    lines = [
-        "## Held-out figures",
-        "",
-        f"Greedy, through `steiner serve`, by `{_command(options)}`; problems whose canonical form is "
-        "in no training file; behind each accuracy half of its 95 % interval.",
-        "",
-        "| problems | number | accuracy | backtracked | steps | reasoning tokens | completion tokens |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    rows = {**report["families"], "all": report["all"]}
-    for family, by_size in report["sizes"].items():
-        rows |= {f"{family}, {size} {SIZE_NAMES[family]}": score for size, score in by_size.items()}
-    for language, scores in report.get("languages", {}).items():
-        rows |= {f"{family} in {LANGUAGE_NAMES[language]}": score for family, score in scores.items()}
-    rows["without a solution"] = report["no_solution"]
-    rows["all, grammar off"] = report["unconstrained"]
-    lines += [_row(name, score) for name, score in rows.items()]
-    for style, baseline in baselines.items():
-        lines += [
-            _row(f"{style}: {name}", score)
-            for name, score in {**baseline["families"], "all": baseline["all"]}.items()
-        ]
-    lines += [
-        "",
-        f"Protocol violations: {report['all']['violated']:.1%} of the traces with the grammar on, "
-        f"{report['unconstrained']['violated']:.1%} with it off.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _command(options: dict[str, Any]) -> str:
-    """What was typed for the report, with the options that decide its figures."""
-    names = ("per_family", "seed", "per_budget", "dialogues", "per_language")
-    given = [f"--{name.replace('_', '-')} {options[name]}" for name in names if options.get(name)]
-    return " ".join(["steiner eval", *given])
-
-
-def _dialogues(held: dict[str, Any]) -> str:
-    """How often news in a second turn revised the conclusion of the first."""
-    rows = {
-        "first turn": held["first"],
-        "second turn, conclusions sent back": held["second"],
-        **{f"- of these {kind}": score for kind, score in held["kinds"].items()},
-        "second turn, first answer alone sent back": held["answer_alone"],
-        "both turns as one question": held["fresh"],
-    }
-    lines = [
-        "## Dialogues of two turns",
-        "",
-        "Held-out problems of which the second message changes a given: a target or number (`now make`, `now`), "
-        "the goal or a road (`now to`, `also`), a claim (`now`). "
-        f"In {held['answer_changes']:.0%} of them the first answer no longer holds. "
-        f"The first search took {held['mean_trace_tokens']:.0f} tokens, which the second prompt is spared.",
-        "",
-        "| question | number | accuracy | steps | prompt tokens |",
-        "|---|---|---|---|---|",
-    ]
-    for name, score in rows.items():
-        accuracy = f"{score['accuracy']:.1%} ± {score['accuracy_error']:.1%}"
-        means = f"{score['mean_steps']:.1f} | {score['mean_prompt_tokens']:.0f}"
-        lines.append(f"| {name} | {score['num_problems']} | {accuracy} | {means} |")
-    return "\n".join([*lines, ""])
-
-
-def _row(name: str, score: dict[str, float]) -> str:
-    accuracy, backtracked, *means = (score[column] for column in COLUMNS)
-    shown = [
-        f"{accuracy:.1%} ± {score['accuracy_error']:.1%}",
-        f"{backtracked:.0%}",
-        *(f"{mean:.1f}" for mean in means),
-    ]
-    return f"| {name} | {score['num_problems']} | {' | '.join(shown)} |"
 
 
 def _data(manifest: dict[str, Any]) -> str:
@@ -165,9 +139,3 @@ def _data(manifest: dict[str, Any]) -> str:
             "",
         ]
     )
-
-
-if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit("Usage: python -m steiner.training.model_card MODEL REPORT [BASELINE_REPORT ...]")
-    print(write_model_card(*map(Path, sys.argv[1:])))

@@ -54,6 +54,14 @@ Compare = Annotated[
     tuple[Path, Path] | None,
     typer.Option(help="Ask nothing: paired tests between two output folders.", show_default=False),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(help="Ask nothing: write the card of this model folder from its eval/.", show_default=False),
+]
+Runs = Annotated[
+    Path | None,
+    typer.Option(help="With --report: gather eval/ from the runs in this folder first.", show_default=False),
+]
 
 
 def evaluate(
@@ -79,6 +87,8 @@ def evaluate(
     benchmarks: Benchmarks = None,
     limit: Limit = None,
     compare: Compare = None,
+    report: Report = None,
+    runs: Runs = None,
 ) -> None:
     """Ask held-out problems or published benchmarks, and let exact checkers judge the answers."""
     from steiner import evaluate as evaluation
@@ -89,6 +99,9 @@ def evaluate(
 
     if compare is not None:
         evaluation.compare_runs(*compare)
+        return
+    if report is not None:
+        evaluation.write_card(report, runs)
         return
     asked = None if model is None else model.as_posix()
     seeds = read_seeds(sampling_seeds)

@@ -116,6 +116,25 @@ def compare_runs(first: Path, second: Path) -> dict[str, Paired]:
     return tests
 
 
+def write_card(model: Path, runs: Path | None) -> Path:
+    """Write a model's card and pictures from the reports in its `eval/`, and print where it is.
+
+    Args:
+        runs: folder of runs to gather those reports from first.
+
+    Raises:
+        EvidenceError: there are no reports.
+    """
+    from steiner.training.evals.evidence import FOLDER, gather
+    from steiner.training.model_card import write_model_card
+
+    if runs is not None:
+        Console().print(f"gathered {', '.join(gather(runs, model / FOLDER))}")
+    card = write_model_card(model)
+    Console().print(str(card))
+    return card
+
+
 def score_table(report: dict[str, Any]) -> Table:
     """The scores of a report, one set of problems a row; shares in per cent, the rest means."""
     rows = dict(report.get("families", {}))

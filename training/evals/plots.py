@@ -1,8 +1,8 @@
-"""The curves that people would rather look at: accuracy over the reasoning budget, and the losses of a run."""
+"""The curves that people would rather look at: accuracy over the budget and over parallel samples, losses of a run."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,43 +10,118 @@ from matplotlib import pyplot as plt
 from matplotlib import rcParams
 
 COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b", "knights": "#4a7c2f"}
-LINES = {"direct": ":", "forward": "--"}
+STYLE_COLOURS = {"search": "#0b6e99", "forward": "#8a5a9e", "direct": "#c2541b"}
+LEVELS = {"direct": ":", "forward": "-."}
 LAST_NAMED = 12
 TOKEN_TICKS = (25, 50, 100, 200, 400)
+SAMPLE_TICKS = (10, 30, 100, 300, 1000)
 # Element ids are drawn at random otherwise, and the same figures would not give the same file.
 rcParams["svg.hashsalt"] = "steiner"
 STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
 
 
-def plot_budgets(report: dict[str, Any], baselines: Sequence[dict[str, Any]], path: Path) -> None:
-    """Accuracy over the mean reasoning tokens really used, one point a limit on steps; SVG.
+def plot_budgets(report: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Accuracy over the mean reasoning tokens really used, one point a limit on steps, a panel a family; SVG.
 
     Args:
-        report: of a search model, with `budgets`.
-        baselines: of models that do not search, drawn as level lines.
+        report: with `budgets`, by the model's own verdicts, and `verified_budgets`, by the exact verifier's.
+        baselines: reports of models that do not search, by style; drawn as level lines.
     """
-    figure, axes = plt.subplots(figsize=(7, 4.2))
-    for family, colour in COLOURS.items():
-        points = [(at[family], at["max_steps"]) for at in report["budgets"]]
-        tokens = [score["mean_reasoning_tokens"] for score, _ in points]
-        shares = [100 * score["accuracy"] for score, _ in points]
-        errors = [100 * score["accuracy_error"] for score, _ in points]
-        axes.errorbar(tokens, shares, yerr=errors, marker="o", capsize=2, color=colour, label=family)
-        for token, share, (_, steps) in zip(tokens, shares, points, strict=True):
-            if steps > LAST_NAMED:
-                # Beyond, the points lie on each other.
-                continue
-            axes.annotate(str(steps), (token, share), textcoords="offset points", xytext=(4, -11), fontsize=7)
-        for baseline in baselines:
-            level, style = 100 * baseline["families"][family]["accuracy"], baseline["options"]["style"]
-            axes.axhline(level, color=colour, linestyle=LINES[style], label=f"{family}, {style}")
-    axes.set(xscale="log", xlabel="mean reasoning tokens (the number at a point is the limit on steps)")
-    axes.set(ylabel="held-out problems solved, %", ylim=(0, 102))
-    axes.set_xticks(TOKEN_TICKS, labels=map(str, TOKEN_TICKS))
-    axes.minorticks_off()
-    axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", fontsize=7)
+    figure, panels = plt.subplots(1, len(COLOURS), figsize=(11, 4), sharey=True)
+    for axes, (family, colour) in zip(panels, COLOURS.items(), strict=True):
+        curves = {
+            "own verdicts": (report["budgets"], "-", "o"),
+            "exact verifier": (report["verified_budgets"], "--", "s"),
+        }
+        for label, (rows, line, marker) in curves.items():
+            scores = [row[family] for row in rows]
+            tokens = [score["mean_reasoning_tokens"] for score in scores]
+            _intervals(axes, tokens, scores, "accuracy", line=line, marker=marker, colour=colour, label=label)
+            if line == "-":
+                _name_points(axes, tokens, scores, [row["max_steps"] for row in rows])
+        for style, baseline in baselines.items():
+            level = 100 * baseline["families"][family]["accuracy"]
+            axes.axhline(level, color="#555555", linestyle=LEVELS[style], label=f"{style} model")
+        axes.set(title=family, xscale="log", xlabel="mean reasoning tokens", ylim=(0, 103))
+        axes.set_xticks(TOKEN_TICKS, labels=map(str, TOKEN_TICKS))
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("held-out problems solved, %")
+    panels[0].legend(loc="lower right", fontsize=7)
     save_figure(figure, path)
+
+
+def plot_best_of(report: Mapping[str, Any], path: Path) -> None:
+    """Accuracy over completion tokens: one search, and parallel samples by majority and by an oracle; SVG.
+
+    Args:
+        report: what `best_of_report` makes.
+    """
+    figure, panels = plt.subplots(1, len(report), figsize=(11, 4), sharey=True, squeeze=False)
+    names = {"search, sampled": "search", "forward": "forward", "direct": "direct"}
+    for axes, (family, told) in zip(panels[0], report.items(), strict=True):
+        for name, style in names.items():
+            if name not in told:
+                continue
+            tokens = [point["mean_completion_tokens"] for point in told[name]]
+            for chosen, line in (("majority", "-"), ("any", "--")):
+                label = f"{style}, {'majority' if chosen == 'majority' else 'any right (oracle)'}"
+                marks = {"line": line, "marker": ".", "colour": STYLE_COLOURS[style], "label": label}
+                _intervals(axes, tokens, told[name], chosen, **marks)
+        once = told["search"]
+        marks = {"line": "", "marker": "*", "colour": "black", "label": "one greedy search"}
+        _intervals(axes, [once["mean_completion_tokens"]], [once], "accuracy", **marks)
+        axes.set(title=family, xscale="log", xlabel="completion tokens a problem", ylim=(0, 103))
+        axes.set_xticks(SAMPLE_TICKS, labels=map(str, SAMPLE_TICKS))
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    panels[0][0].set_ylabel("held-out problems solved, %")
+    panels[0][-1].legend(loc="lower right", fontsize=7)
+    save_figure(figure, path)
+
+
+def _intervals(
+    axes: Any,
+    tokens: Sequence[float],
+    scores: Sequence[Mapping[str, float]],
+    name: str,
+    *,
+    line: str,
+    marker: str,
+    colour: str,
+    label: str,
+) -> None:
+    """A curve with its 95 % intervals, in per cent."""
+    shares = [100 * score[name] for score in scores]
+    # Rounding may put an end of the interval a hair on the wrong side of the share.
+    below = [
+        max(0.0, share - 100 * score[f"{name}_low"]) for share, score in zip(shares, scores, strict=True)
+    ]
+    above = [
+        max(0.0, 100 * score[f"{name}_high"] - share) for share, score in zip(shares, scores, strict=True)
+    ]
+    axes.errorbar(
+        tokens,
+        shares,
+        yerr=[below, above],
+        linestyle=line,
+        marker=marker,
+        color=colour,
+        label=label,
+        capsize=2,
+        lw=1.2,
+    )
+
+
+def _name_points(
+    axes: Any, tokens: Sequence[float], scores: Sequence[Mapping[str, float]], limits: Sequence[int]
+) -> None:
+    for token, score, limit in zip(tokens, scores, limits, strict=True):
+        if limit > LAST_NAMED:
+            # Beyond, the points lie on each other.
+            continue
+        place = {"textcoords": "offset points", "xytext": (4, -11), "fontsize": 7}
+        axes.annotate(str(limit), (token, 100 * score["accuracy"]), **place)
 
 
 def plot_training(run: Path, path: Path) -> None:
@@ -82,12 +157,6 @@ def save_figure(figure: Any, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
-        sys.exit(
-            "Usage: python -m steiner.training.evals.plots RUN REPORT [BASELINE_REPORT ...] OUTPUT_FOLDER"
-        )
-    run, report, *baselines, output = map(Path, sys.argv[1:])
-    plot_budgets(
-        json.loads(report.read_text()), [json.loads(b.read_text()) for b in baselines], output / "budget.svg"
-    )
-    plot_training(run, output / "training.svg")
+    if len(sys.argv) != 3:
+        sys.exit("Usage: python -m steiner.training.evals.plots RUN OUTPUT.svg")
+    plot_training(Path(sys.argv[1]), Path(sys.argv[2]))
