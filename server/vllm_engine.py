@@ -115,10 +115,13 @@ class VllmEngine:
         with _failing_to_start(settings):
             arguments = _engine_args(settings)
             from vllm.envs import enable_envs_cache
+            from vllm.usage.usage_lib import UsageContext
             from vllm.v1.engine.async_llm import AsyncLLM
 
+            # The sizes of batches that vLLM's own server has, and its headless machines.
+            context = UsageContext.OPENAI_API_SERVER
             # No name for vLLM's engine here: imports that failed keep this frame, and would keep it for ever.
-            engine = cls(AsyncLLM.from_engine_args(arguments))
+            engine = cls(AsyncLLM.from_engine_args(arguments, usage_context=context))
             # Of itself vLLM does so in its other processes only, and here asks the environment for every token.
             enable_envs_cache()
             return engine

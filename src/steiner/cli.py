@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from steiner.eval_command import evaluate
+from steiner.plan.command import plan_command
 
 app = typer.Typer(
     name="steiner",
@@ -90,6 +91,9 @@ def key(
     from steiner.make_key import print_key
 
     print_key(name)
+
+
+app.command("plan")(plan_command)
 
 
 @app.command()
