@@ -8,7 +8,7 @@ ARGS ?=
 BIN := $(VENV)/bin
 export VENV PYTHON
 
-.PHONY: help install demo test check format train-smoke bench constraints clean
+.PHONY: help install demo test check format train-smoke bench constraints sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
@@ -38,5 +38,10 @@ constraints: install ## write constraints.txt and deploy/requirements-cpu.txt fr
 	@cd $(ROOT) && $(BIN)/python scripts/renew_constraints.py > constraints.new && mv constraints.new constraints.txt
 	@cd $(ROOT) && $(BIN)/python scripts/renew_constraints.py --image > constraints.new && mv constraints.new deploy/requirements-cpu.txt
 
+sbom: install ## write CycloneDX bills of materials into build/: of the CPU image, the GPU packages, and .venv with licences
+	@cd $(ROOT) && mkdir -p build && $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o build/image-cpu.cdx.json deploy/requirements-cpu.txt
+	@cd $(ROOT) && $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o build/packages-gpu.cdx.json constraints-gpu.txt
+	@cd $(ROOT) && $(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o build/environment.cdx.json $(BIN)/python
+
 clean: ## remove .venv and the caches
-	@rm -rf $(VENV) $(ROOT)/.mypy_cache $(ROOT)/.ruff_cache $(ROOT)/.pytest_cache $(ROOT)/.hypothesis
+	@rm -rf $(ROOT)/build $(VENV) $(ROOT)/.mypy_cache $(ROOT)/.ruff_cache $(ROOT)/.pytest_cache $(ROOT)/.hypothesis
