@@ -45,6 +45,15 @@ class View:
         self.page.get_by_label("Problem").first.fill(problem)
         self.page.get_by_role("button", name="Ask", exact=True).click()
 
+    def open_files(self, *paths: Any) -> None:
+        """As the button does, or a drop; what was shown before is gone afterwards."""
+        self.page.evaluate(
+            "() => document.querySelectorAll('article').forEach((run) => { run.dataset.old = '1'; })"
+        )
+        self.page.locator("#file").set_input_files(paths)
+        self.page.wait_for_selector("article:not([data-old])")
+        self.settle()
+
     def wait_for(self, state: str, run: str = "A") -> None:
         self.page.wait_for_selector(f'article[data-run="{run}"][data-state="{state}"]', timeout=20_000)
         self.settle()

@@ -44,10 +44,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Shapes that belong together, with a text that a reader sees who points at them."""
+    """Shapes that belong together, with a text that a reader sees who points at them.
+
+    Attributes:
+        data: names and values for programs that read the picture.
+    """
 
     shapes: tuple[Outline | Label, ...]
     hint: str = ""
+    data: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ def svg_of(picture: Picture) -> str:
 def _group(group: Group) -> str:
     hint = f"<title>{_text(group.hint)}</title>" if group.hint else ""
     shapes = "".join(_shape(shape) for shape in group.shapes)
-    return f"<g>{hint}{shapes}</g>"
+    data = "".join(f" data-{name}={quoteattr(visible(value))}" for name, value in group.data)
+    return f"<g{data}>{hint}{shapes}</g>"
 
 
 def _shape(shape: Outline | Label) -> str:

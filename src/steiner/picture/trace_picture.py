@@ -1,7 +1,7 @@
 """The picture of a trace: its tree, what it is of, and what the signs mean."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from steiner.picture import palette
@@ -214,9 +214,24 @@ def _drawn_cards(
     tree: TraceTree, cards: Mapping[int, Card], places: Mapping[int, Place], canvas: _Canvas
 ) -> tuple[Group, ...]:
     return tuple(
-        draw_card(card, *canvas.point(places[node].along, places[node].across), node in tree.live)
+        replace(
+            draw_card(card, *canvas.point(places[node].along, places[node].across), node in tree.live),
+            data=_data(tree, node, card),
+        )
         for node, card in cards.items()
     )
+
+
+def _data(tree: TraceTree, node: int, card: Card) -> tuple[tuple[str, str], ...]:
+    """What the card says by its place and its signs."""
+    parent = tree.parents[node]
+    told: dict[str, int | str] = {"node": node, "parent": "unknown" if parent is None else parent}
+    if card.kind == "step":
+        told |= {"standing": card.standing.replace(" ", "-"), "forced": str(card.forced).lower()}
+    if node in tree.destinations:
+        told["back-to"] = tree.destinations[node]
+    told["live"] = str(node in tree.live).lower()
+    return tuple((name, str(value)) for name, value in told.items())
 
 
 def _signs(trace: Trace, tree: TraceTree) -> list[Sign]:

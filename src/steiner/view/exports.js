@@ -22,7 +22,7 @@ function saveSvg(run) {
 }
 
 function saveJson(run) {
-  offer(run, "json", "application/json", `${JSON.stringify(run.fold.trace(), null, 2)}\n`);
+  offer(run, "json", "application/json", `${JSON.stringify(run.trace(), null, 2)}\n`);
 }
 
 function saveMermaid(run) {
@@ -44,7 +44,7 @@ async function savePng(run) {
 // The page as one file, with this run put into it as data.
 async function saveHtml(run) {
   const page = ROOT ? await (await fetch(`${ROOT}view/assets/standalone.html`)).text() : pageItself;
-  const saved = { problem: run.problem, trace: run.fold.trace(), events: run.told.map(({ event }) => event) };
+  const saved = { problem: run.problem, trace: run.trace(), events: run.told.map(({ event }) => event) };
   const data = JSON.stringify(saved).replace(/</g, "\\u003c");
   const opening = '<script type="application/json" id="saved">';
   offer(run, "html", "text/html", page.replace(new RegExp(`${opening}[^<]*<`), () => `${opening}${data}<`));

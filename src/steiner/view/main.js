@@ -41,6 +41,8 @@ async function ask(problem, bodies) {
   const runs = bodies.map(() => new Run(problem));
   show(runs);
   runs.forEach((run) => run.enter("connecting"));
+  // On a narrow screen the form stands above what it asked for.
+  if (form.root.getBoundingClientRect().bottom > window.innerHeight / 2) part("runs").scrollIntoView();
   const address = () => {
     if (runs.every((run) => run.id)) history.replaceState(null, "", linkOf(runs[0]));
   };
@@ -72,12 +74,13 @@ async function openFiles(files) {
 }
 
 function openSaved(text) {
-  const { problem, told } = readSaved(text);
-  const run = new Run(problem);
+  const { problem, told, trace } = readSaved(text);
+  const run = new Run(problem, { isSaved: true });
   run.addAll(told);
-  const { error, cancelled } = run.fold;
-  run.isSaved = true;
-  run.enter(error !== null ? "error" : cancelled ? "cancelled" : "done", error ?? "");
+  if (trace) run.adopt(trace);
+  const { error, cancelled, isOver } = run.fold;
+  const ending = error !== null ? "error" : cancelled ? "cancelled" : isOver ? "done" : "unfinished";
+  run.enter(ending, error ?? "");
   return run;
 }
 

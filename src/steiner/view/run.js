@@ -5,12 +5,14 @@ import { TraceFold } from "./trace_fold.js";
 const MOMENTLESS = new Set(["section.delta", "answer.delta", "tool_call.delta", "section.started"]);
 
 export class Run {
-  constructor(problem = "") {
+  constructor(problem = "", { isSaved = false } = {}) {
     this.problem = problem;
+    this.isSaved = isSaved;
     this.told = [];
     this.position = 0;
     // Positions worth a stop of the slider: all but those inside a text.
     this.moments = [0];
+    this.whole = null;
     this.state = "idle";
     this.message = "";
     this.times = new Map();
@@ -65,6 +67,8 @@ export class Run {
       const { event, time } = this.told[this.position];
       this.fold.take(event, time);
     }
+    // What was saved may have no end of its own.
+    if (this.isSaved && this.isLive) this.fold.close();
     this.#adopt();
     this.#tell({ reset: true });
   }
@@ -75,8 +79,15 @@ export class Run {
     this.#tell({});
   }
 
+  // The trace as it can be kept: once all is over and shown, what its maker has; it says more than events do.
+  trace() {
+    const isWhole = this.whole && this.isLive && (this.isSaved || this.fold.isOver);
+    return isWhole ? { ...this.whole, problem: this.problem } : this.fold.trace();
+  }
+
   // What a finished trace says and events do not: exact times, and decisions by force.
   adopt(trace) {
+    this.whole = trace;
     this.problem ||= trace.problem ?? "";
     this.fold.problem ||= this.problem;
     for (const step of trace.steps) this.times.set(step.id, step);

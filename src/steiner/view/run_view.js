@@ -5,14 +5,15 @@ import { exportMenu } from "./exports.js";
 import { Gauges } from "./gauges.js";
 import { applyWords, t } from "./language.js";
 import { Replay } from "./replay.js";
+import { TERMINAL } from "./server.js";
 import { StepDetail } from "./step_detail.js";
 import { Timeline } from "./timeline.js";
 import { TreeView } from "./tree_view.js";
 import { ANSWER, PROBLEM } from "./trace_tree.js";
 import { shortened } from "./visible_text.js";
 
-// A saved tree is shown whole at once, unless that would make it too small to read.
-const LEGIBLE = 0.6;
+// A saved tree is shown whole at once, and a live one at its end, unless that would make it too small to read.
+const LEGIBLE = 0.5;
 const STOPPABLE = new Set(["connecting", "loading", "queued", "running", "answering", "reconnecting"]);
 
 export class RunView {
@@ -23,7 +24,7 @@ export class RunView {
     this.linkOf = linkOf;
     this.dirty = new Set();
     this.wantsAll = true;
-    this.wantsWhole = run.isSaved === true;
+    this.wantsWhole = run.isSaved;
     this.frame = null;
     this.chosen = null;
     this.#build();
@@ -94,6 +95,7 @@ export class RunView {
       const node = event.step ?? event.from_step;
       if (node !== undefined && node !== null) this.dirty.add(node);
       if (event.type.startsWith("answer") || event.type.startsWith("tool_call")) this.dirty.add(ANSWER);
+      if (TERMINAL.has(event.type)) this.wantsWhole = this.tree.follows;
       this.announcer.hear(event, this.run.fold);
     }
     this.#schedule();

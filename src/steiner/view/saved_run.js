@@ -6,9 +6,19 @@ import { eventsOfTrace } from "./trace_events.js";
 
 export class Unreadable extends Error {}
 
+// What a trace may leave out, as Python's `Trace` and `Step` have it.
+const TRACE = {
+  id: "", model: "", problem: "", steps: [], answer: "", tool_calls: [], ended_by: null, finish_reason: null,
+  num_prompt_tokens: 0, num_reasoning_tokens: 0, num_answer_tokens: 0, num_forced_tokens: 0, num_violations: 0,
+  interventions: [],
+};
+const STEP = {
+  sections: [], verdict: null, verdict_forced: false, repeats: null, decision: null, decision_forced: false,
+  interrupted: false, num_tokens: 0, started_s: 0, finished_s: null,
+};
 const DATA = /<script type="application\/json" id="saved">([^<]*)<\/script>/;
 
-// Gives {problem, told: [{event, time}]}; raises Unreadable for what is none of them.
+// Gives {problem, told: [{event, time}], trace where there is one}; raises Unreadable for what is none of them.
 export function readSaved(text) {
   const source = DATA.exec(text)?.[1] ?? text.replace(/^\ufeff/, "");
   let saved;
@@ -33,13 +43,15 @@ function ofJson(text) {
   const first = parsed(lines[0]);
   if (first?.type) return ofEvents(lines.map((line) => JSON.parse(line)));
   const whole = JSON.parse(text);
+  if (!whole.trace && !whole.protocol) throw new Unreadable();
   return whole.trace ? ofWhole(whole) : ofWhole({ trace: whole });
 }
 
 // As the view saves it: the problem, the trace, and the events where they say more than the trace.
-function ofWhole({ problem, trace, events }) {
+function ofWhole({ problem, trace: given, events }) {
+  const trace = { ...TRACE, ...given, steps: (given.steps ?? []).map((step) => ({ ...STEP, ...step })) };
   const asked = problem || trace.problem || "";
-  return { problem: asked, told: events ? ofEvents(events, trace).told : eventsOfTrace(trace) };
+  return { problem: asked, trace, told: events ? ofEvents(events, trace).told : eventsOfTrace(trace) };
 }
 
 function ofEvents(events, trace = null) {

@@ -38,13 +38,15 @@ export function svgOf(fold) {
 
 function card(fold, node, parent, at, isLive) {
   const { x, y } = corner(at);
+  const [step, shows] = [fold.steps.get(node), `data-live="${isLive}"`];
   const named = `data-node="${node}" data-parent="${parent ?? "unknown"}"`;
   if (node === PROBLEM || node === ANSWER) {
     const said = node === PROBLEM ? fold.problem : fold.reply;
     const lines = [label(x + 10, y + 20, t(node === PROBLEM ? "problem" : "answer"), "#ffffff", true), ...wrapped(said, 4).map((line, index) => label(x + 10, y + 38 + 15 * index, line, "#ffffff"))];
-    return group(named, visible(said.slice(0, 1500)), box(x, y, node === PROBLEM ? "#1f2933" : "#00639c", node === PROBLEM ? "#1f2933" : "#00639c", 2), lines);
+    return group(`${named} ${shows}`, visible(said.slice(0, 1500)), box(x, y, node === PROBLEM ? "#1f2933" : "#00639c", node === PROBLEM ? "#1f2933" : "#00639c", 2), lines);
   }
-  const step = fold.steps.get(node);
+  const destination = destinationOf(fold, step);
+  const back = destination === null ? "" : ` data-back-to="${destination}"`;
   const { head, standing, forced, text: says, summary, notes } = stepText(fold, step);
   const stroke = STROKES[standing] ?? "#5b6672";
   const title = `${GLYPHS[standing]} ${head} \u00b7 ${t(`standing.${standing}`)}${forced ? ` \u00b7 ${t("byForce")}` : ""}`;
@@ -55,7 +57,7 @@ function card(fold, node, parent, at, isLive) {
     ...(foot ? [label(x + 10, y + HEIGHT - 10, fitted(foot, 10), notes.length ? "#8a4a9e" : "#5b6672", false, 10)] : []),
   ];
   const hint = [title, ...step.sections.map((section) => `${section.name}: ${section.text}`)].join("\n").slice(0, 1500);
-  return group(`${named} data-standing="${standing}" data-forced="${forced}"`, visible(hint), box(x, y, stroke, standing === "verified" && !isLive ? "#ffffff" : FILLS[standing] ?? "#f3f5f7", isLive ? 2.8 : 1.3), lines);
+  return group(`${named} data-standing="${standing}" data-forced="${forced}"${back} ${shows}`, visible(hint), box(x, y, stroke, standing === "verified" && !isLive ? "#ffffff" : FILLS[standing] ?? "#f3f5f7", isLive ? 2.8 : 1.3), lines);
 }
 
 function group(named, hint, frame, lines) {

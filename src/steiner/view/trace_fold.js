@@ -110,15 +110,29 @@ export class TraceFold {
         this.usage = event;
         break;
       case "done":
-        Object.assign(this, { finishReason: event.finish_reason, isOver: true });
+        this.finishReason = event.finish_reason;
+        this.#end();
         break;
       case "error":
-        Object.assign(this, { error: event.message, isOver: true });
+        this.error = event.message;
+        this.#end();
         break;
       case "cancelled":
-        Object.assign(this, { cancelled: true, isOver: true });
+        this.cancelled = true;
+        this.#end();
         break;
     }
+  }
+
+  #end() {
+    this.isOver = true;
+    this.close();
+  }
+
+  // Nothing follows: what is open stays as it is.
+  close() {
+    const last = this.steps.get(this.current);
+    if (last) last.open = false;
   }
 
   // The answer's text and its calls, as a person writes them.

@@ -46,6 +46,7 @@ export const ENGLISH = {
   "state.stopping": "Stopping",
   "state.cancelled": "Stopped",
   "state.error": "Failed: {message}",
+  "state.unfinished": "Not ended",
   "state.replay": "Replay",
   problem: "Problem",
   answer: "Answer",

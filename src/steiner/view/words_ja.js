@@ -46,6 +46,7 @@ export const JAPANESE = {
   "state.stopping": "停止しています",
   "state.cancelled": "停止しました",
   "state.error": "失敗: {message}",
+  "state.unfinished": "未終了",
   "state.replay": "再生",
   problem: "問題",
   answer: "回答",

@@ -46,6 +46,7 @@ export const CHINESE = {
   "state.stopping": "正在停止",
   "state.cancelled": "已停止",
   "state.error": "失败：{message}",
+  "state.unfinished": "未结束",
   "state.replay": "回放",
   problem: "问题",
   answer: "答案",
