@@ -43,7 +43,7 @@ function ofJson(text) {
   const first = parsed(lines[0]);
   if (first?.type) return ofEvents(lines.map((line) => JSON.parse(line)));
   const whole = JSON.parse(text);
-  if (!whole.trace && !whole.protocol) throw new Unreadable();
+  if (!whole.trace && whole.protocol === undefined) throw new Unreadable();
   return whole.trace ? ofWhole(whole) : ofWhole({ trace: whole });
 }
 
