@@ -1,15 +1,17 @@
 """A fixed plan of length-bucketed batches: which documents are trained on together, decided before the first step."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from steiner.training.config import Optimisation
 from steiner.training.encode import Document
+from steiner.training.token_file import Documents
 
 IGNORED = -100
 BUCKET_BATCHES = 40
@@ -69,39 +71,82 @@ def _group(sorted_indices: Sequence[int], lengths: Sequence[int], budget: int) -
     return grouped
 
 
-class PlannedSampler(Sampler[list[int]]):
-    """Gives a `DataLoader` the batches of a plan, in order."""
+class Updates(Dataset[dict[str, Any]]):
+    """What one process computes for each update of a plan; together the processes compute every document once."""
 
-    def __init__(self, plan: BatchPlan) -> None:
+    def __init__(
+        self,
+        plan: BatchPlan,
+        documents: Documents,
+        pad_id: int,
+        rank: int = 0,
+        num_ranks: int = 1,
+        micro_batch_tokens: int | None = None,
+    ) -> None:
         self._plan = plan
+        self._documents = documents
+        self._pad_id = pad_id
+        self._rank = rank
+        self._num_ranks = num_ranks
+        self._micro_batch_tokens = micro_batch_tokens
 
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self._plan.batches)
+    def __getitem__(self, step: int) -> dict[str, Any]:
+        """`passes`, one `collate` of documents for each forward pass, as many on every process; `num_targets` of the
+        whole update, over all processes."""
+        batch = self._plan.batches[step]
+        shares = split_batch(batch, self._documents.lengths, self._num_ranks, self._micro_batch_tokens)
+        passes = [
+            collate([self._documents[index] for index in one_pass[self._rank]], self._pad_id)
+            for one_pass in shares
+        ]
+        return {"passes": passes, "num_targets": sum(self._documents.num_targets[i] for i in batch)}
 
     def __len__(self) -> int:
         return len(self._plan.batches)
 
 
-class Documents(Dataset[Document]):
-    def __init__(self, documents: Sequence[Document]) -> None:
-        self._documents = documents
+def split_batch(
+    batch: Sequence[int], lengths: Sequence[int], num_ranks: int, micro_batch_tokens: int | None
+) -> list[list[list[int]]]:
+    """Divide a batch into passes, and each pass among the ranks, about evenly by padded size.
 
-    def __getitem__(self, index: int) -> Document:
-        return self._documents[index]
+    Every rank takes part in every pass, since sharded weights are gathered from all; where there are fewer documents
+    than ranks, some get an empty share.
 
-    def __len__(self) -> int:
-        return len(self._documents)
+    Args:
+        micro_batch_tokens: largest padded size of a share; a longer document is a share of its own.
+
+    Returns:
+        For each pass and rank document indices.
+    """
+    ordered = sorted(batch, key=lambda index: lengths[index])
+    whole = len(ordered) * lengths[ordered[-1]]
+    largest = micro_batch_tokens or whole
+    num_shares = len(_group(ordered, lengths, largest))
+    num_passes = -(-num_shares // num_ranks)
+    # The smallest budget that needs no more shares than that.
+    low, high = 1, largest
+    while low < high:
+        middle = (low + high) // 2
+        if len(_group(ordered, lengths, middle)) <= num_passes * num_ranks:
+            high = middle
+        else:
+            low = middle + 1
+    shares = _group(ordered, lengths, high)
+    shares += [[]] * (num_passes * num_ranks - len(shares))
+    return [shares[first : first + num_ranks] for first in range(0, len(shares), num_ranks)]
 
 
 def collate(documents: Sequence[Document], pad_id: int) -> dict[str, Tensor]:
-    """Pad on the right, where a causal model never looks.
+    """Pad on the right, where a causal model never looks; without documents there is a row of padding.
 
     Returns:
         `input_ids` (B, T) int64; `labels` (B, T) int64 with IGNORED where nothing is learned.
     """
-    longest = max(len(document.token_ids) for document in documents)
-    input_ids = torch.full((len(documents), longest), pad_id, dtype=torch.int64)
-    labels = torch.full((len(documents), longest), IGNORED, dtype=torch.int64)
+    longest = max((len(document.token_ids) for document in documents), default=2)
+    num_rows = max(1, len(documents))
+    input_ids = torch.full((num_rows, longest), pad_id, dtype=torch.int64)
+    labels = torch.full((num_rows, longest), IGNORED, dtype=torch.int64)
     for row, document in enumerate(documents):
         ids = torch.tensor(document.token_ids)
         input_ids[row, : len(ids)] = ids

@@ -2,15 +2,15 @@
 
 import random
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
+    Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
+    Tag,
     ValidationError,
     field_validator,
     model_validator,
@@ -18,18 +18,18 @@ from pydantic import (
 
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.tasks.languages import Language
+from steiner.training.base_checkpoint import BaseCheckpoint
+from steiner.training.devices import Devices
+from steiner.training.ordinary_text import OrdinaryText
 from steiner.training.problems import FAMILIES
+from steiner.training.strict import Strict
 
 
 class RecipeError(SteinerError):
     """The recipe cannot be used; the message names the file, the field and the reason."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelShape(_Strict):
+class ModelShape(Strict):
     """Size of a model trained from scratch."""
 
     width: PositiveInt
@@ -46,7 +46,7 @@ class ModelShape(_Strict):
         return self
 
 
-class SizeShare(_Strict):
+class SizeShare(Strict):
     """One difficulty and its share of a family's problems.
 
     Attributes:
@@ -59,7 +59,7 @@ class SizeShare(_Strict):
     folded: float = Field(default=0.0, ge=0, le=1)
 
 
-class FamilyData(_Strict):
+class FamilyData(Strict):
     """How much of one family to generate.
 
     Attributes:
@@ -86,16 +86,19 @@ class FamilyData(_Strict):
         return next(share.folded for share in self.sizes if share.size == size)
 
 
-class Optimisation(_Strict):
-    """Muon for the matrices of the blocks, AdamW for the rest, at one learning rate.
+class Optimisation(Strict):
+    """How long and how fast a stage trains.
 
     Attributes:
+        optimizer: `muon` is Muon for the matrices of the blocks and AdamW for the rest, at one learning rate; `adamw` is
+            AdamW for everything. A model from nothing gets Muon where not given, a base AdamW.
         tokens: tokens to train on, padding excluded; the data is repeated where it is shorter.
-        batch_tokens: padded tokens a batch at the start and at `ramp_until` of the tokens.
+        batch_tokens: padded tokens a batch, over all GPUs, at the start and at `ramp_until` of the tokens.
         decay_from: share of the tokens after which the rate falls along a cosine to `final_rate` of its peak.
     """
 
     tokens: PositiveInt
+    optimizer: Literal["muon", "adamw"] | None = None
     learning_rate: PositiveFloat = 5e-3
     weight_decay: float = Field(default=0.05, ge=0)
     batch_tokens: tuple[PositiveInt, PositiveInt] = (1_500, 6_500)
@@ -107,9 +110,14 @@ class Optimisation(_Strict):
 
 
 class PretrainingStage(Optimisation):
-    """Continual pre-training on plain documents: drills mixed with traces."""
+    """Continual pre-training on plain documents: drills mixed with traces, and with ordinary text.
+
+    Attributes:
+        drill_share: of the tokens that are not ordinary text.
+    """
 
     drill_share: float = Field(default=0.35, ge=0, le=1)
+    text: OrdinaryText | None = None
 
 
 class FinetuningStage(Optimisation):
@@ -124,7 +132,7 @@ class FinetuningStage(Optimisation):
     stretches: PositiveInt = 6
 
 
-class ReinforcementStage(_Strict):
+class ReinforcementStage(Strict):
     """Group-relative policy gradient with a step-level reward (see docs/reward.md).
 
     Attributes:
@@ -162,7 +170,19 @@ Style = Literal["search", "forward", "direct"]
 answer alone."""
 
 
-class Recipe(_Strict):
+def _kind_of_model(model: Any) -> str:
+    given = model if isinstance(model, dict) else getattr(model, "__dict__", {})
+    return "from a base" if "base" in given else "from nothing"
+
+
+Model = Annotated[
+    Annotated[ModelShape, Tag("from nothing")] | Annotated[BaseCheckpoint, Tag("from a base")],
+    Discriminator(_kind_of_model),
+]
+"""A shape to be trained from nothing, or a checkpoint to go on from: the one that has a `base`."""
+
+
+class Recipe(Strict):
     """A whole run.
 
     Attributes:
@@ -178,7 +198,8 @@ class Recipe(_Strict):
     output: Path
     style: Style = "search"
     threads: PositiveInt = 2
-    model: ModelShape
+    model: Model
+    devices: Devices = Devices()
     languages: dict[Language, PositiveFloat] = Field(default={"en": 1.0}, min_length=1)
     data: dict[str, FamilyData] = Field(min_length=1)
     teacher_runs: list[Path] = []
@@ -189,6 +210,25 @@ class Recipe(_Strict):
     def draw_language(self, rng: random.Random) -> Language:
         """A language, by the shares."""
         return rng.choices(list(self.languages), list(self.languages.values()))[0]
+
+    def optimizer_of(self, stage: Optimisation) -> Literal["muon", "adamw"]:
+        """The optimizer of a stage, by the kind of model where the stage does not say."""
+        return stage.optimizer or ("adamw" if isinstance(self.model, BaseCheckpoint) else "muon")
+
+    @model_validator(mode="after")
+    def _muon_sees_whole_matrices(self) -> Self:
+        for name in ("cpt", "sft"):
+            stage = getattr(self, name)
+            if stage is None or self.optimizer_of(stage) != "muon":
+                continue
+            if self.devices.sharding != "none":
+                raise ValueError(
+                    f"{name}.optimizer is muon, which needs whole matrices, and devices.sharding is "
+                    f"{self.devices.sharding}: use sharding none or optimizer adamw"
+                )
+            if isinstance(self.model, BaseCheckpoint) and self.model.lora is not None:
+                raise ValueError(f"{name}.optimizer is muon, which model.lora has no use for: use adamw")
+        return self
 
     @field_validator("data")
     @classmethod
@@ -221,7 +261,10 @@ def load_recipe(path: Path) -> Recipe:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid YAML: {error}") from error
     except ValidationError as error:
-        problems = "\n".join(
-            f"  {'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()
-        )
+        problems = "\n".join(f"  {_field_of(e['loc'])}: {e['msg']}" for e in error.errors())
         raise RecipeError(f"{path}:\n{problems}") from error
+
+
+def _field_of(location: tuple[int | str, ...]) -> str:
+    """A field's dotted name, without the kind of model that pydantic puts in between."""
+    return ".".join(str(part) for part in location if not str(part).startswith("from ")) or "recipe"

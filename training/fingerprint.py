@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from steiner.reasoning.errors import SteinerError
 from steiner.training.config import Recipe
 from steiner.training.data.teacher_runs import DescribedTraces, describe_teacher_runs
@@ -18,7 +20,7 @@ FIELDS = {
     "export": ("name",),
 }
 """What each stage reads of the recipe, beside what the stages before it read; in the order of the stages."""
-WITHOUT_EFFECT = ("output", "threads")
+WITHOUT_EFFECT = ("output", "threads", "devices")
 TEACHERS = "teacher_runs"
 FILE = "made_from.json"
 DATA_FORMAT = 1
@@ -47,6 +49,7 @@ def check_stage(recipe: Recipe, stage: str) -> None:
     recorded = _recorded(folder, stage)
     if recorded is None:
         raise ChangedRecipeError(f"{folder} does not say which recipe it was made from. {begin_again}")
+    recorded = _with_later_fields(recorded, recipe)
     if differences := list(_differences(recorded, fingerprint(recipe, stage))):
         more = len(differences) - SHOWN_DIFFERENCES
         shown = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; {more} more" if more > 0 else "")
@@ -90,6 +93,18 @@ def _recorded(folder: Path, stage: str) -> dict[str, Any] | None:
         return None
     recorded: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
     return recorded
+
+
+def _with_later_fields(recorded: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """What was recorded before recipes had all of today's fields; those have their defaults in it."""
+    told = set(Recipe.model_fields) - {TEACHERS}
+    fields = {name: value for name, value in recorded.items() if name in told}
+    try:
+        then = Recipe.model_validate(recipe.model_dump(mode="json") | fields)
+    except ValidationError:
+        # It was made by rules that no longer hold, and is told apart field by field.
+        return recorded
+    return recorded | then.model_dump(mode="json", include=set(fields))
 
 
 def _differences(recorded: Any, now: Any, field: str = "") -> Iterator[str]:

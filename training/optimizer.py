@@ -48,10 +48,21 @@ class MuonWithAdamW(torch.optim.Optimizer):
             group.update(saved)
 
 
+def build_adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW for every parameter that is trained; weight decay acts on the matrices of the blocks alone."""
+    matrices, others = split_parameters(model)
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=learning_rate, betas=BETAS, fused=True
+    )
+
+
 def split_parameters(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Matrices inside the blocks, and embeddings, norms and biases; tied weights once."""
+    """Of what is trained, matrices inside the blocks, and embeddings, norms and biases; tied weights once."""
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         (matrices if parameter.ndim == 2 and ".layers." in name else others).append(parameter)
     return matrices, others

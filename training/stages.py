@@ -1,33 +1,32 @@
 """The pipeline: data -> cpt -> sft -> rl -> export. Each stage reads the files of the one before and can be resumed."""
 
+import gc
 import shutil
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from steiner.reasoning.errors import SteinerError
-from steiner.training.checkpoint import load_checkpoint, save_checkpoint
-from steiner.training.config import Recipe
-from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES, Kind
-from steiner.training.data.manifest import read_manifest
-from steiner.training.data.shards import read_records
+from steiner.training.checkpoint import export_checkpoint, load_checkpoint, save_checkpoint
+from steiner.training.config import Optimisation, Recipe
 from steiner.training.data.teacher_runs import describe_teacher_runs
 from steiner.training.data.writing import write_data
-from steiner.training.encode_all import ChatEncoding, PlainEncoding, encode_all
+from steiner.training.device_setup import reads_weights
 from steiner.training.fingerprint import check_stage, claim_stage
 from steiner.training.manifest import write_manifest
-from steiner.training.mixture import mix
-from steiner.training.model import build_model
-from steiner.training.teacher_documents import teacher_documents
-from steiner.training.tokenizer import tokenizer_of
+from steiner.training.processes import processes
+from steiner.training.stage_documents import finetuning_documents, pretraining_documents
+from steiner.training.starting_model import starting_model
+from steiner.training.token_file import Documents
 from steiner.training.trainer import train_stage
 
 STAGES = ("data", "cpt", "sft", "rl", "export")
-console = Console(stderr=True)
+DOCUMENTS = "documents"
+"""Folder of a stage's encoded documents, there until the stage is done."""
 
 
 class StageError(SteinerError):
@@ -56,10 +55,9 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
     first_again = len(STAGES) if from_stage is None else STAGES.index(from_stage)
     for name in STAGES[:first_again]:
         check_stage(recipe, name)
-    for name in STAGES[first_again:]:
-        shutil.rmtree(recipe.output / name, ignore_errors=True)
+    run = processes()
+    run.on_main(lambda: _throw_away(recipe, STAGES[first_again:]))
     torch.set_num_threads(recipe.threads)
-    recipe.output.mkdir(parents=True, exist_ok=True)
     stages: dict[str, Callable[[Recipe], None]] = {
         "data": lambda recipe: _data(recipe, workers),
         "cpt": _cpt,
@@ -67,14 +65,18 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
         "rl": _rl,
         "export": _export,
     }
-    for name, run in stages.items():
-        if stage_model(recipe, name).exists():
-            console.print(f"{name}: done before")
+    for name, work in stages.items():
+        done = stage_model(recipe, name).exists()
+        console().print(f"{name}: {'done before' if done else 'started'}")
+        # Nobody begins before all have looked whether there is something to do.
+        run.wait()
+        if done:
             continue
-        console.print(f"{name}: started")
         if name != "export":
-            claim_stage(recipe, name)
-        run(recipe)
+            run.on_main(partial(claim_stage, recipe, name))
+        work(recipe)
+        # The weights of a stage are part of a cycle, and the next one needs their place.
+        gc.collect()
     return stage_model(recipe, "export")
 
 
@@ -83,57 +85,86 @@ def stage_model(recipe: Recipe, stage: str) -> Path:
     return recipe.output / ("export" if stage == "export" else f"{stage}/model")
 
 
+def console() -> Console:
+    """Where the main process says what is done; the others say nothing."""
+    return Console(stderr=True, quiet=not processes().is_main)
+
+
+def _throw_away(recipe: Recipe, stages: Sequence[str]) -> None:
+    for name in stages:
+        shutil.rmtree(recipe.output / name, ignore_errors=True)
+    recipe.output.mkdir(parents=True, exist_ok=True)
+
+
 def _data(recipe: Recipe, workers: int | None) -> None:
-    for name, count in write_data(recipe, workers).items():
-        console.print(f"  {name}: {count:,} records")
+    def write() -> None:
+        for name, count in write_data(recipe, workers).items():
+            console().print(f"  {name}: {count:,} records")
+
+    processes().on_main(write)
 
 
 def _cpt(recipe: Recipe) -> None:
-    tokenizer = tokenizer_of(recipe)
-    model = build_model(recipe.model, tokenizer, recipe.seed)
+    folder = recipe.output / "cpt"
+    model, tokenizer = starting_model(recipe)
     if recipe.cpt is not None:
-        data = recipe.output / "data"
-        plain = PlainEncoding(tokenizer)
-        remembering = (record for record in read_records(data, TRACES) if not record["folded"])
-        traces = encode_all(remembering, _num_records(data, TRACES), plain)
-        traces += teacher_documents(recipe.teacher_runs, tokenizer, plain, console)
-        drills = encode_all(read_records(data, DRILLS), _num_records(data, DRILLS), plain)
-        documents = mix(traces, drills, recipe.cpt.drill_share, recipe.seed)
-        train_stage(model, tokenizer, documents, recipe.cpt, recipe.output / "cpt", recipe.seed)
-    save_checkpoint(model, tokenizer, stage_model(recipe, "cpt"))
+        documents = pretraining_documents(recipe, recipe.cpt, tokenizer, folder / DOCUMENTS, console())
+        model = _trained(model, tokenizer, documents, recipe, recipe.cpt, folder)
+    _finish(model, tokenizer, recipe, "cpt")
 
 
 def _sft(recipe: Recipe) -> None:
-    model, tokenizer = load_checkpoint(stage_model(recipe, "cpt"))
-    data = recipe.output / "data"
-    records = chain(read_records(data, TRACES), read_records(data, DIALOGUES))
-    sft = recipe.sft
-    encoding = ChatEncoding(tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches)
-    documents = encode_all(records, _num_records(data, TRACES, DIALOGUES), encoding)
-    documents += teacher_documents(recipe.teacher_runs, tokenizer, encoding, console)
-    train_stage(model, tokenizer, documents, sft, recipe.output / "sft", recipe.seed)
-    save_checkpoint(model, tokenizer, stage_model(recipe, "sft"))
+    folder = recipe.output / "sft"
+    model, tokenizer = _loaded(recipe, "cpt")
+    documents = finetuning_documents(recipe, tokenizer, folder / DOCUMENTS, console())
+    model = _trained(model, tokenizer, documents, recipe, recipe.sft, folder)
+    _finish(model, tokenizer, recipe, "sft")
 
 
-def _num_records(folder: Path, *kinds: Kind[Any]) -> int:
-    described = read_manifest(folder)["kinds"]
-    return sum(described[kind.name]["records"] for kind in kinds)
+def _trained(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    documents: Documents,
+    recipe: Recipe,
+    stage: Optimisation,
+    folder: Path,
+) -> PreTrainedModel:
+    muon = recipe.optimizer_of(stage) == "muon"
+    return train_stage(
+        model, tokenizer, documents, stage, folder, recipe.seed, muon=muon, devices=recipe.devices
+    )
+
+
+def _loaded(recipe: Recipe, stage: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """What a stage left, for the next one; where weights are sharded, the main process hands them out."""
+    return load_checkpoint(stage_model(recipe, stage), weights=reads_weights(recipe.devices))
+
+
+def _finish(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, stage: str
+) -> None:
+    save_checkpoint(model, tokenizer, stage_model(recipe, stage))
+    documents = recipe.output / stage / DOCUMENTS
+    processes().on_main(lambda: shutil.rmtree(documents, ignore_errors=True))
 
 
 def _rl(recipe: Recipe) -> None:
-    model, tokenizer = load_checkpoint(stage_model(recipe, "sft"))
+    model, tokenizer = _loaded(recipe, "sft")
     if recipe.rl is not None:
         from steiner.training.rl.train import reinforce
 
         reinforce(model, tokenizer, recipe, recipe.output / "rl")
-    save_checkpoint(model, tokenizer, stage_model(recipe, "rl"))
+    _finish(model, tokenizer, recipe, "rl")
 
 
 def _export(recipe: Recipe) -> None:
-    model, tokenizer = load_checkpoint(stage_model(recipe, "rl"))
     folder = stage_model(recipe, "export")
-    # Named only when the manifest is in it: an export that is there counts as done.
-    staged = folder.with_name("export.staged")
-    save_checkpoint(model, tokenizer, staged)
-    write_manifest(recipe, staged)
-    staged.replace(folder)
+
+    def write() -> None:
+        # Named only when the manifest is in it: an export that is there counts as done.
+        staged = folder.with_name("export.staged")
+        export_checkpoint(stage_model(recipe, "rl"), staged, recipe.model)
+        write_manifest(recipe, staged)
+        staged.replace(folder)
+
+    processes().on_main(write)

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.tasks.languages import Language, words_of
+from steiner.training.base_checkpoint import BaseCheckpoint
 from steiner.training.config import Recipe
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import EXHAUSTED
@@ -64,7 +65,15 @@ def family_words(*, dialogues: bool = False, languages: Iterable[Language] = ())
 
 
 def tokenizer_of(recipe: Recipe) -> PreTrainedTokenizerFast:
-    """The tokenizer of a run: the words of every family, in the recipe's languages."""
+    """The tokenizer of a run: the base's, or one of the words of every family in the recipe's languages.
+
+    Raises:
+        BaseError: the base is out of reach.
+    """
+    if isinstance(recipe.model, BaseCheckpoint):
+        from steiner.training.from_base import base_tokenizer
+
+        return base_tokenizer(recipe.model).tokenizer
     dialogues = any(data.dialogues for data in recipe.data.values())
     words = family_words(dialogues=dialogues, languages=recipe.languages)
     return build_tokenizer(words, recipe.model.max_positions)

@@ -3,6 +3,8 @@
 import json
 import math
 import sys
+from contextlib import nullcontext
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,60 +14,112 @@ from torch.utils.data import DataLoader
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
-    Trainer,
     TrainerCallback,
     TrainerControl,
     TrainerState,
     TrainingArguments,
 )
 
-from steiner.training.batches import IGNORED, BatchPlan, Documents, PlannedSampler, collate, plan_batches
+from steiner.training.batches import IGNORED, BatchPlan, Updates, plan_batches
 from steiner.training.config import Optimisation
-from steiner.training.encode import Document
-from steiner.training.optimizer import MuonWithAdamW
+from steiner.training.device_setup import ShardingTrainer, device_arguments
+from steiner.training.devices import Devices
+from steiner.training.optimizer import MuonWithAdamW, build_adamw
+from steiner.training.processes import processes
+from steiner.training.token_file import Documents
 
 SAVE_SHARE = 0.05
 LOGGED_STEPS = 50
+ONE_DEVICE = Devices()
 
 
-class PlannedTrainer(Trainer):
-    """A `Trainer` whose batches come from a plan made before the first step.
+class PlannedTrainer(ShardingTrainer):
+    """A `Trainer` whose updates come from a plan made before the first step.
 
-    It differs from its parent in two ways, each for a reason:
+    It differs from its parent in four ways, each for a reason:
 
-    1. The data loader follows the plan, so that a resumed run skips exactly what was used.
-    2. The loss computes logits only behind the shortest prompt of the batch; with a vocabulary wider than the model the
-       output layer is a large part of the cost.
+    1. The data loader follows the plan, so that a resumed run skips exactly what was used, and gives each process its
+       share of every update.
+    2. A step is a whole update, with as many passes as it takes: their number changes from update to update.
+    3. The loss is divided by the learned tokens of the whole update, over all passes and processes, so that neither
+       decides how much a token counts.
+    4. Logits are computed only behind the shortest prompt of a pass; with a vocabulary wider than the model the output
+       layer is a large part of the cost.
     """
 
-    def __init__(self, *, plan: BatchPlan, documents: Documents, pad_id: int, **kwargs: Any) -> None:
-        super().__init__(train_dataset=documents, **kwargs)
+    def __init__(self, *, updates: Updates, stage: Optimisation, muon: bool, plan: BatchPlan, **kwargs: Any) -> None:
+        super().__init__(train_dataset=updates, **kwargs)
+        self._updates = updates
+        self._stage = stage
+        self._muon = muon
         self._plan = plan
-        self._documents = documents
-        self._pad_id = pad_id
 
-    def get_train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
-        return DataLoader(
-            self._documents,
-            batch_sampler=PlannedSampler(self._plan),
-            collate_fn=lambda documents: collate(documents, self._pad_id),
+    def get_train_dataloader(self) -> DataLoader[dict[str, Any]]:
+        return DataLoader(self._updates, batch_size=1, collate_fn=itemgetter(0))
+
+    def create_optimizer(self, model: PreTrainedModel | None = None) -> torch.optim.Optimizer:
+        """Made from the whole weights; they may be sharded afterwards."""
+        if self.optimizer is None:
+            build = MuonWithAdamW if self._muon else build_adamw
+            self.optimizer = build(model or self.model, self._stage.learning_rate, self._stage.weight_decay)
+        return self.optimizer
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """`learning_rate_factor` over the plan."""
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer or self.optimizer, lambda step: learning_rate_factor(step, self._plan, self._stage)
         )
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Of all passes of an update."""
+        return sum(super(PlannedTrainer, self).floating_point_ops(one_pass) for one_pass in inputs["passes"])
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Forward and backward of every pass; returns the loss whose mean over the processes is the update's."""
+        model.train()
+        inputs = self._prepare_inputs(inputs)
+        # Gradients are averaged over the processes, and the loss is a sum over them.
+        scale = self.args.world_size
+        total = torch.zeros((), device=self.args.device)
+        passes = inputs["passes"]
+        for number, one_pass in enumerate(passes, 1):
+            # Sharded gradients are reduced at every pass: whole ones would not fit.
+            alone = number < len(passes) and not self.is_fsdp_enabled
+            with self.accelerator.no_sync(model) if alone else nullcontext():
+                loss = self.compute_loss(model, one_pass, num_items_in_batch=inputs["num_targets"]) * scale
+                self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
 
     def compute_loss(
         self,
-        model: PreTrainedModel,
+        model: torch.nn.Module,
         inputs: dict[str, Tensor],
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """Mean cross-entropy over the learned tokens of the batch, in nats."""
+        """Sum of the cross-entropies, in nats, over the learned tokens of the pass, divided by `num_items_in_batch`; their
+        mean where it is not given."""
         targets = inputs["labels"][:, 1:]
-        first = int((targets != IGNORED).any(dim=0).nonzero()[0])
+        learned = (targets != IGNORED).any(dim=0)
+        first = int(learned.nonzero()[0]) if learned.any() else targets.shape[1] - 1
         positions = torch.arange(first, targets.shape[1], device=targets.device)
         outputs = model(input_ids=inputs["input_ids"][:, :-1], logits_to_keep=positions, use_cache=False)
         loss = torch.nn.functional.cross_entropy(
-            outputs.logits.flatten(0, 1).float(), targets[:, first:].flatten(), ignore_index=IGNORED
-        )
+            outputs.logits.flatten(0, 1).float(),
+            targets[:, first:].flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+        ) / (num_items_in_batch or (targets != IGNORED).sum())
         return (loss, outputs) if return_outputs else loss
 
 
@@ -93,6 +147,8 @@ class JsonLinesLog(TrainerCallback):
         logs: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
+        if not state.is_world_process_zero:
+            return
         with self._path.open("a", encoding="utf-8") as out:
             out.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
@@ -100,14 +156,25 @@ class JsonLinesLog(TrainerCallback):
 def train_stage(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
-    documents: list[Document],
+    documents: Documents,
     stage: Optimisation,
     folder: Path,
     seed: int,
-) -> None:
-    """Train the model in place, going on from the newest checkpoint in the folder if there is one."""
+    *,
+    muon: bool = True,
+    devices: Devices = ONE_DEVICE,
+) -> PreTrainedModel:
+    """Train the model, going on from the newest checkpoint in the folder if there is one.
+
+    Args:
+        muon: the optimizer of the blocks' matrices; AdamW if not.
+
+    Returns:
+        The model as it was trained: perhaps sharded, to be saved by all processes together.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    plan = plan_batches([len(document.token_ids) for document in documents], stage, seed)
+    run = processes()
+    plan = plan_batches(documents.lengths, stage, seed)
     num_steps = len(plan.batches)
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -118,29 +185,27 @@ def train_stage(
         save_steps=max(50, round(num_steps * SAVE_SHARE)),
         save_total_limit=2,
         seed=seed,
-        bf16=True,
-        use_cpu=not torch.cuda.is_available(),
         # The look at every loss would wait for the device at every step.
         logging_nan_inf_filter=False,
         report_to=[],
         remove_unused_columns=False,
         disable_tqdm=not sys.stderr.isatty(),
         include_num_input_tokens_seen="no",
-    )
-    optimizer = MuonWithAdamW(model, stage.learning_rate, stage.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_factor(step, plan, stage)
+        **device_arguments(devices),
     )
     trainer = PlannedTrainer(
+        updates=Updates(
+            plan, documents, tokenizer.pad_token_id, run.rank, run.count, devices.micro_batch_tokens
+        ),
+        stage=stage,
+        muon=muon,
         plan=plan,
-        documents=Documents(documents),
-        pad_id=tokenizer.pad_token_id,
         model=model,
         args=arguments,
-        optimizers=(optimizer, schedule),
         callbacks=[JsonLinesLog(folder / "log.jsonl")],
     )
     trainer.train(resume_from_checkpoint=_newest_whole_checkpoint(folder))
+    return trainer.model
 
 
 def _newest_whole_checkpoint(folder: Path) -> str | None:

@@ -1,0 +1,60 @@
+"""Low-rank adapters on a base, with the rows of the special tokens trained beside them."""
+
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+
+from steiner.training.base_checkpoint import BaseCheckpoint, Lora
+from steiner.training.from_base import BaseTokenizer, base_model, base_tokenizer
+
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+def with_adapters(
+    model: Qwen2ForCausalLM, lora: Lora, prepared: BaseTokenizer, seed: int
+) -> PeftModel:
+    """The model with fresh adapters; all else is frozen but the rows of the tokens that the base did not know."""
+    torch.manual_seed(seed)
+    rows = sorted(prepared.tokenizer.convert_tokens_to_ids(list(prepared.added)))
+    matrices = ["embed_tokens"] if model.config.tie_word_embeddings else ["embed_tokens", "lm_head"]
+    return get_peft_model(
+        model,
+        LoraConfig(
+            task_type="CAUSAL_LM",
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            target_modules=list(lora.targets),
+            trainable_token_indices={name: rows for name in matrices} if rows else None,
+        ),
+    )
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a checkpoint holds adapters and not the weights they are for."""
+    return (folder / ADAPTER_CONFIG).exists()
+
+
+def load_adapters(
+    folder: Path, tokenizer: PreTrainedTokenizerFast, *, weights: bool = True
+) -> PeftModel:
+    """The base of the adapters in a folder with these on it, to be trained further.
+
+    Args:
+        weights: whether to read them; a process that gets its shards from another one does not.
+
+    Raises:
+        BaseError: the base is out of reach.
+    """
+    config = PeftConfig.from_pretrained(folder)
+    base = BaseCheckpoint(
+        base=config.base_model_name_or_path,
+        revision=config.revision,
+        max_positions=tokenizer.model_max_length,
+        lora=Lora(),
+    )
+    model = base_model(base, base_tokenizer(base), weights=weights)
+    if not weights:
+        return get_peft_model(model, config)
+    return PeftModel.from_pretrained(model, folder, is_trainable=True)

@@ -1,0 +1,105 @@
+"""What a stage trains on, encoded: written once by the main process, then read by all."""
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from transformers import PreTrainedTokenizerFast
+
+from steiner.training.config import PretrainingStage, Recipe
+from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES, Kind
+from steiner.training.data.manifest import read_manifest
+from steiner.training.data.shards import read_records
+from steiner.training.encode import Document
+from steiner.training.encode_all import ChatEncoding, PlainEncoding, encode_all
+from steiner.training.mixture import in_shares, mix
+from steiner.training.processes import processes
+from steiner.training.read_text import text_documents
+from steiner.training.teacher_documents import teacher_documents
+from steiner.training.token_file import Chosen, Documents, Joined, TokenFile, write_documents
+
+
+def pretraining_documents(
+    recipe: Recipe, stage: PretrainingStage, tokenizer: PreTrainedTokenizerFast, folder: Path, console: Console
+) -> Documents:
+    """Traces, drills and ordinary text in the shares that the stage names.
+
+    Args:
+        folder: where they are written; those that are there are read again.
+
+    Raises:
+        ValueError: drills are wanted and there are none.
+        DataError: the ordinary text cannot be read.
+    """
+    data = recipe.output / "data"
+    plain = PlainEncoding(tokenizer)
+
+    def traces() -> list[Document]:
+        remembering = (record for record in read_records(data, TRACES) if not record["folded"])
+        encoded = encode_all(remembering, _num_records(data, TRACES), plain)
+        return encoded + teacher_documents(recipe.teacher_runs, tokenizer, plain, console)
+
+    def drills() -> list[Document]:
+        return encode_all(read_records(data, DRILLS), _num_records(data, DRILLS), plain)
+
+    sources: dict[str, Callable[[], Iterable[Document]]] = {"traces": traces, "drills": drills}
+    if (text := stage.text) is not None:
+        sources["text"] = lambda: text_documents(text, tokenizer, round(text.share * stage.tokens))
+    parts = [_written(folder / name, encode, tokenizer, console) for name, encode in sources.items()]
+    own = mix(parts[0].lengths, parts[1].lengths, stage.drill_share, recipe.seed)
+    every = Joined(parts)
+    if text is None:
+        return Chosen(every, own)
+    ordinary = range(len(every) - len(parts[2]), len(every))
+    shares = (1.0 - text.share, text.share)
+    return Chosen(every, in_shares([own, ordinary], shares, every.lengths, stage.tokens, recipe.seed))
+
+
+def finetuning_documents(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, folder: Path, console: Console
+) -> Documents:
+    """Traces and dialogues as chats; `folder` is where they are written, and those that are there are read again."""
+    data, sft = recipe.output / "data", recipe.sft
+    encoding = ChatEncoding(tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches)
+
+    def chats() -> list[Document]:
+        records = chain(read_records(data, TRACES), read_records(data, DIALOGUES))
+        encoded = encode_all(records, _num_records(data, TRACES, DIALOGUES), encoding)
+        return encoded + teacher_documents(recipe.teacher_runs, tokenizer, encoding, console)
+
+    return _written(folder / "chats", chats, tokenizer, console)
+
+
+def _written(
+    folder: Path,
+    encode: Callable[[], Iterable[Document]],
+    tokenizer: PreTrainedTokenizerFast,
+    console: Console,
+) -> TokenFile:
+    def write() -> None:
+        if folder.exists():
+            return
+        longest = tokenizer.model_max_length
+        left_out = 0
+
+        def fitting() -> Iterable[Document]:
+            nonlocal left_out
+            for document in encode():
+                if len(document.token_ids) <= longest:
+                    yield document
+                else:
+                    left_out += 1
+
+        write_documents(folder, fitting())
+        if left_out:
+            console.print(f"  {folder.name}: {left_out:,} documents are longer than {longest:,} tokens and left out")
+
+    processes().on_main(write)
+    return TokenFile(folder)
+
+
+def _num_records(folder: Path, *kinds: Kind[Any]) -> int:
+    described = read_manifest(folder)["kinds"]
+    return sum(described[kind.name]["records"] for kind in kinds)

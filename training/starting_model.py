@@ -1,0 +1,26 @@
+"""The model that the first training stage starts from: a shape with fresh weights, or a base."""
+
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from steiner.training.adapters import with_adapters
+from steiner.training.config import ModelShape, Recipe
+from steiner.training.device_setup import reads_weights
+from steiner.training.from_base import base_model, base_tokenizer
+from steiner.training.model import build_model
+from steiner.training.tokenizer import tokenizer_of
+
+
+def starting_model(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """A run's model and tokenizer before any training.
+
+    Raises:
+        BaseError: the base cannot be used.
+    """
+    if isinstance(recipe.model, ModelShape):
+        tokenizer = tokenizer_of(recipe)
+        return build_model(recipe.model, tokenizer, recipe.seed), tokenizer
+    prepared = base_tokenizer(recipe.model)
+    model = base_model(recipe.model, prepared, weights=reads_weights(recipe.devices))
+    if (lora := recipe.model.lora) is not None:
+        model = with_adapters(model, lora, prepared, recipe.seed)
+    return model, prepared.tokenizer
