@@ -12,9 +12,7 @@ from steiner.training.from_base import BaseTokenizer, base_model, base_tokenizer
 ADAPTER_CONFIG = "adapter_config.json"
 
 
-def with_adapters(
-    model: Qwen2ForCausalLM, lora: Lora, prepared: BaseTokenizer, seed: int
-) -> PeftModel:
+def with_adapters(model: Qwen2ForCausalLM, lora: Lora, prepared: BaseTokenizer, seed: int) -> PeftModel:
     """The model with fresh adapters; all else is frozen but the rows of the tokens that the base did not know."""
     torch.manual_seed(seed)
     rows = sorted(prepared.tokenizer.convert_tokens_to_ids(list(prepared.added)))
@@ -26,7 +24,7 @@ def with_adapters(
             r=lora.rank,
             lora_alpha=lora.alpha,
             target_modules=list(lora.targets),
-            trainable_token_indices={name: rows for name in matrices} if rows else None,
+            trainable_token_indices=dict.fromkeys(matrices, rows) if rows else None,
         ),
     )
 
@@ -36,9 +34,7 @@ def is_adapter(folder: Path) -> bool:
     return (folder / ADAPTER_CONFIG).exists()
 
 
-def load_adapters(
-    folder: Path, tokenizer: PreTrainedTokenizerFast, *, weights: bool = True
-) -> PeftModel:
+def load_adapters(folder: Path, tokenizer: PreTrainedTokenizerFast, *, weights: bool = True) -> PeftModel:
     """The base of the adapters in a folder with these on it, to be trained further.
 
     Args:
@@ -56,5 +52,6 @@ def load_adapters(
     )
     model = base_model(base, base_tokenizer(base), weights=weights)
     if not weights:
+        config.inference_mode = False
         return get_peft_model(model, config)
     return PeftModel.from_pretrained(model, folder, is_trainable=True)

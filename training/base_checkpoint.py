@@ -38,4 +38,4 @@ class BaseCheckpoint(Strict):
     revision: str | None = None
     max_positions: PositiveInt
     lora: Lora | None = None
-    config: dict[str, bool | int | float] = {}
+    config: dict[str, bool | int | float] = Field(default_factory=dict)

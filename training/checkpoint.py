@@ -92,8 +92,8 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write the tokenizer so that `AutoTokenizer` loads it as it is.
 
     For model type qwen2 transformers 5 ignores the named class and puts its own BPE around the vocabulary, under which
-    our text encodes to nothing (docs/decisions/tokenizer.md). An `auto_map` entry takes the other road. A tokenizer that
-    came from a Qwen2 is what the library takes it for.
+    our text encodes to nothing (docs/decisions/tokenizer.md). An `auto_map` entry takes the other road. A base's
+    tokenizer is what the library takes it for.
     """
     tokenizer.save_pretrained(folder)
     if isinstance(tokenizer, Qwen2Tokenizer):
@@ -106,9 +106,7 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     (folder / f"{TOKENIZER_MODULE}.py").write_text(TOKENIZER_CLASS, encoding="utf-8")
 
 
-def load_checkpoint(
-    folder: Path, *, weights: bool = True
-) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+def load_checkpoint(folder: Path, *, weights: bool = True) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Read a checkpoint in float32; adapters together with their base, to be trained further.
 
     Args:

@@ -90,8 +90,8 @@ class Optimisation(Strict):
     """How long and how fast a stage trains.
 
     Attributes:
-        optimizer: `muon` is Muon for the matrices of the blocks and AdamW for the rest, at one learning rate; `adamw` is
-            AdamW for everything. A model from nothing gets Muon where not given, a base AdamW.
+        optimizer: `muon` is Muon for the matrices of the blocks and AdamW for the rest, at one learning rate; `adamw`
+            is AdamW for everything. A model from nothing gets Muon where not given, a base AdamW.
         tokens: tokens to train on, padding excluded; the data is repeated where it is shorter.
         batch_tokens: padded tokens a batch, over all GPUs, at the start and at `ramp_until` of the tokens.
         decay_from: share of the tokens after which the rate falls along a cosine to `final_rate` of its peak.
@@ -202,7 +202,7 @@ class Recipe(Strict):
     devices: Devices = Devices()
     languages: dict[Language, PositiveFloat] = Field(default={"en": 1.0}, min_length=1)
     data: dict[str, FamilyData] = Field(min_length=1)
-    teacher_runs: list[Path] = []
+    teacher_runs: list[Path] = Field(default_factory=list)
     cpt: PretrainingStage | None = None
     sft: FinetuningStage
     rl: ReinforcementStage | None = None

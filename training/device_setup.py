@@ -5,7 +5,8 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from accelerate.utils import DistributedType
-from transformers import Trainer
+from torch.distributed.fsdp import MixedPrecisionPolicy
+from transformers import PreTrainedModel, Trainer
 
 from steiner.training.devices import Devices
 from steiner.training.processes import processes
@@ -33,22 +34,34 @@ def device_arguments(devices: Devices) -> dict[str, Any]:
             "version": 2,
             "state_dict_type": "SHARDED_STATE_DICT",
             "cpu_ram_efficient_loading": True,
-            "activation_checkpointing": devices.activation_checkpointing,
         }
-    elif devices.activation_checkpointing:
-        arguments["gradient_checkpointing"] = True
-        arguments["gradient_checkpointing_kwargs"] = {"use_reentrant": False}
     return arguments
 
 
-class ShardingTrainer(Trainer):
-    """A `Trainer` that shards over processes without a GPU, too.
+def recompute_activations(model: PreTrainedModel) -> None:
+    """Keep only the input of each layer, and compute the rest again in the backward pass.
 
-    torch shards over any process group; accelerate offers it for accelerators alone. Told that there are several of
-    these, it does what it does on GPUs, on the device that the processes have.
+    The library's own checkpointing, sharded or not: accelerate's puts a module around each layer, under whose name PEFT
+    does not find its adapters. `TrainingArguments` would warn of it, since FSDP1 gathered the weights once more for it;
+    FSDP2 does not.
+    """
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+class ShardingTrainer(Trainer):
+    """A `Trainer` whose sharding differs from accelerate's in two ways.
+
+    1. It shards over processes without a GPU, too. torch does so over any process group; accelerate offers it for
+       accelerators alone. Told that there are several of these, it works on the device that the processes have.
+    2. Gradients are summed over the processes in float32, whatever precision they were computed in.
     """
 
     def create_accelerator_and_postprocess(self) -> None:
-        if self.args.fsdp and self.args.device.type == "cpu":
-            PartialState().distributed_type = DistributedType.MULTI_GPU
+        if self.args.fsdp:
+            if self.args.device.type == "cpu":
+                PartialState().distributed_type = DistributedType.MULTI_GPU
+            if self.args.bf16:
+                self.args.fsdp_plugin_args["mixed_precision_policy"] = MixedPrecisionPolicy(
+                    param_dtype=torch.bfloat16, reduce_dtype=torch.float32, output_dtype=torch.bfloat16
+                )
         super().create_accelerator_and_postprocess()

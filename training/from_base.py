@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 from accelerate import init_empty_weights
+from torch import nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from steiner.reasoning.errors import SteinerError
@@ -104,7 +104,7 @@ def base_model(base: BaseCheckpoint, prepared: BaseTokenizer, *, weights: bool =
 def shape_alone(config: Qwen2Config, dtype: torch.dtype) -> Qwen2ForCausalLM:
     """A model whose weights are memory that was never touched, and so takes none."""
     with init_empty_weights():
-        model = Qwen2ForCausalLM(config).to(dtype)
+        model = Qwen2ForCausalLM(config)
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             setattr(module, name, nn.Parameter(torch.empty(parameter.shape, dtype=dtype)))

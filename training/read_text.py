@@ -58,7 +58,9 @@ def read_texts(path: Path, field: str) -> Iterator[str]:
         texts = {".jsonl": _json_lines, ".parquet": _parquet, ".txt": _whole}[path.suffix](path, field)
         for number, text in enumerate(texts, 1):
             if not isinstance(text, str):
-                raise DataError(f"{path}: record {number} has no text in its field {field!r}; `cpt.text.field` names it.")
+                raise DataError(
+                    f"{path}: record {number} has no text in its field {field!r}; `cpt.text.field` names it."
+                )
             if text:
                 yield text
     except (OSError, ValueError, arrow.ArrowException) as error:
@@ -75,7 +77,9 @@ def _json_lines(path: Path, field: str) -> Iterator[Any]:
 def _parquet(path: Path, field: str) -> Iterator[Any]:
     file = parquet.ParquetFile(path)
     if field not in file.schema_arrow.names:
-        raise DataError(f"{path}: there is no column {field!r}, but {file.schema_arrow.names}; `cpt.text.field` names it.")
+        raise DataError(
+            f"{path}: there is no column {field!r}, but {file.schema_arrow.names}; `cpt.text.field` names it."
+        )
     for batch in file.iter_batches(columns=[field]):
         yield from batch.column(0).to_pylist()
 

@@ -35,7 +35,9 @@ def add_special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
     """Give a tokenizer the turn markers and the protocol's tokens that it lacks; returns these."""
     known = tokenizer.get_vocab()
     missing = tuple(token for token in special_tokens() if token not in known)
-    tokenizer.add_special_tokens({"extra_special_tokens": special_tokens()}, replace_extra_special_tokens=False)
+    tokenizer.add_special_tokens(
+        {"extra_special_tokens": special_tokens()}, replace_extra_special_tokens=False
+    )
     return missing
 
 
@@ -48,9 +50,7 @@ def initialise_rows(
     Of the head it is the mean as well: what is likely where the words are likely.
     """
     embeddings = [model.get_input_embeddings(), model.get_output_embeddings()]
-    words = {
-        token: tokenizer.encode(f" {DESCRIPTIONS[token]}", add_special_tokens=False) for token in tokens
-    }
+    words = {token: tokenizer.encode(f" {DESCRIPTIONS[token]}", add_special_tokens=False) for token in tokens}
     for weight in distinct_weights(embeddings):
         means = {token: weight[ids].float().mean(dim=0) for token, ids in words.items()}
         for token, mean in means.items():

@@ -22,7 +22,11 @@ from steiner.training.token_file import Chosen, Documents, Joined, TokenFile, wr
 
 
 def pretraining_documents(
-    recipe: Recipe, stage: PretrainingStage, tokenizer: PreTrainedTokenizerFast, folder: Path, console: Console
+    recipe: Recipe,
+    stage: PretrainingStage,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+    console: Console,
 ) -> Documents:
     """Traces, drills and ordinary text in the shares that the stage names.
 
@@ -94,7 +98,9 @@ def _written(
 
         write_documents(folder, fitting())
         if left_out:
-            console.print(f"  {folder.name}: {left_out:,} documents are longer than {longest:,} tokens and left out")
+            console.print(
+                f"  {folder.name}: {left_out:,} documents are longer than {longest:,} tokens and left out"
+            )
 
     processes().on_main(write)
     return TokenFile(folder)

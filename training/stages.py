@@ -140,9 +140,7 @@ def _loaded(recipe: Recipe, stage: str) -> tuple[PreTrainedModel, PreTrainedToke
     return load_checkpoint(stage_model(recipe, stage), weights=reads_weights(recipe.devices))
 
 
-def _finish(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, stage: str
-) -> None:
+def _finish(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, stage: str) -> None:
     save_checkpoint(model, tokenizer, stage_model(recipe, stage))
     documents = recipe.output / stage / DOCUMENTS
     processes().on_main(lambda: shutil.rmtree(documents, ignore_errors=True))

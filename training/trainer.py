@@ -22,7 +22,7 @@ from transformers import (
 
 from steiner.training.batches import IGNORED, BatchPlan, Updates, plan_batches
 from steiner.training.config import Optimisation
-from steiner.training.device_setup import ShardingTrainer, device_arguments
+from steiner.training.device_setup import ShardingTrainer, device_arguments, recompute_activations
 from steiner.training.devices import Devices
 from steiner.training.optimizer import MuonWithAdamW, build_adamw
 from steiner.training.processes import processes
@@ -47,7 +47,11 @@ class PlannedTrainer(ShardingTrainer):
        layer is a large part of the cost.
     """
 
-    def __init__(self, *, updates: Updates, stage: Optimisation, muon: bool, plan: BatchPlan, **kwargs: Any) -> None:
+    optimizer: torch.optim.Optimizer | None
+
+    def __init__(
+        self, *, updates: Updates, stage: Optimisation, muon: bool, plan: BatchPlan, **kwargs: Any
+    ) -> None:
         super().__init__(train_dataset=updates, **kwargs)
         self._updates = updates
         self._stage = stage
@@ -84,21 +88,21 @@ class PlannedTrainer(ShardingTrainer):
         inputs: dict[str, Any],
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
-        """Forward and backward of every pass; returns the loss whose mean over the processes is the update's."""
+        """Forward and backward of every pass; returns the loss of the update, over all processes."""
         model.train()
         inputs = self._prepare_inputs(inputs)
-        # Gradients are averaged over the processes, and the loss is a sum over them.
-        scale = self.args.world_size
         total = torch.zeros((), device=self.args.device)
         passes = inputs["passes"]
         for number, one_pass in enumerate(passes, 1):
             # Sharded gradients are reduced at every pass: whole ones would not fit.
             alone = number < len(passes) and not self.is_fsdp_enabled
             with self.accelerator.no_sync(model) if alone else nullcontext():
-                loss = self.compute_loss(model, one_pass, num_items_in_batch=inputs["num_targets"]) * scale
-                self.accelerator.backward(loss)
+                loss = self.compute_loss(model, one_pass, num_items_in_batch=inputs["num_targets"])
+                # Gradients are averaged over the processes, and the loss is a sum over them.
+                self.accelerator.backward(loss * self.args.world_size)
             total += loss.detach()
-        return total
+        reduced: Tensor = self.accelerator.reduce(total)
+        return reduced
 
     def compute_loss(
         self,
@@ -107,8 +111,8 @@ class PlannedTrainer(ShardingTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """Sum of the cross-entropies, in nats, over the learned tokens of the pass, divided by `num_items_in_batch`; their
-        mean where it is not given."""
+        """Cross-entropy, in nats, summed over the learned tokens of the pass and divided by `num_items_in_batch`; the
+        mean where that is not given."""
         targets = inputs["labels"][:, 1:]
         learned = (targets != IGNORED).any(dim=0)
         first = int(learned.nonzero()[0]) if learned.any() else targets.shape[1] - 1
@@ -173,6 +177,8 @@ def train_stage(
         The model as it was trained: perhaps sharded, to be saved by all processes together.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if devices.activation_checkpointing:
+        recompute_activations(model)
     run = processes()
     plan = plan_batches(documents.lengths, stage, seed)
     num_steps = len(plan.batches)

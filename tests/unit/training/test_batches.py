@@ -8,9 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steiner.training.batches import IGNORED, Documents, PlannedSampler, collate, plan_batches
+from steiner.training.batches import IGNORED, Updates, collate, plan_batches, split_batch
 from steiner.training.config import Optimisation
 from steiner.training.encode import Document
+from steiner.training.token_file import Documents
 
 LENGTHS = st.lists(st.integers(1, 400), min_size=1, max_size=60)
 STAGES = st.builds(
@@ -96,14 +97,59 @@ def test_documents_of_like_length_go_together() -> None:
     assert first != sorted(first)
 
 
-def test_the_loader_follows_the_plan() -> None:
-    plan = plan_batches([3, 1, 2], Optimisation(tokens=6, batch_tokens=(6, 6)), 0)
-    sampler = PlannedSampler(plan)
-    assert list(sampler) == plan.batches
-    assert list(sampler) == plan.batches
-    assert len(sampler) == len(plan.batches)
-    documents = [Document([n], [True]) for n in range(3)]
-    assert [Documents(documents)[n] for n in range(len(Documents(documents)))] == documents
+BATCHES = st.lists(st.integers(1, 400), min_size=1, max_size=40)
+
+
+@given(lengths=BATCHES, num_ranks=st.integers(1, 5), micro=st.none() | st.integers(1, 900))
+def test_a_split_batch_loses_nothing_and_repeats_nothing(
+    lengths: list[int], num_ranks: int, micro: int | None
+) -> None:
+    passes = split_batch(range(len(lengths)), lengths, num_ranks, micro)
+    assert {len(one_pass) for one_pass in passes} == {num_ranks}
+    shares = [share for one_pass in passes for share in one_pass]
+    assert sorted(index for share in shares for index in share) == list(range(len(lengths)))
+    if micro is not None:
+        for share in shares:
+            padded = len(share) * max((lengths[index] for index in share), default=0)
+            assert padded <= micro or len(share) == 1
+    # No pass is without work, or there would be one too many.
+    assert all(any(one_pass) for one_pass in passes)
+
+
+@given(lengths=BATCHES, num_ranks=st.integers(1, 5))
+def test_without_a_limit_a_batch_is_one_pass(lengths: list[int], num_ranks: int) -> None:
+    assert len(split_batch(range(len(lengths)), lengths, num_ranks, None)) == 1
+
+
+def test_the_ranks_get_about_as_much() -> None:
+    rng = random.Random(0)
+    lengths = [rng.randint(100, 400) for _ in range(256)]
+    (one_pass,) = split_batch(range(256), lengths, 8, None)
+    padded = [len(share) * max(lengths[index] for index in share) for share in one_pass]
+    assert min(padded) > 0.8 * max(padded)
+
+
+def test_updates_follow_the_plan_and_know_what_all_ranks_learn() -> None:
+    documents = Documents([Document([n] * (n + 2), [False, *[True] * (n + 1)]) for n in range(6)])
+    plan = plan_batches(documents.lengths, Optimisation(tokens=50, batch_tokens=(20, 20)), 0)
+    ranks = [Updates(plan, documents, 99, rank, 2, micro_batch_tokens=10) for rank in range(2)]
+    assert {len(rank) for rank in ranks} == {len(plan.batches)}
+    for step, batch in enumerate(plan.batches):
+        updates = [rank[step] for rank in ranks]
+        assert len({len(update["passes"]) for update in updates}) == 1
+        learned = [
+            int((one_pass["labels"][:, 1:] != IGNORED).sum())
+            for update in updates
+            for one_pass in update["passes"]
+        ]
+        assert {update["num_targets"] for update in updates} == {sum(learned)}
+        assert sum(learned) == sum(documents.num_targets[index] for index in batch)
+
+
+def test_a_rank_without_documents_gets_padding_that_nobody_learns() -> None:
+    batch = collate([], pad_id=7)
+    assert torch.equal(batch["input_ids"], torch.tensor([[7, 7]]))
+    assert torch.equal(batch["labels"], torch.tensor([[IGNORED, IGNORED]]))
 
 
 def test_collating_pads_on_the_right_and_hides_what_is_not_learned() -> None:

@@ -12,6 +12,7 @@ from steiner.training.problems import FAMILIES
 
 RECIPES = sorted((Path(__file__).parents[3] / "training" / "recipes").glob("*.yaml"))
 MODEL = {"width": 64, "layers": 2, "heads": 2, "ffn_width": 176, "max_positions": 1024}
+BASE = {"base": "Qwen/Qwen2.5-32B", "max_positions": 4096, "lora": {}}
 GOOD: dict[str, Any] = {
     "name": "test",
     "seed": 1,
@@ -51,6 +52,22 @@ def test_what_is_not_said_has_a_default(tmp_path: Path) -> None:
     recipe = load_recipe(written(tmp_path))
     assert (recipe.style, recipe.threads, recipe.cpt, recipe.rl) == ("search", 2, None, None)
     assert recipe.data["countdown"].traces_per_problem == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "optimizer"),
+    [
+        ({}, "muon"),
+        ({"sft": {"tokens": 1, "optimizer": "adamw"}, "devices": {"sharding": "full"}}, "adamw"),
+        ({"model": BASE, "devices": {"sharding": "full"}}, "adamw"),
+        ({"model": {"base": "a/b", "max_positions": 9}, "sft": {"tokens": 1, "optimizer": "muon"}}, "muon"),
+    ],
+)
+def test_the_optimizer_follows_the_model_where_it_is_not_named(
+    tmp_path: Path, changes: dict[str, Any], optimizer: str
+) -> None:
+    recipe = load_recipe(written(tmp_path, **changes))
+    assert recipe.optimizer_of(recipe.sft) == optimizer
 
 
 def test_what_is_dumped_loads_again() -> None:
@@ -94,6 +111,18 @@ def test_what_is_dumped_loads_again() -> None:
         ({"sft": {"tokens": 10, "batch_tokens": [100]}}, "sft.batch_tokens"),
         ({"sft": {"tokens": 10, "decay_from": -0.1}}, "sft.decay_from"),
         ({"cpt": {"tokens": 10, "drill_share": 2}}, "cpt.drill_share"),
+        ({"cpt": {"tokens": 10, "optimizer": "sgd"}}, "cpt.optimizer"),
+        ({"cpt": {"tokens": 10, "text": {"files": ["a.doc"], "share": 0.5}}}, "cpt.text.files"),
+        ({"cpt": {"tokens": 10, "text": {"files": [], "share": 0.5}}}, "cpt.text.files"),
+        ({"cpt": {"tokens": 10, "text": {"files": ["a.txt"], "share": 1.0}}}, "cpt.text.share"),
+        ({"devices": {"gpus": 0}}, "devices.gpus"),
+        ({"devices": {"sharding": "some"}}, "devices.sharding"),
+        ({"devices": {"sharding": "full"}}, "sft.optimizer is muon, which needs whole matrices"),
+        ({"model": BASE, "sft": {"tokens": 1, "optimizer": "muon"}}, "sft.optimizer is muon"),
+        ({"model": BASE | {"width": 3}}, "model.width"),
+        ({"model": {"base": "a/b"}}, "model.max_positions"),
+        ({"model": BASE | {"lora": {"rank": 0}}}, "model.lora.rank"),
+        ({"model": []}, "model"),
         ({"rl": {"steps": -1}}, "rl.steps"),
         ({"rl": {"steps": 1, "temperature": 0}}, "rl.temperature"),
         ({"style": "forward", "teacher_runs": ["runs/school"]}, "teacher_runs: a teacher's traces go back"),

@@ -44,6 +44,7 @@ def test_every_field_of_a_recipe_belongs_to_a_stage() -> None:
         ({"rl": {"steps": 1}}, "rl"),
         ({"name": "other"}, "export"),
         ({"threads": 2}, None),
+        ({"devices": {"gpus": 8, "sharding": "none", "activation_checkpointing": True}}, None),
     ],
 )
 def test_a_change_counts_from_the_stage_that_reads_it(
@@ -93,6 +94,32 @@ def test_a_claimed_stage_is_its_recipes(recipe_of: RecipeOf) -> None:
             "and all later stages; to keep it, name another `output` in the recipe."
         )
     check_stage(recipe, "sft")
+
+
+def test_results_from_before_a_field_came_are_those_of_its_default(recipe_of: RecipeOf) -> None:
+    cpt = {"tokens": 10, "optimizer": "muon"}
+    recipe = recipe_of(cpt=cpt)
+    claim_stage(recipe, "cpt")
+    recorded = recipe.output / "cpt" / "made_from.json"
+    older = json.loads(recorded.read_text())
+    del older["cpt"]["text"], older["cpt"]["drill_share"], older["cpt"]["optimizer"]
+    recorded.write_text(json.dumps(older))
+    check_stage(recipe_of(cpt=cpt | {"optimizer": None}), "cpt")
+    with pytest.raises(ChangedRecipeError, match=r"cpt\.drill_share was 0\.35, is 0\.5\. "):
+        check_stage(recipe_of(cpt={"tokens": 10, "drill_share": 0.5}), "cpt")
+    with pytest.raises(ChangedRecipeError, match=r'cpt\.optimizer was not set, is "muon"\. '):
+        check_stage(recipe, "cpt")
+
+
+def test_results_by_rules_that_no_longer_hold_are_told_apart_field_by_field(recipe_of: RecipeOf) -> None:
+    recipe = recipe_of()
+    claim_stage(recipe, "sft")
+    recorded = recipe.output / "sft" / "made_from.json"
+    older = json.loads(recorded.read_text())
+    older["sft"]["momentum"] = 0.9
+    recorded.write_text(json.dumps(older))
+    with pytest.raises(ChangedRecipeError, match=r"recipe: sft\.momentum was 0\.9, is not set\. "):
+        check_stage(recipe, "sft")
 
 
 def test_a_section_that_came_or_went_is_named_and_not_listed(recipe_of: RecipeOf) -> None:

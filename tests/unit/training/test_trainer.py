@@ -12,10 +12,11 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM, TrainingArguments
 
-from steiner.training.batches import IGNORED, BatchPlan, Documents, plan_batches
+from steiner.training.batches import IGNORED, BatchPlan, Updates, plan_batches
 from steiner.training.config import ModelShape, Optimisation
 from steiner.training.encode import Document
 from steiner.training.model import build_model
+from steiner.training.token_file import Documents
 from steiner.training.trainer import PlannedTrainer, learning_rate_factor, train_stage
 
 SHAPE = ModelShape(width=16, layers=1, heads=2, ffn_width=16, max_positions=128)
@@ -54,8 +55,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 def trained(folder: Path, tokenizer: PreTrainedTokenizerFast, seed: int = 1) -> Qwen2ForCausalLM:
     model = build_model(SHAPE, tokenizer, seed)
-    train_stage(model, tokenizer, documents(), STAGE, folder, seed=1)
-    return model
+    return train_stage(model, tokenizer, Documents(documents()), STAGE, folder, seed=1)
 
 
 def same(one: Qwen2ForCausalLM, two: Qwen2ForCausalLM) -> bool:
@@ -129,9 +129,10 @@ def test_the_loss_is_the_mean_over_the_learned_tokens(
 ) -> None:
     model = build_model(SHAPE, tokenizer, 1)
     trainer = PlannedTrainer(
+        updates=Updates(BatchPlan([[0]], [0.0]), Documents([]), pad_id=0),
         plan=BatchPlan([[0]], [0.0]),
-        documents=Documents([]),
-        pad_id=0,
+        stage=STAGE,
+        muon=True,
         model=model,
         args=TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to=[]),
     )
