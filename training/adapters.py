@@ -1,5 +1,6 @@
 """Low-rank adapters on a base, with the rows of the special tokens trained beside them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -7,15 +8,18 @@ from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from steiner.training.base_checkpoint import BaseCheckpoint, Lora
-from steiner.training.from_base import BaseTokenizer, base_model, base_tokenizer
+from steiner.training.from_base import base_model, base_tokenizer
 
 ADAPTER_CONFIG = "adapter_config.json"
 
 
-def with_adapters(model: Qwen2ForCausalLM, lora: Lora, prepared: BaseTokenizer, seed: int) -> PeftModel:
-    """The model with fresh adapters; all else is frozen but the rows of the tokens that the base did not know."""
+def with_adapters(model: Qwen2ForCausalLM, lora: Lora, rows: Sequence[int], seed: int) -> PeftModel:
+    """The model with fresh adapters; all else is frozen but some rows of the embeddings, in and out.
+
+    Args:
+        rows: those of the tokens that the base did not know.
+    """
     torch.manual_seed(seed)
-    rows = sorted(prepared.tokenizer.convert_tokens_to_ids(list(prepared.added)))
     matrices = ["embed_tokens"] if model.config.tie_word_embeddings else ["embed_tokens", "lm_head"]
     return get_peft_model(
         model,

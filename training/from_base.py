@@ -20,6 +20,10 @@ class BaseError(SteinerError):
     """The base cannot be used; the message says why, and what to do."""
 
 
+class OutOfReachError(BaseError):
+    """Neither the disk nor the hub gives the base."""
+
+
 @dataclass(frozen=True, slots=True)
 class BaseTokenizer:
     """A base's tokenizer with the protocol's tokens.
@@ -122,9 +126,9 @@ def _make_room(model: Qwen2ForCausalLM, prepared: BaseTokenizer) -> None:
     model.config.pad_token_id = prepared.tokenizer.pad_token_id
 
 
-def _out_of_reach(base: BaseCheckpoint, error: Exception) -> BaseError:
+def _out_of_reach(base: BaseCheckpoint, error: Exception) -> OutOfReachError:
     reason = str(error).strip().splitlines()[0]
-    return BaseError(
+    return OutOfReachError(
         f"model.base {base.base!r} is no folder with a checkpoint, and the hub does not give it: {reason} "
         f"Download it where there is a network, with `hf download {base.base}`, or name a folder."
     )

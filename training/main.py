@@ -23,6 +23,24 @@ def train(recipe_path: Path, from_stage: str | None = None, workers: int | None 
     return run_pipeline(recipe, from_stage, workers)
 
 
+def plan(recipe_path: Path) -> bool:
+    """Print what each stage of a recipe takes of a GPU's memory; returns whether nothing speaks against it.
+
+    Raises:
+        RecipeError: the recipe cannot be used.
+        BaseError: nothing tells the base's shape.
+    """
+    recipe = load_recipe(recipe_path)
+    from rich.console import Console
+
+    from steiner.training.planning.memory import plan_memory
+    from steiner.training.planning.table import show_plan
+
+    planned = plan_memory(recipe)
+    show_plan(planned, Console())
+    return planned.fits
+
+
 def data(recipe_path: Path, workers: int | None = None, *, report: bool = False) -> dict[str, int]:
     """Write a recipe's data files; returns records by kind.
 

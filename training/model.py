@@ -27,10 +27,9 @@ INDUCTION_GAIN = 2.0
 FOURIER_PERIODS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20, 25, 32, 50, 64, 100, 200, 400)
 
 
-def build_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
-    """A freshly initialised float32 model for the tokenizer."""
-    torch.manual_seed(seed)
-    config = Qwen2Config(
+def shape_config(shape: ModelShape, tokenizer: PreTrainedTokenizerFast) -> Qwen2Config:
+    """The configuration of a shape, for the tokenizer."""
+    return Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=shape.width,
         intermediate_size=shape.ffn_width,
@@ -45,7 +44,12 @@ def build_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int
         pad_token_id=tokenizer.pad_token_id,
         use_cache=True,
     )
-    model = Qwen2ForCausalLM(config).to(torch.float32)
+
+
+def build_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen2ForCausalLM:
+    """A freshly initialised float32 model for the tokenizer."""
+    torch.manual_seed(seed)
+    model = Qwen2ForCausalLM(shape_config(shape, tokenizer)).to(torch.float32)
     with torch.no_grad():
         _initialise_embeddings(model, tokenizer)
         for layer in model.model.layers:

@@ -22,5 +22,6 @@ def starting_model(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizer
     prepared = base_tokenizer(recipe.model)
     model = base_model(recipe.model, prepared, weights=reads_weights(recipe.devices))
     if (lora := recipe.model.lora) is not None:
-        model = with_adapters(model, lora, prepared, recipe.seed)
+        rows = sorted(prepared.tokenizer.convert_tokens_to_ids(list(prepared.added)))
+        model = with_adapters(model, lora, rows, recipe.seed)
     return model, prepared.tokenizer

@@ -158,11 +158,19 @@ def train(
     recipe: Recipe,
     from_stage: Annotated[str | None, typer.Option("--from", help="Stage to start over from.")] = None,
     workers: Workers = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only tell what each stage takes of a GPU's memory.")
+    ] = False,
 ) -> None:
-    """Run every stage of a recipe that is not done yet, down to a checkpoint that `serve` takes."""
+    """Run every stage of a recipe that is not done yet, down to a checkpoint that `serve` takes.
+
+    On several GPUs: `torchrun --nproc-per-node 8 -m steiner.cli train RECIPE`.
+    """
     _require("torch", "the extra `train`")
     from steiner.training import main as training
 
+    if plan:
+        raise typer.Exit(0 if training.plan(recipe) else 1)
     training.train(recipe, from_stage, workers)
 
 

@@ -1,0 +1,113 @@
+"""A run's model on the meta device: every shape, and not a byte of weights."""
+
+from dataclasses import dataclass
+
+import torch
+from peft import PeftModel
+from torch import nn
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from steiner.training.adapters import with_adapters
+from steiner.training.base_checkpoint import BaseCheckpoint
+from steiner.training.config import Recipe
+from steiner.training.from_base import BaseError, OutOfReachError, base_config
+from steiner.training.model import shape_config
+from steiner.training.optimizer import split_parameters
+from steiner.training.tokenizer import special_tokens, tokenizer_of
+
+NEEDED = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "vocab_size",
+    "tie_word_embeddings",
+)
+"""Numbers of a configuration that decide how much memory a model takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Parameters of a model.
+
+    Attributes:
+        every: of the base, tied ones once.
+        layer: of the base, in one layer.
+        embedding: in the input embeddings.
+        head: in the output layer, tied or not.
+        trained: those that get gradients, adapters and token rows included.
+        trained_layer: of these, in one layer.
+        matrices: of these, the matrices of the layers.
+        adapters: parameters beside the base's.
+    """
+
+    every: int
+    layer: int
+    embedding: int
+    head: int
+    trained: int
+    trained_layer: int
+    matrices: int
+    adapters: int
+
+
+def planned_config(recipe: Recipe) -> Qwen2Config:
+    """The model's configuration: of a base from its folder, the hub's cache, the recipe's numbers or the hub, in this
+    order.
+
+    Raises:
+        BaseError: none of them has it.
+    """
+    if not isinstance(recipe.model, BaseCheckpoint):
+        return shape_config(recipe.model, tokenizer_of(recipe))
+    base = recipe.model
+    if base.config:
+        try:
+            return base_config(base, local_files_only=True)
+        except OutOfReachError:
+            if missing := [name for name in NEEDED if name not in base.config]:
+                raise BaseError(f"model.config lacks {', '.join(missing)}, which `--plan` needs.") from None
+            return Qwen2Config(**base.config)
+    return base_config(base)
+
+
+def shape_model(
+    config: Qwen2Config, recipe: Recipe, num_layers: int, dtype: torch.dtype = torch.bfloat16
+) -> nn.Module:
+    """The model, with adapters if the recipe has them; of its layers, which are all alike, as many as asked for."""
+    fewer = Qwen2Config(**config.to_dict() | {"num_hidden_layers": num_layers, "layer_types": None})
+    model = Qwen2ForCausalLM(fewer)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    if isinstance(recipe.model, BaseCheckpoint) and recipe.model.lora is not None:
+        # Which rows the new tokens get does not matter here.
+        rows = list(range(len(special_tokens())))
+        return with_adapters(model, recipe.model.lora, rows, recipe.seed)
+    return model
+
+
+def count(config: Qwen2Config, recipe: Recipe) -> Counts:
+    """Count the parameters of a run's model."""
+    with torch.device("meta"):
+        model = shape_model(config, recipe, num_layers=1)
+    plain = model.get_base_model() if isinstance(model, PeftModel) else model
+    sizes = {name: parameter.numel() for name, parameter in plain.named_parameters()}
+    beside = {name for name in sizes if ".lora_" in name or "trainable_tokens_" in name}
+    trained = {name for name, parameter in plain.named_parameters() if parameter.requires_grad}
+    in_layer = {name for name in sizes if ".layers.0." in name}
+
+    def summed(names: set[str]) -> int:
+        return sum(sizes[name] * (config.num_hidden_layers if name in in_layer else 1) for name in names)
+
+    matrices, _ = split_parameters(plain)
+    return Counts(
+        every=summed(set(sizes) - beside),
+        layer=sum(sizes[name] for name in in_layer - beside),
+        embedding=plain.get_input_embeddings().weight.numel(),
+        head=plain.get_output_embeddings().weight.numel(),
+        trained=summed(trained),
+        trained_layer=sum(sizes[name] for name in trained & in_layer),
+        matrices=sum(matrix.numel() for matrix in matrices) * config.num_hidden_layers,
+        adapters=summed(beside),
+    )
