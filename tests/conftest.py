@@ -34,6 +34,7 @@ from steiner.server.token_spelling import TokenSpelling
 
 from .collector import Collector
 from .installed_programs import find_program
+from .played_teacher import Play, PlayedTeacher
 from .redis_server import RedisServer, free_port
 from .running_server import SHIPPED, RunningServer, start_server, stop_while_reasoning
 from .scripted_server import Served, ServerThread, wait_until
@@ -218,6 +219,20 @@ def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture
+def play_teacher() -> Iterator[Callable[[Play], PlayedTeacher]]:
+    """Start teachers that answer as told; they stop with the test."""
+    playing: list[PlayedTeacher] = []
+
+    def start(play: Play) -> PlayedTeacher:
+        playing.append(PlayedTeacher(play))
+        return playing[-1]
+
+    yield start
+    for teacher in playing:
+        teacher.stop()
 
 
 @pytest.fixture

@@ -63,3 +63,27 @@ def data(recipe_path: Path, workers: int | None = None, *, report: bool = False)
 
         write_report(recipe.output / "data", tokenizer_of(recipe))
     return counts
+
+
+def teach(config_path: Path, *, plan: bool = False) -> None:
+    """Say what a teacher would cost; then have it write solutions, and make DAGs and traces of them.
+
+    Args:
+        plan: only say what it would cost.
+
+    Raises:
+        TeachError: something cannot be used, the teacher refuses, or the cap is reached; what was paid for is kept.
+    """
+    from rich.console import Console
+
+    from steiner.training.teacher import run
+    from steiner.training.teacher.config import load_teach_config
+    from steiner.training.teacher.plan import plan_table
+
+    config = load_teach_config(config_path)
+    console = Console()
+    console.print(plan_table(config, run.plan(config)))
+    console.print(f"cap: {config.price.cap:g} {config.price.currency}; no call is made that might exceed it.")
+    if not plan:
+        for line in run.teach(config).lines():
+            console.print(line, highlight=False)

@@ -174,6 +174,21 @@ def train(
     training.train(recipe, from_stage, workers)
 
 
+@app.command()
+def teach(
+    config: Annotated[
+        Path, typer.Argument(help="YAML of the run, as in docs/teacher.md.", show_default=False)
+    ],
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what it would cost at most.")] = False,
+) -> None:
+    """Have a model behind an OpenAI-compatible API write solutions; make DAGs and traces of them."""
+    for package in ("openai", "sentence_transformers"):
+        _require(package, "the extra `train`")
+    from steiner.training import main as training
+
+    training.teach(config, plan=plan)
+
+
 app.command("eval")(evaluate)
 
 

@@ -45,7 +45,7 @@ def build_dag(family: Family[Problem, State, Move], problem: Problem) -> Dag:
             leaving.append((move, index[result]))
         edges.append(tuple(leaving))
     goals = [i for i, state in enumerate(states) if family.is_goal(problem, state)]
-    incoming, distances = _incoming_and_distances(edges, goals)
+    incoming, distances = incoming_and_distances(edges, goals)
     return Dag(
         tuple(
             Node(state, edges[i], len(incoming[i]), depths[i], distances.get(i), i in set(goals))
@@ -55,9 +55,14 @@ def build_dag(family: Family[Problem, State, Move], problem: Problem) -> Dag:
     )
 
 
-def _incoming_and_distances(
+def incoming_and_distances(
     edges: list[tuple[tuple[Any, int], ...]], goals: list[int]
 ) -> tuple[list[list[int]], dict[int, int]]:
+    """Of each node the nodes that lead to it, and of each living one the moves to the nearest goal.
+
+    Args:
+        edges: of each node, (move, index of the node it leads to).
+    """
     incoming: list[list[int]] = [[] for _ in edges]
     for begin, leaving in enumerate(edges):
         for _, end in leaving:
