@@ -5,10 +5,12 @@ worked out while gathering, since the answers themselves are too many to keep.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from steiner.reasoning.errors import SteinerError
+from steiner.training.evals.accuracy import Outcome
 from steiner.training.evals.best_of import best_of_report
 from steiner.training.evals.compare import compare
 from steiner.training.evals.outcome_files import read_outcomes
@@ -16,6 +18,7 @@ from steiner.training.evals.outcome_files import read_outcomes
 RUNS = {
     "greedy": "the model, greedily",
     "sampled": "the model, at temperature 1 with several seeds",
+    "constraint-sampled": "the same without the grammar, too",
     "budgets": "accuracy over the limit on steps",
     "direct": "a model that answers directly, greedily",
     "forward": "a model whose reasoning only goes forward, greedily",
@@ -59,7 +62,7 @@ def gather(runs: Path, folder: Path) -> list[str]:
 
     Raises:
         EvidenceError: none of the runs is there.
-        UnpairedError: two runs to be compared were not asked the same problems.
+        UnpairedError: two runs to be compared have no problem in common.
     """
     there = [name for name in RUNS if (runs / name / "report.json").exists()]
     if not there:
@@ -74,7 +77,9 @@ def gather(runs: Path, folder: Path) -> list[str]:
         f"{first}, {second}": {
             family: paired.as_json()
             for family, paired in compare(
-                read_outcomes(runs / first, condition), read_outcomes(runs / second, condition)
+                *_on_common_problems(
+                    read_outcomes(runs / first, condition), read_outcomes(runs / second, condition)
+                )
             ).items()
         }
         for first, second, condition in PAIRS
@@ -87,10 +92,19 @@ def gather(runs: Path, folder: Path) -> list[str]:
     samples = {style: f"{style}-samples" for style in ("direct", "forward") if f"{style}-samples" in there}
     if samples and {"greedy", "sampled"} <= set(there):
         baselines = {style: read_outcomes(runs / name) for style, name in samples.items()}
-        report = best_of_report(read_outcomes(runs / "greedy"), read_outcomes(runs / "sampled"), baselines)
+        several = [read_outcomes(runs / "greedy"), read_outcomes(runs / "sampled"), *baselines.values()]
+        greedy, sampled, *others = _on_common_problems(*several)
+        report = best_of_report(greedy, sampled, dict(zip(baselines, others, strict=True)))
         _write(folder / f"{BEST_OF}.json", report)
         made = [*made, BEST_OF]
     return made
+
+
+def _on_common_problems(*runs: Sequence[Outcome]) -> list[list[Outcome]]:
+    """The answers to problems that every run was asked: the same seed draws the same ones, of some runs more."""
+    asked = [{(outcome.family, outcome.prompt) for outcome in outcomes} for outcomes in runs]
+    common = set.intersection(*asked)
+    return [[o for o in outcomes if (o.family, o.prompt) in common] for outcomes in runs]
 
 
 def read_evidence(folder: Path) -> dict[str, Any]:

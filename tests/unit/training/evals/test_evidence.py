@@ -25,13 +25,14 @@ def run(folder: Path, right: Sequence[bool], seeds: Sequence[int | None] = (None
 def test_runs_are_gathered_with_their_comparisons(tmp_path: Path) -> None:
     runs, folder = tmp_path / "runs", tmp_path / "eval"
     run(runs / "greedy", [True] * 10)
-    run(runs / "direct", [False] * 10)
+    run(runs / "direct", [False] * 8)
     run(runs / "something else", [False])
     assert gather(runs, folder) == ["greedy", "direct", "comparisons"]
     evidence = read_evidence(folder)
     assert set(evidence) == {"greedy", "direct", "comparisons"}
     assert evidence["greedy"] == {"command": "steiner eval greedy"}
     assert evidence["comparisons"]["greedy, direct"]["routes"]["difference"] == 1.0
+    assert evidence["comparisons"]["greedy, direct"]["routes"]["num_problems"] == 8
 
 
 def test_samples_give_best_of_n(tmp_path: Path) -> None:
