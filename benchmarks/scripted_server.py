@@ -50,8 +50,10 @@ class WalkingEngine:
         max_steps: of the walks; there are as many of each.
     """
 
-    def __init__(self, bound: BoundProtocol, pace_s: float, max_steps: Sequence[int]) -> None:
-        self.max_model_len = MAX_MODEL_LEN
+    def __init__(
+        self, bound: BoundProtocol, pace_s: float, max_steps: Sequence[int], max_model_len: int | None = None
+    ) -> None:
+        self.max_model_len = max_model_len or MAX_MODEL_LEN
         self.default_sampling: Mapping[str, float | int] = {}
         self._pace_s = pace_s
         self._reasoning_end_id = bound.reasoning_end_id
@@ -102,7 +104,7 @@ def scripted_service(settings: Settings, pace_s: float, max_steps: Sequence[int]
     service = Service(settings, REGISTRY)
     encoder = PromptEncoder(tokenizer, bound.special_ids)
     new_decoder = section_texts(tokenizer.backend_tokenizer)
-    engine = WalkingEngine(bound, pace_s, max_steps)
+    engine = WalkingEngine(bound, pace_s, max_steps, settings.max_model_len)
     spelling = TokenSpelling(tokenizer, bound.special_ids)
     service.adopt(LoadedModel(engine, bound, encoder, new_decoder, spelling))
     return service

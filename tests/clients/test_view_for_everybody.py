@@ -93,7 +93,7 @@ def test_a_branch_folds_and_unfolds(opened: Any) -> None:
     assert page.evaluate(shown) == [0, 1, 2, 4, 5, 6, -1]
     # Rows of what is folded are free: nothing stands on anything.
     places = page.evaluate(
-        "[...document.querySelectorAll('.card:not([hidden])')].map((card) => card.style.translate)"
+        "[...document.querySelectorAll('.card:not([hidden])')].map((card) => `${card.style.left} ${card.style.top}`)"
     )
     assert len(set(places)) == len(places)
 

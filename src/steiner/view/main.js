@@ -127,6 +127,7 @@ function begin() {
   acceptFiles();
   if (ROOT) serve();
   else show([openSaved(part("saved").textContent)]);
+  document.querySelector("main").classList.toggle("alone", !ROOT);
   chooseLanguage(preferredLanguage());
 }
 

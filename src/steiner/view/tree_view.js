@@ -3,11 +3,13 @@
 
 import { Card } from "./card.js";
 import { drawn, element } from "./element.js";
-import { arrowPath, corner, edgePath, extent, returnPath } from "./geometry.js";
+import { arrowPath, corner, edgePath, extent, HEIGHT, returnPath, WIDTH } from "./geometry.js";
 import { t } from "./language.js";
 import { Placement } from "./placement.js";
 import { ANSWER, PROBLEM, answerParent, destinationOf, livePath, parentOf } from "./trace_tree.js";
 import { TreeKeys } from "./tree_keys.js";
+
+const PADDING = 40;
 
 export class TreeView {
   // `select` is told the node that the reader chose.
@@ -44,6 +46,8 @@ export class TreeView {
 
   // Show what is new in `fold`; `dirty` are the nodes that changed, null for all of them.
   show(fold, dirty = null) {
+    // Read before anything is written: a reading in between would cost a layout.
+    const room = this.follows ? this.#room() : null;
     if (dirty === null) this.#dropMissing(fold);
     this.#grow(fold);
     const changed = dirty === null ? [...this.nodes.keys()] : [...dirty].filter((node) => this.nodes.has(node));
@@ -52,7 +56,7 @@ export class TreeView {
       this.#turnBack(fold, node);
     }
     this.#markLive(fold);
-    if (this.follows) this.#scrollTo(fold.reply ? ANSWER : fold.current ?? PROBLEM);
+    if (room) this.#scrollTo(fold.reply ? ANSWER : fold.current ?? PROBLEM, room);
   }
 
   #dropMissing(fold) {
@@ -100,7 +104,8 @@ export class TreeView {
     const at = this.placement.place(node, parent);
     this.numColumns = Math.max(this.numColumns, at.column + 1);
     const { x, y } = corner(at);
-    card.root.style.translate = `${x}px ${y}px`;
+    card.root.style.left = `${x}px`;
+    card.root.style.top = `${y}px`;
     card.root.setAttribute("aria-level", at.column + 1);
     const above = parent === null ? undefined : this.placement.at(parent);
     if (above) {
@@ -132,7 +137,8 @@ export class TreeView {
       this.nodes.get(node)?.root.classList.toggle("live", isLive);
       const edge = this.edgeOf.get(node);
       const withParent = isLive && live.has(this.parents.get(node));
-      edge?.classList.toggle("live", withParent);
+      if (!edge || edge.classList.contains("live") === withParent) continue;
+      edge.classList.toggle("live", withParent);
       // Above the others, whose lines it shares.
       if (withParent) this.edges.append(edge);
     }
@@ -230,15 +236,22 @@ export class TreeView {
     this.nodes.get(node)?.root.classList.add("parting");
   }
 
-  #scrollTo(node) {
-    const card = this.nodes.get(node)?.root;
-    if (!card || card.hidden || this.fits) return;
-    const at = corner(this.placement.at(node));
-    const [x, y, room] = [at.x * this.scale, at.y * this.scale, this.root];
-    const [right, below] = [x + 208 * this.scale + 40, y + 92 * this.scale + 40];
-    if (right > room.scrollLeft + room.clientWidth) room.scrollLeft = right - room.clientWidth;
-    if (x < room.scrollLeft) room.scrollLeft = x;
-    if (below > room.scrollTop + room.clientHeight) room.scrollTop = below - room.clientHeight;
-    if (y < room.scrollTop) room.scrollTop = y;
+  #room() {
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.root;
+    return { scrollLeft, scrollTop, clientWidth, clientHeight };
   }
+
+  #scrollTo(node, { scrollLeft, scrollTop, clientWidth, clientHeight }) {
+    const at = this.placement.at(node);
+    if (!at || this.nodes.get(node).root.hidden || this.fits) return;
+    const { x, y } = corner(at);
+    const left = within(scrollLeft, x * this.scale, (x + WIDTH) * this.scale + PADDING, clientWidth);
+    const top = within(scrollTop, y * this.scale, (y + HEIGHT) * this.scale + PADDING, clientHeight);
+    if (left !== scrollLeft || top !== scrollTop) this.root.scrollTo(left, top);
+  }
+}
+
+// The scroll position, as near to the present one as it can be, at which a stretch is in sight.
+function within(position, start, end, size) {
+  return Math.min(Math.max(position, end - size), start);
 }
