@@ -14,9 +14,11 @@ Errors:
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -198,8 +200,18 @@ class ReasoningClient:
     def _open(self) -> httpx.AsyncClient:
         timeout = httpx.Timeout(CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
         return httpx.AsyncClient(
-            base_url=self.url, headers=self._headers, timeout=timeout, transport=self._transport
+            base_url=self.url,
+            headers=self._headers,
+            timeout=timeout,
+            transport=self._transport,
+            verify=_certificates(),
         )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The trusted authorities, read once: that takes longer than a short answer, and each call opens a connection."""
+    return httpx.create_ssl_context()
 
 
 def _event_of(message: Message) -> Event:

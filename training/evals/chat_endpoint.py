@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
+import httpx
 import openai
 from openai.types.chat import ChatCompletion
 
@@ -50,6 +51,8 @@ class ChatEndpoint:
             "max_retries": MAX_RETRIES,
             "timeout": TIMEOUT_S,
         }
+        # Read once: that takes longer than a short answer.
+        self._certificates = httpx.create_ssl_context()
         self._model = model
         self._system = system
         self._answer_in = answer_in
@@ -79,7 +82,9 @@ class ChatEndpoint:
         """
         extra = {name: options.pop(name) for name in UNKNOWN_FIELDS if name in options}
         try:
-            async with openai.AsyncOpenAI(**self._settings) as client:
+            # A connection pool belongs to an event loop, of which an evaluation has one for each condition.
+            http = openai.DefaultAsyncHttpxClient(verify=self._certificates)
+            async with openai.AsyncOpenAI(**self._settings, http_client=http) as client:
                 completion = await client.chat.completions.create(
                     model=self.model,
                     messages=cast(Any, self._messages(prompt)),
