@@ -11,16 +11,16 @@ from rich.console import Console
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.tasks.languages import in_language
-from steiner.training import stages
-from steiner.training.checkpoint import load_checkpoint
 from steiner.training.config import Recipe
 from steiner.training.data.shards import DataError
 from steiner.training.data.teacher_runs import read_teacher_traces
-from steiner.training.encode import Document, encode_chats, encode_plain
+from steiner.training.data.writing import write_data
+from steiner.training.encode import encode_chats, encode_plain
 from steiner.training.encode_all import ChatEncoding, PlainEncoding
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
-from steiner.training.stages import run_pipeline, stage_model
+from steiner.training.stage_documents import finetuning_documents, pretraining_documents
+from steiner.training.stages import run_pipeline
 from steiner.training.teacher_documents import teacher_documents
 from steiner.training.tokenizer import tokenizer_of
 
@@ -91,33 +91,24 @@ def test_a_missing_run_is_named_before_any_stage_begins(
 
 
 def test_both_stages_learn_from_the_teacher(
-    recipe_of: Callable[..., Recipe],
-    write_teacher_run: WriteRun,
-    teacher_trace: TraceOf,
-    monkeypatch: pytest.MonkeyPatch,
+    recipe_of: Callable[..., Recipe], write_teacher_run: WriteRun, teacher_trace: TraceOf, tmp_path: Path
 ) -> None:
-    trained: list[list[Document]] = []
-    train = stages.train_stage
-
-    def note(*arguments: Any) -> None:
-        trained.append(arguments[2])
-        train(*arguments)
-
-    monkeypatch.setattr(stages, "train_stage", note)
-    shape = {"width": 16, "layers": 1, "heads": 2, "ffn_width": 16, "max_positions": 2048}
-    stage = {"tokens": 3_000, "warmup_steps": 1}
     recipe = recipe_of(
-        model=shape,
         data={"countdown": {"problems": 40, "sizes": [{"size": 3}], "drills": 20}},
-        cpt=stage,
-        sft=stage | {"cut": 0.0},
+        cpt={"tokens": 3_000},
+        sft={"tokens": 3_000, "cut": 0.0},
         teacher_runs=[write_teacher_run("a", [teacher_trace()])],
     )
-    run_pipeline(recipe)
+    assert recipe.cpt is not None
+    write_data(recipe)
     tokenizer = tokenizer_of(recipe)
-    [plain] = encode_plain([teacher_trace()], tokenizer)
-    [chat] = encode_chats([teacher_trace()], tokenizer, "search", 0.0, recipe.seed)
-    assert plain in trained[0]
-    assert trained[1][-1] == chat
-    model, _ = load_checkpoint(stage_model(recipe, "export"))
-    assert model.config.hidden_size == 16
+    plain = pretraining_documents(recipe, recipe.cpt, tokenizer, tmp_path / "plain", quiet())
+    chats = finetuning_documents(recipe, tokenizer, tmp_path / "chats", quiet())
+    expected = [
+        (list(encode_plain([teacher_trace()], tokenizer)), plain),
+        (list(encode_chats([teacher_trace()], tokenizer, "search", 0.0, recipe.seed)), chats),
+    ]
+    for taught, documents in expected:
+        assert len(documents) > len(taught)
+        learned = [documents[number] for number in range(len(documents))]
+        assert all(document in learned for document in taught)
