@@ -111,8 +111,8 @@ def stages(evidence: Report) -> str:
         "then reinforcement learning": "greedy",
         "fine-tuning, temperature 1": "sft-sampled",
         "reinforcement learning, temperature 1": "sampled",
-        "8M tokens, 0.8M of them pre-training": "cpt-8m",
-        "8M tokens, all fine-tuning": "no-cpt-8m",
+        "4M tokens, 0.4M of them pre-training": "cpt-4m",
+        "4M tokens, all fine-tuning": "no-cpt-4m",
     }
     there = {title: evidence[name] for title, name in names.items() if name in evidence}
     compared = evidence.get("comparisons", {})
@@ -122,15 +122,15 @@ def stages(evidence: Report) -> str:
             "fine-tuning adds": "sft, cpt",
             "reinforcement learning adds": "greedy, sft",
             "the same at temperature 1": "sampled, sft-sampled",
-            "pre-training adds, at 8M tokens": "cpt-8m, no-cpt-8m",
+            "pre-training adds, at 4M tokens": "cpt-4m, no-cpt-4m",
         }.items()
         if name in compared
     }
     said = [
         "The checkpoints that the stages left, on the same problems. A pre-trained model has seen traces and drills "
         "and never a question; it is asked as it is. What pre-training is worth is seen by leaving it out: two "
-        "models of a tenth of the tokens, equal for both, from `training/recipes/tiny-cpt-8m.yaml` and "
-        "`tiny-no-cpt-8m.yaml`."
+        "models of a twentieth of the tokens, equal for both, from `training/recipes/tiny-cpt-4m.yaml` and "
+        "`tiny-no-cpt-4m.yaml`."
     ]
     rows = {
         f"{title}: {family}": score
