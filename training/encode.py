@@ -131,7 +131,9 @@ def _encode_parts(
     for batch in in_batches(records, BATCH):
         split = [parts(record) for record in batch]
         texts = [part.text for parts_of_one in split for part in parts_of_one]
-        encoded = iter(tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"])
+        # What is too long for the model is left out, or cut to stretches, later on.
+        quietly = {"return_attention_mask": False, "verbose": False}
+        encoded = iter(tokenizer(texts, add_special_tokens=False, **quietly)["input_ids"])
         for parts_of_one in split:
             yield [Document(ids := next(encoded), [part.learned] * len(ids)) for part in parts_of_one]
 

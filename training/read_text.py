@@ -36,7 +36,11 @@ def text_documents(
     texts = (one for path in text.files for one in read_texts(path, text.field))
     for batch in in_batches(texts, BATCH_TEXTS):
         encoded = tokenizer(
-            batch, add_special_tokens=False, return_attention_mask=False, split_special_tokens=True
+            batch,
+            add_special_tokens=False,
+            return_attention_mask=False,
+            split_special_tokens=True,
+            verbose=False,
         )["input_ids"]
         for ids in encoded:
             whole = [*ids, end_id]
