@@ -126,12 +126,17 @@ def stages(evidence: Report) -> str:
         }.items()
         if name in compared
     }
-    said = [
-        "The checkpoints that the stages left, on the same problems. A pre-trained model has seen traces and drills "
-        "and never a question; it is asked as it is. What pre-training is worth is seen by leaving it out: two "
-        "models of a twentieth of the tokens, equal for both, from `training/recipes/tiny-cpt-4m.yaml` and "
-        "`tiny-no-cpt-4m.yaml`."
-    ]
+    said = ["The checkpoints that the stages left, on the same problems."]
+    if "cpt" in evidence:
+        said.append(
+            "A pre-trained model has seen traces and drills and never a question; it is asked as it is, with a shorter "
+            "limit on tokens, since it does not stop."
+        )
+    if {"cpt-4m", "no-cpt-4m"} <= evidence.keys():
+        said.append(
+            "What pre-training is worth is seen by leaving it out: two models of a twentieth of the tokens, equal for "
+            "both, from `training/recipes/tiny-cpt-4m.yaml` and `tiny-no-cpt-4m.yaml`."
+        )
     rows = {
         f"{title}: {family}": score
         for title, report in there.items()
