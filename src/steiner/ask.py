@@ -3,14 +3,17 @@
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from steiner.asked_server import asked_server
 from steiner.client import ReasoningClient
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
+from steiner.terminal.live_tree import LiveTree
 from steiner.terminal.picture import save_svg
 from steiner.terminal.tree_view import TreeView
 from steiner.terminal.usage_line import usage_line
@@ -39,7 +42,7 @@ def response_format(schema: Path) -> dict[str, Any]:
 
 
 def ask_and_show(
-    url: str,
+    url: str | None,
     api_key: str | None,
     prompt: str,
     options: dict[str, Any],
@@ -51,6 +54,7 @@ def ask_and_show(
     """Stream one answer to standard output; 0 if the generation ended by itself, else 1.
 
     Args:
+        url: of a running server; None for the one of this machine, or one of our own.
         svg: where to save what was shown as a picture, if anywhere.
         save: where to save the trace, if anywhere, for `steiner trace`; a failed or cancelled one, too.
 
@@ -58,39 +62,62 @@ def ask_and_show(
 
     Raises:
         ClientError: the server cannot be reached, or refused.
+        NoServerError: there is none, and none can be started; other errors of `asked_server` alike.
         OSError: the picture or the trace cannot be written.
     """
-    client = ReasoningClient(url, api_key=api_key)
-    console = Console(highlight=False)
-    view = TreeView(console, prompt)
-    generation_id: str | None = None
-    status = 1
-    shown: list[events.Event] = []
-    try:
-        for event in client.stream(prompt, **options):
-            if as_json:
-                sys.stdout.write(event.model_dump_json() + "\n")
-                sys.stdout.flush()
-            else:
-                view.handle(event)
-            if svg is not None:
-                shown.append(event)
-            match event:
-                case events.ReasoningStarted():
-                    generation_id = event.id
-                case events.Usage() if not as_json:
-                    console.print(usage_line(event), style="dim")
-                case events.Done():
-                    status = 0
-                case _:
-                    pass
-    except KeyboardInterrupt:
-        if generation_id is not None:
-            client.cancel(generation_id)
-        raise
-    finally:
-        if save is not None and generation_id is not None:
-            save.write_text(client.trace(generation_id).model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with asked_server(url, Console(stderr=True, highlight=False)) as address:
+        asking = _Asking(ReasoningClient(address, api_key=api_key), prompt)
+        try:
+            asking.show(options, as_json)
+        finally:
+            if save is not None and asking.generation_id is not None:
+                trace = asking.client.trace(asking.generation_id)
+                save.write_text(trace.model_dump_json(indent=2) + "\n", encoding="utf-8")
     if svg is not None:
-        save_svg(shown, prompt, svg)
-    return status
+        save_svg(asking.told, prompt, svg)
+    return 0 if asking.is_done else 1
+
+
+class _Asking:
+    """One question while it is answered."""
+
+    def __init__(self, client: ReasoningClient, prompt: str) -> None:
+        self.client = client
+        self.told: list[events.Event] = []
+        self.generation_id: str | None = None
+        self.is_done = False
+        self._prompt = prompt
+
+    def show(self, options: dict[str, Any], as_json: bool) -> None:
+        """Ask, and show every event; when interrupted, cancel on the server and show where it stopped."""
+        console = Console(highlight=False)
+        if as_json:
+            self._follow(options, _write_line)
+        elif console.is_terminal:
+            with LiveTree(console, self._prompt) as tree:
+                self._follow(options, tree.handle)
+        else:
+            self._follow(options, TreeView(console, self._prompt).handle)
+        if not as_json:
+            for event in self.told:
+                if isinstance(event, events.Usage):
+                    console.print(usage_line(event), style="dim")
+
+    def _follow(self, options: dict[str, Any], show: Callable[[events.Event], None]) -> None:
+        try:
+            for event in self.client.stream(self._prompt, **options):
+                self.told.append(event)
+                if isinstance(event, events.ReasoningStarted):
+                    self.generation_id = event.id
+                self.is_done = isinstance(event, events.Done)
+                show(event)
+        except KeyboardInterrupt:
+            if self.generation_id is not None:
+                self.client.cancel(self.generation_id)
+                show(events.Cancelled())
+            raise
+
+
+def _write_line(event: events.Event) -> None:
+    sys.stdout.write(event.model_dump_json() + "\n")
+    sys.stdout.flush()

@@ -16,9 +16,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-DEFAULT_URL = "http://127.0.0.1:8000"
 
-Url = Annotated[str, typer.Option(help="Address of a running server.", envvar="STEINER_URL")]
+Url = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a running server; default: that of `serve`, else one is started.",
+        envvar="STEINER_URL",
+    ),
+]
 ApiKey = Annotated[
     str | None, typer.Option(help="Key of the server.", envvar="STEINER_API_KEY", show_default=False)
 ]
@@ -46,7 +51,7 @@ def serve(context: typer.Context) -> None:
 @app.command()
 def ask(
     prompt: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key: ApiKey = None,
     model: Annotated[str | None, typer.Option(help="Model name; default: the one served.")] = None,
     effort: Annotated[str | None, typer.Option(help="none, minimal, low, medium or high.")] = None,
@@ -100,14 +105,20 @@ app.command("plan")(plan_command)
 def trace(
     file: Annotated[str, typer.Argument(help="What `ask --save` or `--json` wrote; - is standard input.")],
     image: Annotated[Path | None, typer.Option(help="Draw the tree, too: OUT.svg or OUT.png.")] = None,
-    problem: Annotated[str, typer.Option(help="What was asked; a trace does not say.")] = "",
+    svg: Annotated[Path | None, typer.Option(help="Draw the tree as SVG.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw the tree as PNG.")] = None,
+    mermaid: Annotated[
+        Path | None, typer.Option(help="Write a Mermaid flowchart, as GitHub shows it.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the live view of it as one page.")] = None,
+    problem: Annotated[str, typer.Option(help="What was asked, where the trace does not say.")] = "",
 ) -> None:
-    """Show a saved trace as a tree, in the terminal and as a picture."""
+    """Show a saved trace as a tree, in the terminal, as a picture and as a page."""
     from steiner.saved_trace import SavedTraceError
-    from steiner.show_trace import UnknownImageFormatError, show_trace
+    from steiner.show_trace import Drawings, UnknownImageFormatError, show_trace
 
     try:
-        show_trace(file, problem, image)
+        show_trace(file, problem, Drawings.of(image, svg=svg, png=png, mermaid=mermaid, html=html))
     except (SavedTraceError, UnknownImageFormatError) as error:
         typer.secho(f"steiner: {error}", fg="red", err=True)
         raise typer.Exit(2) from error

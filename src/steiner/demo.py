@@ -7,6 +7,7 @@ from shutil import which
 
 from rich.console import Console
 
+from steiner.asked_server import DEFAULT_URL
 from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning import events
@@ -21,9 +22,6 @@ from steiner.terminal.tree_view import TreeView
 from steiner.terminal.usage_line import usage_line
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 from steiner.training.problems import FAMILIES
-
-#: The address of `steiner serve` as it stands.
-SERVE_URL = "http://127.0.0.1:8000"
 
 
 class UnknownFamilyError(SteinerError):
@@ -96,8 +94,8 @@ def _say_what_next(
         "Another problem:": again,
         "The server for good:": f"{command} serve{named}",
         "Ask it, and watch the tree:": f"{command} ask {shlex.quote(problem.prompt)}",
-        "The same steps as server-sent events:": curl_line(SERVE_URL, served, problem.prompt),
-        "Or with the openai client:": openai_snippet(sys.executable, SERVE_URL, served, problem.prompt),
+        "The same steps as server-sent events:": curl_line(DEFAULT_URL, served, problem.prompt),
+        "Or with the openai client:": openai_snippet(sys.executable, DEFAULT_URL, served, problem.prompt),
     }
     for title, block in blocks.items():
         console.print(f"\n{title}", style="bold")

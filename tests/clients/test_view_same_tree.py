@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from steiner.picture.mermaid import mermaid_of
 from steiner.picture.svg import svg_of
 from steiner.picture.trace_picture import picture_of
 from steiner.reasoning.events import EVENT_ADAPTER, Event
@@ -68,6 +69,7 @@ def test_browser_and_both_pictures_agree_with_the_trace(opened: Any, name: str) 
     assert tree_of_page(view) == expected
     assert tree_of_svg(view.save("SVG")) == expected
     assert tree_of_svg(svg_of(picture_of(trace)).encode()) == expected
+    assert view.save("Mermaid").decode() == mermaid_of(trace)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "unknown"])

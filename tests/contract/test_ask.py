@@ -1,12 +1,15 @@
 """`steiner ask` against the real API: what it asks for is done and shown, what cannot be is said on one line."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from steiner.saved_trace import parse_saved_trace
 
 PROMPT = "make 22 from 15 4 11"
 
@@ -72,3 +75,23 @@ def test_a_refusal_is_one_line(stage: Any, serve: Any, options: tuple[str, str],
     (line,) = done.stderr.splitlines()
     assert line.startswith("steiner: ")
     assert named in line
+
+
+def test_interrupting_cancels_on_the_server_and_keeps_the_trace(
+    stage: Any, serve: Any, tmp_path: Path, eventually: Any
+) -> None:
+    held = stage.engine(f"<start>{stage.step()}<proceed><step_start>", holds=True)
+    served = serve(held)
+    saved = tmp_path / "trace.json"
+    command = [sys.executable, "-m", "steiner.cli", "ask", PROMPT, "--url", served.url, "--json"]
+    with subprocess.Popen([*command, "--save", str(saved)], stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        for line in asking.stdout:
+            if json.loads(line)["type"] == "step.started" and json.loads(line)["step"] == 2:
+                asking.send_signal(signal.SIGINT)
+        assert asking.wait(timeout=30) == 130
+    eventually(lambda: held.aborted)
+    trace = parse_saved_trace(saved.read_bytes())
+    assert [step.verdict for step in trace.steps] == ["verified", None]
+    assert trace.problem == PROMPT
+    assert trace.finish_reason is None

@@ -55,11 +55,11 @@ def picture_of(
     """Draw a trace.
 
     Args:
-        problem: what was asked; a trace does not say.
+        problem: what was asked, where the trace does not say.
         direction: where the tree grows; None: to the right unless that makes a picture too wide to look at.
     """
     tree = tree_of(trace)
-    cards = _cards(trace, tree, problem)
+    cards = _cards(trace, tree, problem or trace.problem)
     if direction is None:
         direction = _better_direction(tree, cards)
     places = _places(tree, cards, direction)

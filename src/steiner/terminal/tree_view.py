@@ -91,7 +91,7 @@ class TreeView:
                 if interrupted:
                     self._note("interrupted", "yellow")
             case events.Backtracked(to_step=to_step, to_depth=to_depth):
-                self._note(f"{self._glyphs.back} back to {_place(to_depth, to_step)}", "yellow")
+                self._note(f"{self._glyphs.back} back to {place_named(to_depth, to_step)}", "yellow")
             case events.Intervention(kind=kind, detail=detail):
                 self._note(f"intervention ({kind}): {detail}", "magenta")
             case events.Violation(detail=detail):
@@ -157,7 +157,7 @@ class TreeView:
             self._held.append((text, style))
 
 
-def _place(depth: int | None, step: int | None) -> str:
+def place_named(depth: int | None, step: int | None) -> str:
     if depth == 0:
         return "the problem"
     return f"step {step}" if step is not None else "an earlier step"

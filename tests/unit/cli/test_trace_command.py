@@ -79,6 +79,22 @@ def test_the_ending_of_the_name_chooses_the_format(saved: Path, name: str, start
     assert picture.read_bytes().startswith(start)
 
 
+def test_every_form_is_written_at_once(saved: Path) -> None:
+    files = {kind: saved.parent / f"out-{kind}" for kind in ("svg", "png", "mermaid", "html")}
+    done = trace(str(saved), *(part for kind, file in files.items() for part in (f"--{kind}", str(file))))
+    assert (done.returncode, done.stderr) == (0, "")
+    starts = {"svg": b"<svg", "png": b"\x89PNG", "mermaid": b"flowchart LR\n", "html": b"<!doctype html>"}
+    for kind, start in starts.items():
+        assert files[kind].read_bytes().startswith(start), kind
+
+
+def test_the_problem_is_the_traces_own_unless_another_is_given(saved: Path) -> None:
+    known = saved.parent / "known.json"
+    known.write_text(TRACE.model_copy(update={"problem": "what is it?"}).model_dump_json())
+    assert trace(str(known)).stdout.startswith("what is it?\n")
+    assert trace(str(known), "--problem", "what?").stdout.startswith("what?\n")
+
+
 def test_a_bad_file_is_one_line_that_says_what_and_what_to_do() -> None:
     done = trace("-", stdin='{"protocol": "steiner", "steps": [{"id": 1, "depth": 1, "parent": "up"}]}')
     assert (done.returncode, done.stdout) == (2, "")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from steiner.reasoning.trace import Trace
-from steiner.show_trace import draw_trace
+from steiner.show_trace import Drawings
 
 ROOT = Path(__file__).resolve().parents[3]
 PICTURES = ROOT / "docs" / "pictures"
@@ -15,6 +15,6 @@ COMMAND = (
 
 def test_it_is_current(tmp_path: Path) -> None:
     trace = Trace.model_validate_json((PICTURES / "tree.json").read_bytes())
-    draw_trace(trace, (PICTURES / "tree.txt").read_text().strip(), tmp_path / "tree.svg")
+    Drawings(svg=tmp_path / "tree.svg").draw(trace, (PICTURES / "tree.txt").read_text().strip())
     assert (tmp_path / "tree.svg").read_text() == (PICTURES / "tree.svg").read_text(), f"run {COMMAND}"
     assert COMMAND in (ROOT / "README.md").read_text()
