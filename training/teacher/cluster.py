@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sklearn.cluster import AgglomerativeClustering
-
 from steiner.training.teacher.config import Clusters
 from steiner.training.teacher.embed import Embed
 
@@ -17,6 +15,9 @@ def cluster_steps(texts: Sequence[str], embed: Embed, settings: Clusters) -> lis
     distinct = list(dict.fromkeys(texts))
     labels = dict.fromkeys(distinct, 0)
     if len(distinct) > 1:
+        # It takes seconds to load, and what a run costs is known without it.
+        from sklearn.cluster import AgglomerativeClustering
+
         model = AgglomerativeClustering(
             n_clusters=None, distance_threshold=settings.distance, metric="cosine", linkage=settings.linkage
         )

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from steiner.training.checkpoint import save_tokenizer
 from steiner.training.teacher.config import Completions, Price, TeachError
 from steiner.training.teacher.journal import Journal, Reply, request_key
 from steiner.training.teacher.judge import is_right
 from steiner.training.teacher.price import CapReachedError, Purse, cost
-from steiner.training.teacher.token_estimate import rule
+from steiner.training.teacher.token_estimate import prompt_tokens, rule, token_counter
 
 PRICE = Price(per_million_prompt_tokens=2, per_million_completion_tokens=10, cap=1)
 
@@ -87,6 +88,18 @@ async def test_a_free_teacher_needs_no_money() -> None:
 
 def test_four_ascii_characters_are_a_token_and_any_other_is_one() -> None:
     assert [rule(text) for text in ("", "abcd", "abcde", "答案", "答a")] == [0, 1, 2, 2, 2]
+
+
+def test_the_teachers_own_tokenizer_counts(tokenizer: Any, tmp_path: Path) -> None:
+    save_tokenizer(tokenizer, tmp_path / "tokenizer")
+    count = token_counter(tmp_path / "tokenizer")
+    text = "make 22 from 15 4 11"
+    assert count(text) == len(tokenizer.encode(text, add_special_tokens=False)) != rule(text)
+    assert prompt_tokens(count, [text, text]) == 2 * (count(text) + 4)
+    assert token_counter(None) is rule
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TeachError, match=r"teacher\.tokenizer: .*empty holds no tokenizer"):
+        token_counter(tmp_path / "empty")
 
 
 def reply(content: str, **fields: Any) -> Reply:
