@@ -122,10 +122,9 @@ and not adjusted for the number of comparisons.
 
 
 def _data(manifest: dict[str, Any]) -> str:
-    rows = [
-        f"| {name} | {file['records']:,} | `{file['sha256'][:16]}` |"
-        for name, file in manifest["data"].items()
-    ]
+    teachers = enumerate(manifest.get("teacher_runs", ()), 1)
+    files = manifest["data"] | {f"traces of teacher {number}": traces for number, traces in teachers}
+    rows = [f"| {name} | {file['records']:,} | `{file['sha256'][:16]}` |" for name, file in files.items()]
     packages = ", ".join(f"{name} {version}" for name, version in manifest["packages"].items())
     return "\n".join(
         [

@@ -159,6 +159,13 @@ def test_a_card_is_made_of_what_there_is(tmp_path: Path) -> None:
         write_model_card(tmp_path)
 
 
+def test_a_card_tells_of_the_teachers(tmp_path: Path) -> None:
+    runs = [{"records": 1_200, "sha256": "cd" * 32}, {"records": 9, "sha256": "ef" * 32}]
+    card = write(tmp_path, {"greedy": GREEDY}, MANIFEST | {"teacher_runs": runs})
+    assert "| traces of teacher 1 | 1,200 | `cdcdcdcdcdcdcdcd` |" in card
+    assert "| traces of teacher 2 | 9 |" in card
+
+
 def test_card_and_curves_repeat_to_the_byte(tmp_path: Path) -> None:
     written = []
     for name in ("a", "b"):
