@@ -21,6 +21,9 @@ Explain = Annotated[
 ]
 Output = Annotated[Path, typer.Option(help="Folder of report.json and outcomes.jsonl.")]
 PerFamily = Annotated[int, typer.Option(help="Solvable problems of each family; 0: none.")]
+Families = Annotated[
+    str, typer.Option(help="Only these: countdown,routes,knights; default: all.", show_default=False)
+]
 Seed = Annotated[int, typer.Option(help="Which held-out problems.")]
 Concurrency = Annotated[int, typer.Option(help="Problems asked at a time.")]
 Style = Annotated[
@@ -73,6 +76,7 @@ def evaluate(
     explain: Explain = False,
     output: Output = DEFAULT_OUTPUT,
     per_family: PerFamily = 300,
+    families: Families = "",
     seed: Seed = 1,
     concurrency: Concurrency = 32,
     style: Style = "search",
@@ -114,6 +118,7 @@ def evaluate(
         return
     options = SuiteOptions(
         per_family=per_family,
+        families=tuple(filter(None, families.split(","))),
         seed=seed,
         concurrency=concurrency,
         style=style,

@@ -111,8 +111,8 @@ def stages(evidence: Report) -> str:
         "then reinforcement learning": "greedy",
         "fine-tuning, temperature 1": "sft-sampled",
         "reinforcement learning, temperature 1": "sampled",
-        "4M tokens, 0.4M of them pre-training": "cpt-4m",
-        "4M tokens, all fine-tuning": "no-cpt-4m",
+        "Countdown alone, 1.5M tokens, a tenth pre-training": "countdown-cpt",
+        "Countdown alone, 1.5M tokens, all fine-tuning": "countdown-no-cpt",
     }
     there = {title: evidence[name] for title, name in names.items() if name in evidence}
     compared = evidence.get("comparisons", {})
@@ -122,7 +122,7 @@ def stages(evidence: Report) -> str:
             "fine-tuning adds": "sft, cpt",
             "reinforcement learning adds": "greedy, sft",
             "the same at temperature 1": "sampled, sft-sampled",
-            "pre-training adds, at 4M tokens": "cpt-4m, no-cpt-4m",
+            "pre-training adds, Countdown alone": "countdown-cpt, countdown-no-cpt",
         }.items()
         if name in compared
     }
@@ -132,10 +132,10 @@ def stages(evidence: Report) -> str:
             "A pre-trained model has seen traces and drills and never a question; it is asked as it is, with a shorter "
             "limit on tokens, since it does not stop."
         )
-    if {"cpt-4m", "no-cpt-4m"} <= evidence.keys():
+    if {"countdown-cpt", "countdown-no-cpt"} <= evidence.keys():
         said.append(
-            "What pre-training is worth is seen by leaving it out: two models of a twentieth of the tokens, equal for "
-            "both, from `training/recipes/tiny-cpt-4m.yaml` and `tiny-no-cpt-4m.yaml`."
+            "What pre-training is worth is seen by leaving it out: two models of one family, of a fiftieth of the "
+            "tokens, equal for both, from `training/recipes/countdown-cpt.yaml` and `countdown-no-cpt.yaml`."
         )
     rows = {
         f"{title}: {family}": score

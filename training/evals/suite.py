@@ -46,6 +46,7 @@ class Suite:
             "temperature": options.temperature,
             "max_completion_tokens": options.max_tokens,
         }
+        self._sizes = {family: SIZES[family] for family in options.families or SIZES}
         if model is not None:
             self._request["model"] = model
         if options.style == "direct":
@@ -79,7 +80,7 @@ class Suite:
     def _families(self) -> dict[str, Any]:
         """The held-out problems, and what a search model makes of them in other circumstances."""
         options = self.options
-        problems = _of_every_family(options.per_family, options.seed)
+        problems = self._problems(options.per_family)
         outcomes = self._ask(problems, "held-out")
         scores: dict[str, Any] = {
             "all": self._score(outcomes),
@@ -90,7 +91,7 @@ class Suite:
             scores["seeds"] = self._by_seed(outcomes)
         if options.style != "search" or options.only_held_out:
             return scores
-        hopeless = _of_every_family(NUM_WITHOUT_SOLUTION, options.seed, solvable=False)
+        hopeless = self._problems(NUM_WITHOUT_SOLUTION, solvable=False)
         scores["no_solution"] = self._score(self._ask(hopeless, "no solution"))
         if not options.chat:
             free = self._ask(problems, "unconstrained", {"constrained": False})
@@ -98,11 +99,21 @@ class Suite:
             scores["constraint"] = {f: paired.as_json() for f, paired in compare(outcomes, free).items()}
         return scores
 
+    def _problems(
+        self, count: int, *, solvable: bool = True, language: Language = "en"
+    ) -> list[HeldOutProblem]:
+        """`count` of each family."""
+        return [
+            problem
+            for family, sizes in self._sizes.items()
+            for problem in held_out_problems(family, sizes, count, self.options.seed, solvable, language)
+        ]
+
     def _score(self, outcomes: Sequence[Outcome]) -> dict[str, float]:
         return score(outcomes, typed_steps=not self.options.chat).as_json()
 
     def _by_family(self, outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
-        return {family: self._score([o for o in outcomes if o.family == family]) for family in SIZES}
+        return {family: self._score([o for o in outcomes if o.family == family]) for family in self._sizes}
 
     def _by_size(self, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         return {
@@ -111,7 +122,7 @@ class Suite:
                 for size in sizes
                 if any((o.family, o.size) == (family, size) for o in outcomes)
             }
-            for family, sizes in SIZES.items()
+            for family, sizes in self._sizes.items()
             if len(sizes) > 1
         }
 
@@ -125,7 +136,7 @@ class Suite:
         return shares
 
     def _in_language(self, language: Language) -> dict[str, Any]:
-        problems = _of_every_family(self.options.per_language, self.options.seed, language=language)
+        problems = self._problems(self.options.per_language, language=language)
         outcomes = self._ask(problems, f"in {language}")
         return {"all": self._score(outcomes), **self._by_family(outcomes)}
 
@@ -138,7 +149,7 @@ class Suite:
 
     def _budgets(self) -> dict[str, Any]:
         """Accuracy at each limit on steps, with the model's own verdicts and with the exact verifier's."""
-        problems = _of_every_family(self.options.per_budget, self.options.seed)
+        problems = self._problems(self.options.per_budget)
         own = {steps: self._ask(problems, f"{steps} steps", {"max_steps": steps}) for steps in BUDGETS}
         exact = {
             steps: self._ask(problems, f"{steps} steps, verified", {"max_steps": steps, "verifier": "auto"})
@@ -150,7 +161,7 @@ class Suite:
         options = self.options
         dialogues = [
             d
-            for f, sizes in SIZES.items()
+            for f, sizes in self._sizes.items()
             for d in held_out_dialogues(f, sizes, options.dialogues, options.seed)
         ]
         with Progress() as progress:
@@ -212,13 +223,3 @@ def run_suite(
     write_outcomes(suite.outcomes, folder / "outcomes.jsonl")
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
-
-
-def _of_every_family(
-    count: int, seed: int, *, solvable: bool = True, language: Language = "en"
-) -> list[HeldOutProblem]:
-    return [
-        problem
-        for family, sizes in SIZES.items()
-        for problem in held_out_problems(family, sizes, count, seed, solvable, language)
-    ]

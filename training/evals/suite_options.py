@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from steiner.reasoning.errors import SteinerError
+from steiner.training.problems import FAMILIES
 
 EvalStyle = Literal["search", "forward", "direct"]
 MAX_TOKENS = 1400
@@ -35,6 +36,7 @@ class SuiteOptions:
         chat: ask through chat completions, which any server has, and measure the answers alone.
         explain: tell the model the rules and the notation of each family, for models not trained on them.
         max_tokens: of reasoning and answer.
+        families: asked of all that there are; none means every one.
         only_held_out: of a search model neither problems without a solution nor decoding without the constraint.
 
     Raises:
@@ -55,6 +57,7 @@ class SuiteOptions:
     explain: bool = False
     max_tokens: int = MAX_TOKENS
     only_held_out: bool = False
+    families: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.concurrency < 1:
@@ -64,6 +67,8 @@ class SuiteOptions:
             raise EvalOptionsError(f"{_flag(negative[0])} must not be negative, given {counts[negative[0]]}.")
         if not any(counts.values()):
             raise EvalOptionsError(f"Nothing to ask; give one of {', '.join(map(_flag, counts))} a number.")
+        if unknown := sorted(set(self.families) - set(FAMILIES)):
+            raise EvalOptionsError(f"No family {unknown[0]!r}; --families are of {', '.join(FAMILIES)}.")
         if self.sampling_seeds and self.temperature == 0:
             raise EvalOptionsError(
                 "--sampling-seeds have no effect at temperature 0, where every sample is the same; "
@@ -96,17 +101,17 @@ class SuiteOptions:
 
 
 def _arguments(name: str, value: object) -> Iterable[str]:
-    flag = _flag(name)
-    if value is True:
-        return [flag]
-    return [
-        flag,
-        write_seeds(value)
-        if isinstance(value, tuple)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value),
-    ]
+    match value:
+        case True:
+            return [_flag(name)]
+        case float():
+            return [_flag(name), f"{value:g}"]
+        case tuple() if name == "sampling_seeds":
+            return [_flag(name), write_seeds(value)]
+        case tuple():
+            return [_flag(name), ",".join(value)]
+        case _:
+            return [_flag(name), str(value)]
 
 
 def _flag(name: str) -> str:

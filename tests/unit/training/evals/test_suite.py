@@ -106,3 +106,11 @@ def test_what_is_not_asked_is_not_in_the_report(tmp_path: Path) -> None:
     assert set(report) == {"command", "options", "four_numbers"}
     report = run_suite(Solver(), SuiteOptions(per_family=2, only_held_out=True), tmp_path)
     assert set(report) == {"command", "options", "all", "families", "sizes"}
+
+
+def test_single_families_are_asked_alone(tmp_path: Path) -> None:
+    client = Solver()
+    report = run_suite(client, SuiteOptions(per_family=2, families=("routes",), per_budget=1), tmp_path)
+    assert list(report["families"]) == list(report["sizes"]) == ["routes"]
+    assert report["all"]["num_problems"] == 2
+    assert {outcome.family for outcome in read_outcomes(tmp_path, None)} == {"routes"}

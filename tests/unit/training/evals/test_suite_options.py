@@ -19,6 +19,7 @@ from steiner.training.evals.suite_options import EvalOptionsError, SuiteOptions,
         ({"per_family": 0}, "Nothing to ask"),
         ({"per_family": -1}, "--per-family must not be negative"),
         ({"concurrency": 0}, "--concurrency"),
+        ({"families": ("chess",)}, "No family 'chess'; --families are of countdown"),
     ],
 )
 def test_what_cannot_be_kept_together_is_refused_by_name(given: dict[str, Any], named: str) -> None:
@@ -29,10 +30,17 @@ def test_what_cannot_be_kept_together_is_refused_by_name(given: dict[str, Any], 
 def test_the_command_says_what_is_not_the_default() -> None:
     assert SuiteOptions().command() == "steiner eval"
     options = SuiteOptions(
-        per_family=500, style="direct", temperature=1.0, sampling_seeds=(1, 2, 3), chat=True, concurrency=8
+        per_family=500,
+        style="direct",
+        temperature=1.0,
+        sampling_seeds=(1, 2, 3),
+        chat=True,
+        concurrency=8,
+        families=("routes", "knights"),
     )
     assert options.command("runs/a b") == (
-        "steiner eval 'runs/a b' --per-family 500 --style direct --temperature 1 --sampling-seeds 1-3 --chat"
+        "steiner eval 'runs/a b' --per-family 500 --style direct --temperature 1 --sampling-seeds 1-3 --chat "
+        "--families routes,knights"
     )
 
 
