@@ -1,5 +1,8 @@
 """The tree of a generation's steps, and what was concluded."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 from steiner.reasoning.events import EndedBy, FinishReason, Intervention
@@ -22,6 +25,9 @@ class Trace(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    svg_writer: ClassVar[Callable[["Trace"], str] | None] = None
+    """Draws a trace; whoever can draw says so here (`steiner.picture.notebook`), since this package knows none."""
+
     id: str = ""
     model: str = ""
     protocol: str
@@ -43,6 +49,11 @@ class Trace(BaseModel):
         """The answer's text and its calls, as a person writes them."""
         calls = (f"{call.name}({call.arguments})" for call in self.tool_calls)
         return "\n".join(filter(None, (self.answer, *calls)))
+
+    def _repr_svg_(self) -> str | None:
+        """What a notebook shows (IPython, "Integrating your objects with IPython"); None for no picture."""
+        writer = type(self).svg_writer
+        return None if writer is None else writer(self)
 
     @property
     def num_backtracks(self) -> int:

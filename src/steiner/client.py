@@ -4,7 +4,8 @@
     for event in client.stream("make 22 from 15 4 11"):
         print(event)
 
-`stream_async` is the one implementation; `stream` runs it on an event loop of its own.
+Each method has a twin for code that awaits (`stream_async`, `trace_async`, ...), which is the one implementation: the
+others run it on an event loop of their own, in notebooks, too. There a trace shows itself as a picture.
 
 Errors:
     ClientError(SteinerError)
@@ -15,16 +16,18 @@ Errors:
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import ValidationError
 
 from steiner.event_stream import EventStreamDecoder, Message
+from steiner.own_loop import OwnLoop
+from steiner.picture.notebook import show_traces
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.events import EVENT_ADAPTER, TERMINAL_TYPES, Event
 from steiner.reasoning.trace import Trace
@@ -35,8 +38,11 @@ FIRST_PAUSE_S = 0.2
 READ_TIMEOUT_S = 60.0
 #: A server whose processor is taken by its own engine accepts late, but it accepts.
 CONNECT_TIMEOUT_S = 30.0
+NO_CONTENT = 204
 
+Result = TypeVar("Result")
 Messages = Sequence[Mapping[str, Any]]
+show_traces()
 
 
 class ClientError(SteinerError):
@@ -59,6 +65,10 @@ class ConnectionLostError(ClientError):
 
 class UnreadableEventError(ClientError):
     """The server sent an event that this version does not know."""
+
+
+class _NothingMoreError(ClientError):
+    """The end was read before."""
 
 
 @dataclass(slots=True)
@@ -116,14 +126,12 @@ class ReasoningClient:
         self._transport = transport
 
     def stream(self, prompt: str | Messages, **options: Any) -> Iterator[Event]:
-        """`stream_async` for code without an event loop; closing the iterator closes the connection."""
-        with asyncio.Runner() as runner:
-            events = self.stream_async(prompt, **options)
-            try:
-                while (event := runner.run(_next(events))) is not None:
-                    yield event
-            finally:
-                runner.run(events.aclose())
+        """`stream_async` for code that does not await; closing the iterator closes the connection."""
+        return _one_by_one(self.stream_async(prompt, **options))
+
+    def follow(self, generation_id: str, after: int = 0) -> Iterator[Event]:
+        """`follow_async` for code that does not await."""
+        return _one_by_one(self.follow_async(generation_id, after))
 
     async def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncGenerator[Event]:
         """Ask, and yield every event once, in order, up to `done`, `error` or `cancelled`.
@@ -140,9 +148,31 @@ class ReasoningClient:
         """
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
         given = {name: value for name, value in options.items() if value is not None}
-        position = _Position(self.url)
+        async with aclosing(self._events(_Position(self.url), {"messages": messages} | given)) as events:
+            async for event in events:
+                yield event
+
+    async def follow_async(self, generation_id: str, after: int = 0) -> AsyncGenerator[Event]:
+        """Every event of a generation that was begun elsewhere, running or finished, behind the number `after`.
+
+        Raises:
+            RequestRefusedError: there is no such generation, or not for this key.
+            ConnectionLostError, UnreadableEventError: as `stream_async`.
+        """
+        position = _Position(self.url, generation_id, after)
+        async with aclosing(self._events(position)) as events:
+            async for event in events:
+                yield event
+
+    async def _events(
+        self, position: _Position, body: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[Event]:
         async with self._open() as http:
-            request = http.build_request("POST", "/v1/reasoning", json={"messages": messages} | given)
+            request = (
+                http.build_request("GET", position.resume_path, headers=position.resume_headers)
+                if body is None
+                else http.build_request("POST", "/v1/reasoning", json=body)
+            )
             while True:
                 lost = "the stream ended before the generation did"
                 try:
@@ -152,6 +182,8 @@ class ReasoningClient:
                                 yield event
                             if event.type in TERMINAL_TYPES:
                                 return
+                except _NothingMoreError:
+                    return
                 except httpx.TransportError as error:
                     lost = f"{type(error).__name__} {error}".strip()
                 await asyncio.sleep(position.pause_after(lost))
@@ -159,17 +191,27 @@ class ReasoningClient:
 
     def cancel(self, generation_id: str) -> None:
         """Stop a running generation; its trace is kept on the server."""
-        asyncio.run(self._call("DELETE", f"/v1/reasoning/{generation_id}"))
+        _wait(self.cancel_async(generation_id))
 
     def trace(self, generation_id: str) -> Trace:
         """The tree of a generation as far as it has grown."""
-        return Trace.model_validate_json(
-            asyncio.run(self._call("GET", f"/v1/reasoning/{generation_id}")).content
-        )
+        return _wait(self.trace_async(generation_id))
 
     def models(self) -> list[str]:
         """Names of the models that the server serves."""
-        return [entry["id"] for entry in asyncio.run(self._call("GET", "/v1/models")).json()["data"]]
+        return _wait(self.models_async())
+
+    async def cancel_async(self, generation_id: str) -> None:
+        """`cancel` for code that awaits."""
+        await self._call("DELETE", f"/v1/reasoning/{generation_id}")
+
+    async def trace_async(self, generation_id: str) -> Trace:
+        """`trace` for code that awaits."""
+        return Trace.model_validate_json((await self._call("GET", f"/v1/reasoning/{generation_id}")).content)
+
+    async def models_async(self) -> list[str]:
+        """`models` for code that awaits."""
+        return [entry["id"] for entry in (await self._call("GET", "/v1/models")).json()["data"]]
 
     async def _call(self, method: str, path: str) -> httpx.Response:
         async with self._open() as http:
@@ -189,6 +231,8 @@ class ReasoningClient:
             if response.is_error:
                 await response.aread()
             _raise_if_refused(response)
+            if response.status_code == NO_CONTENT:
+                raise _NothingMoreError
             position.begins_at(response.headers.get("Content-Location"))
             decoder = EventStreamDecoder()
             async for chunk in response.aiter_bytes():
@@ -222,6 +266,20 @@ def _event_of(message: Message) -> Event:
             f"Cannot read the event {message.event!r} (number {message.last_event_id}): {error}. "
             "Client and server should be of one version."
         ) from error
+
+
+def _one_by_one(events: AsyncGenerator[Event]) -> Iterator[Event]:
+    with OwnLoop() as loop:
+        try:
+            while (event := loop.run(_next(events))) is not None:
+                yield event
+        finally:
+            loop.run(events.aclose())
+
+
+def _wait(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    with OwnLoop() as loop:
+        return loop.run(coroutine)
 
 
 async def _next(events: AsyncGenerator[Event]) -> Event | None:

@@ -230,3 +230,34 @@ def test_a_trace_is_read_into_its_type() -> None:
     trace = ReasoningClient(URL, transport=transport).trace("rsn_1")
     assert (trace.answer, trace.steps[0].depth) == ("42", 1)
     assert transport.requests[0].url.path == "/v1/reasoning/rsn_1"
+
+
+async def test_the_sync_side_works_where_a_loop_runs_already() -> None:
+    """As in a cell of a notebook."""
+    client = ReasoningClient(URL, transport=Transport(stream_of(1, 2, breaks=True), stream_of(3, 4, 5)))
+    assert [event.sequence_number for event in client.stream("hi")] == list(ALL)
+    with closing(ReasoningClient(URL, transport=Transport(stream_of(*ALL))).stream("hi")) as events:
+        assert next(events).type == "reasoning.started"
+    listed = httpx.Response(200, json={"data": [{"id": "m"}]})
+    assert ReasoningClient(URL, transport=Transport(listed)).models() == ["m"]
+
+
+def test_a_generation_that_was_begun_elsewhere_is_followed() -> None:
+    transport = Transport(stream_of(3, breaks=True), stream_of(4, 5))
+    events = ReasoningClient(URL, transport=transport).follow("rsn_1", after=2)
+    assert [event.sequence_number for event in events] == [3, 4, 5]
+    assert [request.headers["Last-Event-ID"] for request in transport.requests] == ["2", "3"]
+    assert {str(request.url) for request in transport.requests} == {f"{URL}/v1/reasoning/rsn_1/events"}
+
+
+def test_what_was_read_to_its_end_has_nothing_more() -> None:
+    transport = Transport(httpx.Response(204))
+    assert list(ReasoningClient(URL, transport=transport).follow("rsn_1", after=5)) == []
+
+
+async def test_what_is_awaited_is_the_same() -> None:
+    client = ReasoningClient(URL, transport=Transport(httpx.Response(200, json={"protocol": "steiner"})))
+    trace = await client.trace_async("rsn_1")
+    assert trace.protocol == "steiner"
+    # It shows itself in a notebook.
+    assert (trace._repr_svg_() or "").startswith("<svg ")

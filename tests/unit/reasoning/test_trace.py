@@ -88,3 +88,10 @@ def test_a_trace_is_not_to_be_changed() -> None:
 def test_text_by_role() -> None:
     assert SEARCH.steps[0].text_of("summary") == "so 1"
     assert SEARCH.steps[0].text_of("verification") == ""
+
+
+def test_a_trace_that_nobody_can_draw_has_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trace, "svg_writer", None)
+    assert Trace(protocol="steiner")._repr_svg_() is None
+    monkeypatch.setattr(Trace, "svg_writer", staticmethod(lambda trace: f"<svg {trace.protocol}>"))
+    assert Trace(protocol="steiner")._repr_svg_() == "<svg steiner>"
