@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from transformers import PreTrainedTokenizerFast
 
+from steiner.training.base_checkpoint import BaseCheckpoint
 from steiner.training.config import PretrainingStage, Recipe
 from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES, Kind
 from steiner.training.data.manifest import read_manifest
@@ -51,7 +52,8 @@ def pretraining_documents(
     sources: dict[str, Callable[[], Iterable[Document]]] = {"traces": traces, "drills": drills}
     if (text := stage.text) is not None:
         sources["text"] = lambda: text_documents(text, tokenizer, round(text.share * stage.tokens))
-    parts = [_written(folder / name, encode, tokenizer, console) for name, encode in sources.items()]
+    longest = _longest(recipe)
+    parts = [_written(folder / name, encode, longest, console) for name, encode in sources.items()]
     own = mix(parts[0].lengths, parts[1].lengths, stage.drill_share, recipe.seed)
     every = Joined(parts)
     if text is None:
@@ -73,25 +75,29 @@ def finetuning_documents(
         encoded = encode_all(records, _num_records(data, TRACES, DIALOGUES), encoding)
         return encoded + teacher_documents(recipe.teacher_runs, tokenizer, encoding, console)
 
-    return _written(folder / "chats", chats, tokenizer, console)
+    return _written(folder / "chats", chats, _longest(recipe), console)
+
+
+def _longest(recipe: Recipe) -> int | None:
+    """Tokens of the longest document that is kept. A shape's data are made for it, and all of them are kept."""
+    return recipe.model.max_positions if isinstance(recipe.model, BaseCheckpoint) else None
 
 
 def _written(
     folder: Path,
     encode: Callable[[], Iterable[Document]],
-    tokenizer: PreTrainedTokenizerFast,
+    longest: int | None,
     console: Console,
 ) -> TokenFile:
     def write() -> None:
         if folder.exists():
             return
-        longest = tokenizer.model_max_length
         left_out = 0
 
         def fitting() -> Iterable[Document]:
             nonlocal left_out
             for document in encode():
-                if len(document.token_ids) <= longest:
+                if longest is None or len(document.token_ids) <= longest:
                     yield document
                 else:
                     left_out += 1
