@@ -27,6 +27,7 @@ class Outcome:
     Attributes:
         finished: the answer was ended by the model and not by a length limit or an error.
         completion_tokens: reasoning, answer and markers.
+        ended_by: what ended the reasoning: "model", or the limit that did; empty where that is not told.
         condition: under which it was asked, such as "held-out" or "unconstrained".
         sampling_seed: which of several samples of the same problem this is; None where it was asked once.
     """
@@ -44,6 +45,7 @@ class Outcome:
     prompt_tokens: int = 0
     reasoning_tokens: int = 0
     completion_tokens: int = 0
+    ended_by: str = ""
     condition: str = "held-out"
     sampling_seed: int | None = None
 
@@ -106,6 +108,8 @@ async def answer_to(
                 outcome.num_backtracks += isinstance(event.decision, Backtrack)
             case events.Violation():
                 outcome.num_violations += 1
+            case events.ReasoningDone():
+                outcome.ended_by = event.ended_by
             case events.AnswerDone():
                 outcome.answer = event.text
                 outcome.right = accepts(event.text)

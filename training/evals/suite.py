@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +150,32 @@ class Suite:
     def _budgets(self) -> dict[str, Any]:
         """Accuracy at each limit on steps, with the model's own verdicts and with the exact verifier's."""
         problems = self._problems(self.options.per_budget)
-        own = {steps: self._ask(problems, f"{steps} steps", {"max_steps": steps}) for steps in BUDGETS}
-        exact = {
-            steps: self._ask(problems, f"{steps} steps, verified", {"max_steps": steps, "verifier": "auto"})
-            for steps in BUDGETS
+        return {
+            "budgets": budget_report(self._sweep(problems, "{} steps", {})),
+            "verified_budgets": budget_report(
+                self._sweep(problems, "{} steps, verified", {"verifier": "auto"})
+            ),
         }
-        return {"budgets": budget_report(own), "verified_budgets": budget_report(exact)}
+
+    def _sweep(
+        self, problems: Sequence[HeldOutProblem], condition: str, reasoning: dict[str, Any]
+    ) -> dict[int, list[Outcome]]:
+        """Outcomes at each limit on steps.
+
+        A greedy search that ended by itself is the same search under any larger limit, and is not asked for again.
+        """
+        by_steps: dict[int, list[Outcome]] = {}
+        ended: dict[tuple[str, str], Outcome] = {}
+        for steps in BUDGETS:
+            named = condition.format(steps)
+            left = [problem for problem in problems if (problem.family, problem.prompt) not in ended]
+            asked = self._ask(left, named, {"max_steps": steps, **reasoning}) if left else []
+            again = [replace(outcome, condition=named) for outcome in ended.values()]
+            self.outcomes += again
+            by_steps[steps] = [*asked, *again]
+            if self.options.temperature == 0:
+                ended |= {(o.family, o.prompt): o for o in asked if o.ended_by == "model"}
+        return by_steps
 
     def _hold(self) -> list[HeldDialogue]:
         options = self.options

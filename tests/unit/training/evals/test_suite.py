@@ -17,6 +17,8 @@ from steiner.training.evals.suite import BUDGETS, SIZES, run_suite
 from steiner.training.evals.suite_options import SuiteOptions
 from steiner.training.problems import FAMILIES
 
+NUM_STEPS = 6
+
 
 class Solver:
     """Right where it may take four steps and the seed is even; breaks the protocol where nothing holds it."""
@@ -31,6 +33,13 @@ class Solver:
         if reasoning.get("constrained") is False:
             yield events.Violation(detail="text", token_id=1, text="x")
         yield events.StepDone(step=1, verdict="verified", decision=End(), interrupted=False, num_tokens=9)
+        limited = reasoning.get("max_steps", 9) <= NUM_STEPS
+        yield events.ReasoningDone(
+            ended_by="max_steps" if limited else "model",
+            num_steps=1,
+            num_reasoning_tokens=9,
+            num_backtracks=0,
+        )
         yield events.AnswerDone(
             text=solution(prompt) if knows and options.get("seed", 0) % 2 == 0 else "none",
             num_tokens=1,
@@ -63,7 +72,11 @@ def test_a_search_is_asked_with_and_without_the_constraint_and_at_each_budget(tm
         for row in report[budgets]:
             assert {row[family]["accuracy"] for family in SIZES} == {float(row["max_steps"] >= least)}
     limits = [asked["reasoning"] for asked in client.asked if "max_steps" in asked.get("reasoning", {})]
+    # A search that ended by itself under eight steps is the same under more.
+    asked_at = {steps for steps in BUDGETS if {"max_steps": steps} in limits}
+    assert asked_at == {1, 2, 3, 4, 6, 8}
     assert limits.count({"max_steps": 8, "verifier": "auto"}) == limits.count({"max_steps": 8}) == 18
+    assert len(read_outcomes(tmp_path, "32 steps, verified")) == 18
     conditions = {outcome.condition for outcome in read_outcomes(tmp_path, None)}
     assert {"held-out", "no solution", "unconstrained", "4 steps", "4 steps, verified"} <= conditions
 
@@ -114,3 +127,10 @@ def test_single_families_are_asked_alone(tmp_path: Path) -> None:
     assert list(report["families"]) == list(report["sizes"]) == ["routes"]
     assert report["all"]["num_problems"] == 2
     assert {outcome.family for outcome in read_outcomes(tmp_path, None)} == {"routes"}
+
+
+def test_samples_are_asked_for_at_every_limit(tmp_path: Path) -> None:
+    client = Solver()
+    run_suite(client, SuiteOptions(per_family=0, per_budget=2, temperature=1.0), tmp_path)
+    limits = [asked["reasoning"] for asked in client.asked]
+    assert all(limits.count({"max_steps": steps}) == 6 for steps in BUDGETS)
