@@ -57,7 +57,7 @@ def write_model_card(model: Path) -> Path:
     return card
 
 
-def metadata(name: str, report: dict[str, Any]) -> ModelCardData:
+def metadata(name: str, report: dict[str, Any], base: str | None = None) -> ModelCardData:
     """The card's first lines as the hub reads them, the figures as its model index."""
     results = [
         EvalResult(
@@ -75,6 +75,7 @@ def metadata(name: str, report: dict[str, Any]) -> ModelCardData:
     ]
     return ModelCardData(
         license="apache-2.0",
+        base_model=base,
         language=["en", "ja", "zh"],
         library_name="transformers",
         pipeline_tag="text-generation",
@@ -86,7 +87,14 @@ def metadata(name: str, report: dict[str, Any]) -> ModelCardData:
 
 def _head(manifest: dict[str, Any], evidence: dict[str, Any]) -> str:
     recipe = manifest["recipe"]
-    shape = recipe["model"]
+    model = recipe["model"]
+    base = model.get("base")
+    what = (
+        f"{base}, trained further,"
+        if base
+        else f"A Qwen2 model of {model['layers']} layers, {model['width']} wide,"
+    )
+    beside = "beside what its base can do" if base else "and\nnothing else"
     name = f"steiner-{recipe['name']}"
     trained = [
         f"continual pre-training on {recipe['cpt']['tokens'] / 1e6:g}M tokens" if recipe["cpt"] else "",
@@ -94,13 +102,12 @@ def _head(manifest: dict[str, Any], evidence: dict[str, Any]) -> str:
         f"{recipe['rl']['steps']} updates of reinforcement learning" if recipe["rl"] else "",
     ]
     return f"""---
-{metadata(name, evidence["greedy"]).to_yaml().strip()}
+{metadata(name, evidence["greedy"], base).to_yaml().strip()}
 ---
 # {name}
 
-A Qwen2 model of {shape["layers"]} layers, {shape["width"]} wide, that reasons in typed, verified steps and backtracks:
-protocol `steiner`. It solves the three kinds of problem it was trained on, in English, Japanese and Chinese, and
-nothing else:
+{what} that reasons in typed, verified steps and backtracks:
+protocol `steiner`. It solves the three kinds of problem it was trained on, in English, Japanese and Chinese, {beside}:
 
     make 22 from 15 4 11
     roads Rome > Oslo, Oslo > Bern, Rome > Kyiv from Rome to Bern

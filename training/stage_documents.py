@@ -12,14 +12,32 @@ from steiner.training.base_checkpoint import BaseCheckpoint
 from steiner.training.config import PretrainingStage, Recipe
 from steiner.training.data.kinds import DIALOGUES, DRILLS, TRACES, Kind
 from steiner.training.data.manifest import read_manifest
-from steiner.training.data.shards import read_records
+from steiner.training.data.shards import DataError, read_records
+from steiner.training.data.teacher_runs import describe_teacher_runs
 from steiner.training.encode import Document
 from steiner.training.encode_all import ChatEncoding, PlainEncoding, encode_all
+from steiner.training.from_base import base_config
 from steiner.training.mixture import in_shares, mix
 from steiner.training.processes import processes
 from steiner.training.read_text import text_documents
 from steiner.training.teacher_documents import teacher_documents
 from steiner.training.token_file import Chosen, Documents, Joined, TokenFile, write_documents
+
+
+def check_sources(recipe: Recipe) -> None:
+    """See to it that what a recipe takes from elsewhere is there; noticed behind the data otherwise, which may take
+    hours.
+
+    Raises:
+        DataError: a folder holds no finished run of a teacher, or a text file is not there.
+        BaseError: the base cannot be used.
+    """
+    describe_teacher_runs(recipe.teacher_runs)
+    text = recipe.cpt and recipe.cpt.text
+    if missing := [str(path) for path in (text.files if text else ()) if not path.is_file()]:
+        raise DataError(f"cpt.text.files: no such file: {', '.join(missing)}.")
+    if isinstance(recipe.model, BaseCheckpoint):
+        base_config(recipe.model)
 
 
 def pretraining_documents(

@@ -13,13 +13,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from steiner.reasoning.errors import SteinerError
 from steiner.training.checkpoint import export_checkpoint, load_checkpoint, save_checkpoint
 from steiner.training.config import Optimisation, Recipe
-from steiner.training.data.teacher_runs import describe_teacher_runs
 from steiner.training.data.writing import write_data
 from steiner.training.device_setup import reads_weights
 from steiner.training.fingerprint import check_stage, claim_stage
 from steiner.training.manifest import write_manifest
 from steiner.training.processes import processes
-from steiner.training.stage_documents import finetuning_documents, pretraining_documents
+from steiner.training.stage_documents import check_sources, finetuning_documents, pretraining_documents
 from steiner.training.starting_model import starting_model
 from steiner.training.token_file import Documents
 from steiner.training.trainer import train_stage
@@ -46,16 +45,21 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
     Raises:
         StageError: `from_stage` is unknown.
         ChangedRecipeError: results that are there were made from another recipe.
-        DataError: the recipe names a folder that holds no finished run of a teacher.
+        DataError: the recipe names a folder that holds no finished run of a teacher, or text that is not there.
+        BaseError: the base cannot be used.
     """
     if from_stage is not None and from_stage not in STAGES:
         raise StageError(f"Unknown stage {from_stage!r}; the stages are {', '.join(STAGES)}.")
-    # Noticed behind the data otherwise, which may take hours.
-    describe_teacher_runs(recipe.teacher_runs)
+    check_sources(recipe)
     first_again = len(STAGES) if from_stage is None else STAGES.index(from_stage)
     for name in STAGES[:first_again]:
         check_stage(recipe, name)
     run = processes()
+    if run.count != recipe.devices.gpus:
+        start = f"torchrun --nproc-per-node {recipe.devices.gpus} -m steiner.cli train RECIPE"
+        console().print(
+            f"devices.gpus is {recipe.devices.gpus}, processes: {run.count}; `{start}` starts as many."
+        )
     run.on_main(lambda: _throw_away(recipe, STAGES[first_again:]))
     torch.set_num_threads(recipe.threads)
     stages: dict[str, Callable[[Recipe], None]] = {

@@ -125,6 +125,14 @@ def test_the_card_has_figures_data_and_commands(tmp_path: Path) -> None:
     assert "| traces | 64,437 | `abababababababab` |" in card
 
 
+def test_a_card_names_the_base_that_was_trained_further(tmp_path: Path) -> None:
+    model = {"base": "Qwen/Qwen2.5-32B", "max_positions": 8192, "lora": None}
+    card = write(tmp_path, EVIDENCE, MANIFEST | {"recipe": MANIFEST["recipe"] | {"model": model}})
+    assert "\nbase_model: Qwen/Qwen2.5-32B\n" in card
+    assert "\nQwen/Qwen2.5-32B, trained further, that reasons" in card
+    assert "beside what its base can do:" in card
+
+
 def test_what_follows_from_the_figures_is_said(tmp_path: Path) -> None:
     card = write(tmp_path, EVIDENCE)
     assert "from the limit before to: routes at 8 steps with its own verdicts." in card
