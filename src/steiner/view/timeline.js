@@ -6,17 +6,18 @@ import { stepText } from "./card_text.js";
 import { answerParent, PROBLEM } from "./trace_tree.js";
 import { shortened, visible } from "./visible_text.js";
 
+const LIST_LENGTH = 40;
+
 export class Timeline {
   constructor(select) {
     this.select = select;
-    this.list = element("ol", { class: "timeline" });
-    this.root = element("section", { class: "timeline-panel" }, this.list);
+    this.root = element("section", { class: "timeline-panel" });
     this.items = new Map();
   }
 
   clear() {
     this.items.clear();
-    this.list.replaceChildren();
+    this.root.replaceChildren();
   }
 
   show(fold, dirty = null) {
@@ -33,8 +34,10 @@ export class Timeline {
   #put(key, children) {
     if (!this.items.has(key)) {
       const item = element("li", { "data-key": key });
+      // Lists of some length each: one out of sight costs a browser nothing.
+      if (this.items.size % LIST_LENGTH === 0) this.root.append(element("ol", { class: "timeline" }));
       this.items.set(key, item);
-      this.list.append(item);
+      this.root.lastChild.append(item);
     }
     this.items.get(key).replaceChildren(...children);
   }

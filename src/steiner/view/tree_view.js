@@ -1,6 +1,7 @@
 // The growing tree: cards in columns, the lines between them, and the keys of a tree (WAI-ARIA Authoring Practices).
 // What changed since the last frame is drawn in the next one, so a fast stream costs one drawing a frame.
 
+import { Blocks } from "./blocks.js";
 import { Card } from "./card.js";
 import { drawn, element } from "./element.js";
 import { arrowPath, corner, edgePath, extent, HEIGHT, returnPath, WIDTH } from "./geometry.js";
@@ -16,13 +17,13 @@ export class TreeView {
   constructor(name, select) {
     this.idPrefix = `${name}-node-`;
     this.select = select;
-    this.edges = drawn("g");
-    this.returns = drawn("g");
-    this.lines = drawn("svg", { class: "lines", "aria-hidden": "true" }, this.edges, this.returns);
+    this.across = drawn("g");
+    this.lines = drawn("svg", { class: "lines", "aria-hidden": "true" }, this.across);
     this.cards = element("div", { class: "cards", role: "tree", "aria-label": t("treeLabel") });
     this.scaled = element("div", { class: "scaled" }, this.lines, this.cards);
     this.sized = element("div", { class: "sized" }, this.scaled);
     this.root = element("div", { class: "tree", tabindex: "-1" }, this.sized);
+    this.blocks = new Blocks(this.cards);
     this.scale = 1;
     this.follows = true;
     this.folded = new Set();
@@ -41,7 +42,8 @@ export class TreeView {
     this.parting = null;
     this.placement = new Placement();
     this.numColumns = 0;
-    [this.edges, this.returns, this.cards].forEach((part) => part.replaceChildren());
+    this.across.replaceChildren();
+    this.blocks.clear();
   }
 
   // Show what is new in `fold`; `dirty` are the nodes that changed, null for all of them.
@@ -63,8 +65,8 @@ export class TreeView {
     const isKnown = (node) => node === PROBLEM || (node === ANSWER ? fold.reply : fold.steps.has(node));
     const sameParent = (node) => node <= 0 || this.parents.get(node) === parentOf(fold, fold.steps.get(node));
     if (![...this.nodes.keys()].every((node) => isKnown(node) && sameParent(node))) this.clear();
+    this.returnOf.forEach((lines) => lines.remove());
     this.returnOf.clear();
-    this.returns.replaceChildren();
   }
 
   #grow(fold) {
@@ -91,7 +93,6 @@ export class TreeView {
     // The number of siblings grows with the search: -1 says that it is not known (WAI-ARIA 1.2).
     card.root.setAttribute("aria-setsize", -1);
     if (parent !== null && siblings.length === 1) this.nodes.get(parent).root.setAttribute("aria-expanded", "true");
-    this.cards.append(card.root);
     this.#put(node, parent);
     if (node === this.chosen) this.choose(node, { quiet: true });
   }
@@ -103,15 +104,13 @@ export class TreeView {
     if (isHidden) return;
     const at = this.placement.place(node, parent);
     this.numColumns = Math.max(this.numColumns, at.column + 1);
-    const { x, y } = corner(at);
-    card.root.style.left = `${x}px`;
-    card.root.style.top = `${y}px`;
+    this.blocks.put(card.root, at);
     card.root.setAttribute("aria-level", at.column + 1);
     const above = parent === null ? undefined : this.placement.at(parent);
     if (above) {
       const path = drawn("path", { d: edgePath(above, at), class: "edge" });
       this.edgeOf.set(node, path);
-      this.edges.append(path);
+      this.blocks.linesFor(above, at, this.across).append(path);
     } else if (node > 0) {
       card.root.classList.add("card-lost");
     }
@@ -126,7 +125,7 @@ export class TreeView {
     const lines = drawn("g", { class: "return", "data-from": node, "data-to": destination },
       drawn("path", { d: returnPath(from, to) }), drawn("path", { d: arrowPath(to), class: "arrow" }));
     this.returnOf.set(node, lines);
-    this.returns.append(lines);
+    this.blocks.linesFor(from, to, this.across).append(lines);
   }
 
   #markLive(fold) {
@@ -140,7 +139,7 @@ export class TreeView {
       if (!edge || edge.classList.contains("live") === withParent) continue;
       edge.classList.toggle("live", withParent);
       // Above the others, whose lines it shares.
-      if (withParent) this.edges.append(edge);
+      if (withParent) edge.parentNode.append(edge);
     }
     this.live = live;
   }
@@ -149,6 +148,7 @@ export class TreeView {
     const { width, height } = extent(this.numColumns, this.placement.numRows);
     this.lines.setAttribute("width", width);
     this.lines.setAttribute("height", height);
+    this.blocks.widen(width);
     this.size = { width, height };
     this.#fit();
   }
@@ -203,8 +203,10 @@ export class TreeView {
     this.numColumns = 0;
     this.edgeOf.clear();
     this.returnOf.clear();
-    this.edges.replaceChildren();
-    this.returns.replaceChildren();
+    this.across.replaceChildren();
+    const hadFocus = this.cards.contains(document.activeElement);
+    // Anew, so that cards stand in their blocks in the order in which they are read.
+    this.blocks.clear();
     for (const [node, parent] of this.parents) {
       this.#put(node, parent);
       if (this.children.get(node)?.length) {
@@ -214,6 +216,7 @@ export class TreeView {
     this.nodes.forEach((_, node) => this.#turnBack(fold, node));
     this.#markLive(fold);
     this.#resize();
+    if (hadFocus) this.choose(this.chosen, { focus: true, quiet: true });
   }
 
   // The node that keys act on and whose details are shown; `quiet` tells nobody.
