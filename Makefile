@@ -34,6 +34,9 @@ train-smoke: install ## run every training stage on a nano model, in minutes, in
 bench: install ## tokens per second of the server beside vLLM's own, on the same weights
 	@cd $(ROOT) && $(BIN)/python benchmarks/serve.py $(ARGS)
 
+pictures: install ## make the pictures of README and docs from the running system; look at each before you commit it
+	@cd $(ROOT) && $(BIN)/python scripts/make_pictures.py $(ARGS)
+
 constraints: install ## write constraints.txt and deploy/requirements-cpu.txt from the versions that .venv has now
 	@cd $(ROOT) && $(BIN)/python scripts/renew_constraints.py > constraints.new && mv constraints.new constraints.txt
 	@cd $(ROOT) && $(BIN)/python scripts/renew_constraints.py --image > constraints.new && mv constraints.new deploy/requirements-cpu.txt

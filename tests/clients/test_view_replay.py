@@ -13,7 +13,7 @@ from steiner.saved_trace import parse_saved_trace
 from steiner.view.page import page_of
 
 from .golden_trees import FOLDER, tree_of_svg, tree_of_trace
-from .view_page import PROBLEM
+from .view_page import PROBLEM, View
 
 FORCED = FOLDER / "forced.jsonl"
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -78,6 +78,24 @@ def test_a_link_shows_the_same_generation(shown: Any, stage: Any) -> None:
     view.wait_for("done")
     assert view.nodes() == tree
     assert PROBLEM in view.page.locator(".run-problem").inner_text()
+
+
+def test_a_link_follows_what_still_runs_and_stops_it_for_both(
+    view: Any, stage: Any, serve: Any, eventually: Any
+) -> None:
+    held = stage.engine(f"<start>{stage.step()}<proceed><step_start>", holds=True)
+    view.open(f"{serve(held).url}/view")
+    view.ask()
+    view.page.wait_for_selector('[data-node="2"]')
+    other = View(view.page.context.new_page())
+    other.open(view.page.url)
+    other.page.wait_for_selector('[data-node="2"]')
+    assert PROBLEM in other.page.locator(".run-problem").inner_text()
+    other.page.get_by_role("button", name="Stop").click()
+    other.wait_for("cancelled")
+    view.wait_for("cancelled")
+    eventually(lambda: held.aborted)
+    assert other.nodes() == view.nodes()
 
 
 def test_a_link_to_what_is_not_there_says_so(view: Any, stage: Any, serve: Any) -> None:
