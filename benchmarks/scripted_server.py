@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from legal_walks import legal_walk
 from prometheus_client import REGISTRY, Gauge
 
@@ -25,9 +24,9 @@ from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.server.app import create_app
+from steiner.server.daemon_thread import in_daemon_thread
 from steiner.server.engine import FinishReason, TokenRequest, TokenUpdate
-from steiner.server.heap import settle_heap
+from steiner.server.main import Process
 from steiner.server.prompts import PromptEncoder
 from steiner.server.service import LoadedModel, Service
 from steiner.server.settings import Settings
@@ -97,38 +96,35 @@ class WalkingEngine:
         """Nothing to free."""
 
 
-def scripted_service(settings: Settings, pace_s: float, max_steps: Sequence[int]) -> Service:
-    """A service that is ready."""
-    tokenizer = load_tokenizer(settings.model)
-    bound = STEINER.bind(tokenizer)
-    service = Service(settings, REGISTRY)
-    encoder = PromptEncoder(tokenizer, bound.special_ids)
-    new_decoder = section_texts(tokenizer.backend_tokenizer)
-    engine = WalkingEngine(bound, pace_s, max_steps, settings.max_model_len)
-    spelling = TokenSpelling(tokenizer, bound.special_ids)
-    service.adopt(LoadedModel(engine, bound, encoder, new_decoder, spelling))
-    return service
+class ScriptedService(Service):
+    """Loads walks in place of a model."""
+
+    def __init__(self, settings: Settings, pace_s: float, max_steps: Sequence[int]) -> None:
+        super().__init__(settings, REGISTRY)
+        self._pace_s = pace_s
+        self._max_steps = max_steps
+
+    async def load(self) -> None:
+        """Ready afterwards, with the store of the settings."""
+        await self.generations.open()
+        tokenizer = await in_daemon_thread(lambda: load_tokenizer(self.settings.model))
+        bound = STEINER.bind(tokenizer)
+        encoder = PromptEncoder(tokenizer, bound.special_ids)
+        new_decoder = section_texts(tokenizer.backend_tokenizer)
+        engine = WalkingEngine(bound, self._pace_s, self._max_steps, self.settings.max_model_len)
+        spelling = TokenSpelling(tokenizer, bound.special_ids)
+        self.adopt(LoadedModel(engine, bound, encoder, new_decoder, spelling))
 
 
 def main() -> int:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM, and drain."""
     arguments = read_arguments()
-    settings = Settings(model=str(arguments.model), **dict(arguments.setting))
-    service = scripted_service(settings, arguments.pace_ms / 1e3, arguments.steps)
-    config = uvicorn.Config(create_app(service), port=arguments.port, lifespan="off", log_level="warning")
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(serve(service, config))
-    return 0
-
-
-async def serve(service: Service, config: uvicorn.Config) -> None:
-    """With the store of the settings, as the real server has it."""
-    await service.generations.open()
-    settle_heap()
-    try:
-        await uvicorn.Server(config).serve()
-    finally:
-        await service.close()
+    settings = Settings(
+        model=str(arguments.model), port=arguments.port, log_level="warning", **dict(arguments.setting)
+    )
+    process = Process(settings, ScriptedService(settings, arguments.pace_ms / 1e3, arguments.steps))
+    with asyncio.Runner(loop_factory=process.config.get_loop_factory()) as runner:
+        return runner.run(process.run())
 
 
 def read_arguments() -> argparse.Namespace:

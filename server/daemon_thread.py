@@ -14,6 +14,8 @@ Result = TypeVar("Result")
 async def in_daemon_thread(work: Callable[[], Result]) -> Result:
     """Run blocking work in a thread that does not keep the process alive: a load cannot be interrupted."""
     done: concurrent.futures.Future[Result] = concurrent.futures.Future()
+    # Who no longer waits for it leaves it running, and its end goes nowhere.
+    done.set_running_or_notify_cancel()
 
     def run() -> None:
         try:

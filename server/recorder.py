@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -153,7 +154,8 @@ class Recorder:
         self.open()
 
     async def _run(self) -> None:
-        saved_at = beaten_at = self._clock()
+        # The last one may have been long ago: whatever came before this may have held up the loop.
+        saved_at, beaten_at = self._clock(), -math.inf
         while True:
             try:
                 async with asyncio.timeout(SAVE_INTERVAL_S):
@@ -161,13 +163,15 @@ class Recorder:
             except TimeoutError:
                 pass
             self._woken.clear()
+            # Before anything is saved: to other servers a process that has not shown itself for long is dead, and they
+            # end what it runs.
+            if self._clock() - beaten_at >= BEAT_INTERVAL_S:
+                beaten_at = self._clock()
+                await self._beat()
             is_round = self._clock() - saved_at >= SAVE_INTERVAL_S
             if is_round:
                 saved_at = self._clock()
             await self.save(only_urgent=not is_round)
-            if self._clock() - beaten_at >= BEAT_INTERVAL_S:
-                beaten_at = self._clock()
-                await self._beat()
             await self._clear()
 
     async def save(self, *, only_urgent: bool = False) -> None:

@@ -25,9 +25,18 @@ class FailingStore(SqliteStore):
 
     failure: Exception | None = None
 
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.calls: list[str] = []
+
+    async def beat(self) -> set[str]:
+        self.calls.append("beat")
+        return await super().beat()
+
     async def put(self, saves: Sequence[Save]) -> set[str]:
         if self.failure is not None:
             raise self.failure
+        self.calls.append("put")
         return await super().put(saves)
 
 
@@ -35,7 +44,8 @@ class Recorded:
     """A recorder over that store, and what it said."""
 
     def __init__(self) -> None:
-        self.store = FailingStore(None)
+        self.now = 0.0
+        self.store = FailingStore()
         self.saved: list[str] = []
         self.errors: list[str] = []
         self.archive = Archive(self.store, "x", self.errors.append)
@@ -46,6 +56,7 @@ class Recorded:
             on_saved=lambda generation: self.saved.append(generation.id),
             stop=lambda _: None,
             count_failure=lambda: self.errors.append("record"),
+            clock=lambda: self.now,
         )
 
     async def until(self, condition: Any) -> None:
@@ -117,3 +128,16 @@ async def test_what_could_not_be_saved_is_saved_later(
     kept = await recorded.archive.get(generation.id)
     assert kept is not None
     assert kept == await recorded.store.get(generation.id)
+
+
+async def test_who_was_held_up_shows_that_it_lives_before_it_saves(recorded: Recorded, stage: Any) -> None:
+    """To another server a process without a beat for long is dead, and what it saves then would be ended as lost."""
+    first = await finished_generation(stage)
+    recorded.recorder.add(first)
+    await recorded.until(lambda: recorded.saved == [first.id])
+    assert recorded.store.calls == ["beat", "put"]
+    second = await finished_generation(stage)
+    recorded.now += 60
+    recorded.recorder.add(second)
+    await recorded.until(lambda: len(recorded.store.calls) == 4)
+    assert recorded.store.calls[2:] == ["beat", "put"]
