@@ -25,13 +25,13 @@ POLL_S = 0.05
 REPLACED = {
     "    # Docker's name server; asked again, so that replicas may come and go.\n": "",
     "    resolver 127.0.0.11 valid=5s;\n": "",
-    "    server steiner:8000 resolve max_fails=3 fail_timeout=5s;\n": "{servers}",
+    "    server steiner:8000 resolve max_fails=0;\n": "{servers}",
     "    listen 8443 ssl;\n": "    listen 127.0.0.1:{port} ssl http2;\n",
     "    http2 on;\n": "",
     "/etc/nginx/tls/": "{folder}/",
     "    listen 8080;\n": "    listen 127.0.0.1:{alive};\n",
 }
-SERVER = "    server {address} max_fails=3 fail_timeout=5s;\n"
+SERVER = "    server {address} max_fails=0;\n"
 AROUND = """daemon off;
 error_log stderr;
 pid {folder}/pid;

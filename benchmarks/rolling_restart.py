@@ -32,6 +32,8 @@ CHAT = "/v1/chat/completions"
 REASONING = "/v1/reasoning"
 #: Between two restarts: as long as a new replica needs to be found.
 PAUSE_S = 1.0
+#: What a client waits before it asks again.
+RETRY_S = 0.5
 
 
 @dataclass(slots=True)
@@ -130,6 +132,7 @@ async def ask_until(over: asyncio.Event, replicas: Replicas, number: int, tally:
                 tally.done[play.__name__] += 1
             except Refused as refused:
                 tally.refused[refused.status] += 1
+                await asyncio.sleep(RETRY_S)
             except (Broken, httpx.HTTPError) as error:
                 tally.lost.append(f"{play.__name__}: {type(error).__name__} {error}")
 

@@ -2,7 +2,8 @@
 
 Exit codes: 0 after SIGTERM or SIGINT, once what ran has ended or the deadline has passed; 1 where the model does
 not load, the engine dies or the address is taken; 2 for settings that cannot be; 128 and the signal's number
-where a second signal did not let it wait. A headless machine ends with 0 on SIGTERM or SIGINT, else with 1.
+where a second signal did not let it wait. A headless machine ends with 0 on SIGTERM or SIGINT, and with 1 where it
+lost machine 0 or its own ranks.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import logging.config
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,6 +22,7 @@ import uvicorn
 
 from steiner.server.app import create_app
 from steiner.server.heap import settle_heap
+from steiner.server.leader_watch import watch_leader
 from steiner.server.listener import ListenerError, listener
 from steiner.server.log_format import log_config
 from steiner.server.service import LoadError, Service
@@ -139,14 +143,24 @@ def serve(settings: Settings) -> int:
 
 
 def _compute_for_another(settings: Settings) -> int:
-    """Exit code of a headless machine; machine 0 tells it when to end, so that ending by itself is a failure."""
+    """Exit code of a headless machine, which ends when it is told to; without its ranks or machine 0 it has failed."""
     from steiner.server.vllm_engine import EngineStartError, follow
 
     logging.config.dictConfig(log_config(settings.log_level, settings.log_format))
+    has_lost_leader = threading.Event()
+
+    def end() -> None:
+        has_lost_leader.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watch_leader(settings.master_addr, settings.master_port, end)
     try:
         follow(settings)
     except EngineStartError as error:
         logger.error("%s", error)
-        return 1
-    logger.error("the ranks of machine %d have ended", settings.node_rank)
+    except SystemExit:
+        # vLLM's answer to a signal.
+        return 1 if has_lost_leader.is_set() else 0
+    else:
+        logger.error("the ranks of machine %d have ended", settings.node_rank)
     return 1
