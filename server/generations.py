@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from steiner.server.archive import Archive
 from steiner.server.errors import Gone
+from steiner.server.followers import Followers
 from steiner.server.generation import Generation
 from steiner.server.readable import Readable
 from steiner.server.recorder import Recorder
@@ -41,6 +42,7 @@ class Generations:
         self._running: dict[str, Generation] = {}
         self._kept: dict[str, Generation] = {}
         self._watchers: set[asyncio.Task[None]] = set()
+        self._followers = Followers()
 
     async def open(self) -> None:
         """Open the store, unless it is open, and end what dead processes left in it.
@@ -88,10 +90,11 @@ class Generations:
         if isinstance(found, Tombstone):
             raise self._gone(generation_id, found.limit)
         if found.finished_at is None:
-            return StoredGeneration(found, archive, await archive.trace_so_far(generation_id))
+            trace = await archive.trace_so_far(generation_id)
+            return StoredGeneration(found, archive, self._followers, trace)
         if found.finished_at <= self._now() - self._settings.retention_s:
             raise self._gone(generation_id, "retention_s")
-        return StoredGeneration(found, archive)
+        return StoredGeneration(found, archive, self._followers)
 
     async def remove(self, generation_id: str) -> None:
         """Forget a finished generation.
@@ -122,9 +125,14 @@ class Generations:
         return tuple(self._running.values())
 
     async def drain(self, timeout_s: float) -> int:
-        """Let the running ones finish for `timeout_s`, then cancel the rest; gives the number of those."""
+        """Let the running ones finish for `timeout_s`, then cancel the rest; gives the number of those.
+
+        Streams of other replicas' generations that are read here have the same time; their readers can resume there.
+        """
+        begin_s = time.monotonic()
         if self._watchers:
             await asyncio.wait(set(self._watchers), timeout=timeout_s)
+        await self._followers.gone(max(0.0, timeout_s - (time.monotonic() - begin_s)))
         late = list(self._running.values())
         for generation in late:
             generation.cancel()

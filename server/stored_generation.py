@@ -10,6 +10,7 @@ from steiner.reasoning.events import TERMINAL_TYPES, Event
 from steiner.reasoning.trace import Trace
 from steiner.server.archive import MAX_UNSAVED, Archive
 from steiner.server.errors import NotReady
+from steiner.server.followers import Followers
 from steiner.server.metrics import Endpoint
 from steiner.server.store.base import Record
 from steiner.server.store.encoding import decode_trace
@@ -24,12 +25,16 @@ class StoredGeneration:
 
     Args:
         record: as the store had it a moment ago.
+        followers: counts who reads its stream.
         trace: so far, if it has not finished.
     """
 
-    def __init__(self, record: Record, archive: Archive, trace: Trace | None = None) -> None:
+    def __init__(
+        self, record: Record, archive: Archive, followers: Followers, trace: Trace | None = None
+    ) -> None:
         self._record = record
         self._archive = archive
+        self._followers = followers
         self._trace = trace
 
     @property
@@ -85,22 +90,23 @@ class StoredGeneration:
     async def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
         """Every event above `after`; those of a running one as its process saves them."""
         position = after
-        while True:
-            was_finished = self.finished
-            events = await self._archive.read(self.id, position)
-            if events:
-                is_end = events[-1].type in TERMINAL_TYPES
-                if is_end and not was_finished:
-                    # Whoever reads the end may ask when that was.
-                    await self._refresh()
-                yield events
-                position = events[-1].sequence_number
-                if is_end:
+        with self._followers.one():
+            while True:
+                was_finished = self.finished
+                events = await self._archive.read(self.id, position)
+                if events:
+                    is_end = events[-1].type in TERMINAL_TYPES
+                    if is_end and not was_finished:
+                        # Whoever reads the end may ask when that was.
+                        await self._refresh()
+                    yield events
+                    position = events[-1].sequence_number
+                    if is_end:
+                        return
+                elif was_finished or not await self._refresh():
                     return
-            elif was_finished or not await self._refresh():
-                return
-            elif not self.finished:
-                await asyncio.sleep(POLL_S)
+                elif not self.finished:
+                    await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
         """Have its process end it, and wait until it has.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
 import httpx
+import pytest
 
 from steiner.server.access.keys import hash_key
 
@@ -95,3 +97,38 @@ def test_streams_outlive_the_store(stage: Any, serve: Any, redis_server: Any, ev
     assert (gone.status_code, gone.json()["error"]["code"]) == (410, "events_gone")
     assert len(httpx.get(f"{other.url}/v1/reasoning/{id_of(early)}").json()["steps"]) == 3
     assert httpx.post(f"{other.url}/v1/reasoning", json=BODY).status_code == 200
+
+
+def test_a_server_that_drains_lets_those_finish_who_read_anothers_stream(
+    stage: Any, serve: Any, redis_server: Any, eventually: Any
+) -> None:
+    shared = {"store": "redis", "redis_url": redis_server.url}
+    one = serve(stage.engine(f"<start>{stage.step()}<proceed>", holds=True), **shared)
+    two = serve(stage.engine(stage.one_step), **shared)
+    seen = begin(one.url, 20)
+    name = id_of(seen)
+    begun = threading.Event()
+    rest: list[bytes] = []
+
+    def follow() -> None:
+        with httpx.stream("GET", f"{two.url}/v1/reasoning/{name}/events", timeout=30) as answer:
+            for piece in answer.iter_bytes():
+                rest.append(piece)
+                begun.set()
+
+    reader = threading.Thread(target=follow)
+    reader.start()
+    assert begun.wait(30)
+
+    def drain(timeout_s: float) -> Any:
+        return asyncio.run_coroutine_threadsafe(two.service.generations.drain(timeout_s), two.loop)
+
+    # Its time is up while the stream goes on: nothing of its own was cut.
+    assert drain(0.2).result(30) == 0
+    draining = drain(60)
+    with pytest.raises(TimeoutError):
+        draining.result(0.5)
+    assert httpx.delete(f"{one.url}/v1/reasoning/{name}", timeout=30).status_code == 204
+    assert draining.result(30) == 0
+    reader.join(timeout=30)
+    assert [event["type"] for event in events_of(b"".join(rest))][-2:] == ["usage", "cancelled"]
