@@ -64,7 +64,7 @@ def ask(
     schema: Annotated[Path | None, typer.Option(help="File with the JSON Schema of the answer.")] = None,
     temperature: Annotated[float | None, typer.Option(help="0 to 2; 0 is greedy.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One event a line, as JSON.")] = False,
-    svg: Annotated[Path | None, typer.Option(help="Save what was shown as a picture.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Save the whole tree, as a terminal shows it.")] = None,
     save: Annotated[Path | None, typer.Option(help="Save the trace, as JSON, for `steiner trace`.")] = None,
 ) -> None:
     """Ask a running server and watch the reasoning grow as a tree."""

@@ -1,6 +1,9 @@
 """`steiner ask` against the real API: what it asks for is done and shown, what cannot be is said on one line."""
 
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -95,3 +98,29 @@ def test_interrupting_cancels_on_the_server_and_keeps_the_trace(
     assert [step.verdict for step in trace.steps] == ["verified", None]
     assert trace.problem == PROMPT
     assert trace.finish_reason is None
+
+
+def test_on_a_terminal_the_tree_is_redrawn_and_stays_folded(stage: Any, serve: Any) -> None:
+    served = serve(stage.engine(stage.with_backtrack))
+    own, its = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
+    command = [sys.executable, "-m", "steiner.cli", "ask", PROMPT, "--url", served.url]
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment) as asking:
+        os.close(its)
+        shown = b""
+        # Linux says EIO when the other side has closed a terminal (tty_ioctl(4)).
+        try:
+            while data := os.read(own, 65536):
+                shown += data
+        except OSError:
+            pass
+        assert asking.wait(timeout=30) == 0
+    os.close(own)
+    text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.decode()).replace("\r", "")
+    final = text[text.rindex(PROMPT) :].splitlines()
+    assert final[1] == "├─ step 1  ✓ verified"
+    assert "│  ├─ ✗ step 2  left 2  ↩ back to step 1" in final
+    assert "│  ├─ step 3  ✓ verified" in final
+    assert final[-2] == "└─ answer  make 22"
+    assert final[-1].startswith("tokens: ")
+    assert b"\x1b[" in shown
