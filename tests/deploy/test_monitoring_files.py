@@ -38,6 +38,12 @@ def test_every_alert_has_a_unit_test() -> None:
     assert fired == {rule["alert"] for rule in rules_of("alerts.yml")}
 
 
+def test_every_recorded_series_has_a_unit_test() -> None:
+    tests = yaml.safe_load((PROMETHEUS / "rules_test.yml").read_text())["tests"]
+    asked = {case["expr"] for test in tests for case in test.get("promql_expr_test", [])}
+    assert asked == {rule["record"] for rule in rules_of("recording.yml")}
+
+
 def test_dashboards_are_what_grafana_imports() -> None:
     assert {path.stem for path in DASHBOARDS} == {"reasoning", "serving"}
     for path in DASHBOARDS:
