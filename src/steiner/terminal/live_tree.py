@@ -104,14 +104,17 @@ class LiveTree:
             if step.id not in tree.live and parent is not None and parent not in tree.live:
                 folded[step.id] = folded.get(parent, parent)
         num_folded = Counter(folded.values())
+        #: By folded step, the last one in its line: what it found is why the branch was left.
+        closing = {folded.get(step.id, step.id): step for step in trace.steps}
         for step in trace.steps:
             is_open = step is trace.steps[-1] and step.decision is None
             if step.id in tree.live or is_open:
                 lines += self._open_step(step, trace)
             elif step.id not in folded:
-                lines.append(self._folded_step(step, num_folded[step.id], tree.destinations.get(step.id)))
+                last = closing[step.id]
+                lines.append(self._folded(step, num_folded[step.id], last, tree.destinations.get(last.id)))
         if trace.reply:
-            head = Text(self._glyphs.last, "dim").append("answer  ", "bold")
+            head = Text().append(self._glyphs.last, "dim").append("answer  ", "bold")
             lines += self._wrapped(
                 head, Text(" " * head.cell_len), Text(without_controls(trace.reply), "bold")
             )
@@ -143,19 +146,19 @@ class LiveTree:
                 lines.append(inner.copy().append(told, "magenta"))
         return lines
 
-    def _folded_step(self, step: Step, num_below: int, destination: int | None) -> Text:
+    def _folded(self, step: Step, num_below: int, last: Step, destination: int | None) -> Text:
         line = self._bars((step.depth or 1) - 1).append(self._glyphs.branch)
-        line.append(self._sign(step), SIGNS[step.verdict])
+        line.append(self._sign(last), SIGNS[last.verdict])
         said = step.text_of("next_step") or max((part.text for part in step.sections), key=len, default="")
         line.append(f" step {step.id}  {' '.join(without_controls(said).split())}")
         if num_below:
             line.append(f"  (+{num_below} step{'s' if num_below > 1 else ''})")
-        if step.verdict_forced:
+        if last.verdict_forced:
             line.append("  (forced)", "magenta")
-        if step.repeats is not None:
-            line.append(f"  repeats step {step.repeats}", "magenta")
-        if isinstance(step.decision, Backtrack):
-            line.append(f"  {self._glyphs.back} back to {place_named(step.decision.to_depth, destination)}")
+        if last.repeats is not None:
+            line.append(f"  repeats step {last.repeats}", "magenta")
+        if isinstance(last.decision, Backtrack):
+            line.append(f"  {self._glyphs.back} back to {place_named(last.decision.to_depth, destination)}")
         line.stylize("dim")
         line.truncate(self._console.width, overflow="ellipsis")
         return line
@@ -165,7 +168,7 @@ class LiveTree:
         return signs[step.verdict]
 
     def _bars(self, count: int) -> Text:
-        return Text(self._glyphs.bar * count, "dim")
+        return Text().append(self._glyphs.bar * count, "dim")
 
     def _wrapped(self, head: Text, hanging: Text, text: Text) -> list[Text]:
         """The text in lines of the terminal's width, behind `head` and then under its end."""

@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 FINAL = """\
 make 22 from 15 4 11
 ├─ ✗ step 1  15 * 11 = 165  ↩ back to the problem
-├─ ✓ step 2  15 + 4 = 19  (+1 step)
+├─ ✗ step 2  15 + 4 = 19  (+1 step)  ↩ back to the problem
 ├─ ✗ step 4  15 * 11 = 165  (forced)  repeats step 1  ↩ back to the problem
 ├─ step 5  ✓ verified
 │    understanding  make 22 with 15 4 11 tried
@@ -69,6 +69,18 @@ def test_while_it_runs_it_is_never_higher_than_the_terminal() -> None:
     assert any("lines above" in drawing for drawing in drawings)
     assert "lines above" not in final
     assert "├─ ✗ step 1" in final
+
+
+def test_only_what_is_folded_is_dim() -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True, color_system="standard", legacy_windows=False)
+    with LiveTree(console, "make 22") as tree:
+        for event in events_of("forced"):
+            tree.handle(event)
+    *_, answer = [line for line in file.getvalue().splitlines() if "( 15 + 11 ) - 4" in line]
+    assert re.search(r"\x1b\[1m\( 15", answer)
+    folded = [line for line in file.getvalue().splitlines() if "step 4" in line][-1]
+    assert re.search(r"\x1b\[2m step 4", folded)
 
 
 def test_an_error_and_an_open_step_are_shown() -> None:
