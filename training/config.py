@@ -22,6 +22,7 @@ from steiner.training.base_checkpoint import BaseCheckpoint
 from steiner.training.devices import Devices
 from steiner.training.ordinary_text import OrdinaryText
 from steiner.training.problems import FAMILIES
+from steiner.training.rl.config import ReinforcementStage
 from steiner.training.strict import Strict
 
 
@@ -132,39 +133,6 @@ class FinetuningStage(Optimisation):
     stretches: PositiveInt = 6
 
 
-class ReinforcementStage(Strict):
-    """Group-relative policy gradient with a step-level reward (see docs/reward.md).
-
-    Attributes:
-        steps: policy updates.
-        problems_per_step: groups in one update.
-        samples_per_problem: rollouts in a group.
-        outcome_weight: weight of the outcome's advantage.
-        step_weight: lambda, the weight of the step-level advantage beside it.
-        length_price: kappa, how much of the outcome the longest right search loses.
-        step_cost: price of every step, in units of the step advantage.
-        state_weight: a, the share of the prover's value beside the progress in the value of a state.
-        max_new_tokens: rollouts longer than this count as failed.
-        seed: of the problems drawn and the rollouts; the recipe's where not given.
-        max_nodes: problems whose DAG has more nodes are left out: their searches would not fit in a rollout.
-    """
-
-    steps: int = Field(ge=0)
-    seed: int | None = Field(default=None, ge=0)
-    problems_per_step: PositiveInt = 16
-    samples_per_problem: PositiveInt = 8
-    learning_rate: PositiveFloat = 2e-4
-    temperature: PositiveFloat = 1.0
-    outcome_weight: float = Field(default=1.0, ge=0)
-    step_weight: float = Field(default=0.3, ge=0)
-    length_price: float = Field(default=0.2, ge=0, le=1)
-    step_cost: float = Field(default=0.02, ge=0)
-    state_weight: float = Field(default=0.5, ge=0, le=1)
-    max_new_tokens: PositiveInt = 600
-    max_nodes: PositiveInt = 100
-    max_gradient_norm: PositiveFloat = 1.0
-
-
 Style = Literal["search", "forward", "direct"]
 """What the assistant is taught to write: a search with backtracking; only the steps of a straight way to a goal; the
 answer alone."""
@@ -228,6 +196,16 @@ class Recipe(Strict):
                 )
             if isinstance(self.model, BaseCheckpoint) and self.model.lora is not None:
                 raise ValueError(f"{name}.optimizer is muon, which model.lora has no use for: use adamw")
+        return self
+
+    @model_validator(mode="after")
+    def _reinforcement_draws_from_the_data(self) -> Self:
+        for name, sizes in ((self.rl and self.rl.sizes) or {}).items():
+            made = {share.size for share in self.data[name].sizes} if name in self.data else set()
+            if missing := sorted(set(sizes) - made):
+                raise ValueError(
+                    f"rl.sizes.{name}: {missing} are not among the sizes of data.{name}: {sorted(made)}"
+                )
         return self
 
     @field_validator("data")

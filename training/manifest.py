@@ -10,7 +10,7 @@ from steiner.training.config import Recipe
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.teacher_runs import describe_teacher_runs
 
-PACKAGES = ("steiner", "torch", "transformers", "tokenizers", "accelerate")
+PACKAGES = ("steiner", "torch", "transformers", "tokenizers", "accelerate", "trl")
 
 
 def write_manifest(recipe: Recipe, folder: Path) -> None:

@@ -15,6 +15,7 @@ from steiner.training.checkpoint import export_checkpoint, load_checkpoint, save
 from steiner.training.config import Optimisation, Recipe
 from steiner.training.data.writing import write_data
 from steiner.training.device_setup import reads_weights
+from steiner.training.evals.plots import plot_training
 from steiner.training.fingerprint import check_stage, claim_stage
 from steiner.training.manifest import write_manifest
 from steiner.training.processes import processes
@@ -26,6 +27,8 @@ from steiner.training.trainer import train_stage
 STAGES = ("data", "cpt", "sft", "rl", "export")
 DOCUMENTS = "documents"
 """Folder of a stage's encoded documents, there until the stage is done."""
+CURVES = "training.svg"
+"""The learning curves of the stages so far, beside their folders."""
 
 
 class StageError(SteinerError):
@@ -79,6 +82,8 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
         if name != "export":
             run.on_main(partial(claim_stage, recipe, name))
         work(recipe)
+        if (recipe.output / name / "log.jsonl").exists():
+            run.on_main(partial(plot_training, recipe.output, recipe.output / CURVES))
         # The weights of a stage are part of a cycle, and the next one needs their place.
         gc.collect()
     return stage_model(recipe, "export")
@@ -155,7 +160,7 @@ def _rl(recipe: Recipe) -> None:
     if recipe.rl is not None:
         from steiner.training.rl.train import reinforce
 
-        reinforce(model, tokenizer, recipe, recipe.output / "rl")
+        model = reinforce(model, tokenizer, recipe, recipe.output / "rl")
     _finish(model, tokenizer, recipe, "rl")
 
 

@@ -27,6 +27,7 @@ from steiner.training.devices import Devices
 from steiner.training.optimizer import MuonWithAdamW, build_adamw
 from steiner.training.processes import processes
 from steiner.training.token_file import Documents
+from steiner.training.whole_file import write_whole
 
 SAVE_SHARE = 0.05
 LOGGED_STEPS = 50
@@ -138,10 +139,18 @@ def learning_rate_factor(step: int, plan: BatchPlan, stage: Optimisation) -> flo
 
 
 class JsonLinesLog(TrainerCallback):
-    """Appends every logged record to a file, one JSON object a line."""
+    """Appends every logged record to a file, one JSON object a line; what a resumed run does again it logs once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero and self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            write_whole(self._path, "".join(f"{line}\n" for line in kept))
 
     def on_log(
         self,
@@ -193,7 +202,7 @@ def train_stage(
         seed=seed,
         # The look at every loss would wait for the device at every step.
         logging_nan_inf_filter=False,
-        report_to=[],
+        report_to=["tensorboard"],
         remove_unused_columns=False,
         disable_tqdm=not sys.stderr.isatty(),
         include_num_input_tokens_seen="no",
@@ -210,11 +219,12 @@ def train_stage(
         args=arguments,
         callbacks=[JsonLinesLog(folder / "log.jsonl")],
     )
-    trainer.train(resume_from_checkpoint=_newest_whole_checkpoint(folder))
+    trainer.train(resume_from_checkpoint=newest_whole_checkpoint(folder))
     return trainer.model
 
 
-def _newest_whole_checkpoint(folder: Path) -> str | None:
+def newest_whole_checkpoint(folder: Path) -> str | None:
+    """The folder of the trainer's newest checkpoint that was written to its end, if there is one."""
     # The trainer writes its state last: a folder without it was being written when the process was killed.
     whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
     return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None

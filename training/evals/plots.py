@@ -135,9 +135,10 @@ def plot_training(run: Path, path: Path) -> None:
     for axes, stage in zip(row[0], stages, strict=True):
         records = [json.loads(line) for line in (run / stage / "log.jsonl").read_text().splitlines()]
         if stage == "rl":
-            steps = [record["step"] for record in records]
+            updates = [record for record in records if "accuracy" in record]
+            steps = [record["step"] for record in updates]
             for name in ("accuracy", "reward"):
-                axes.plot(steps, [record[name] for record in records], label=name)
+                axes.plot(steps, [record[name] for record in updates], label=name)
             axes.set(title="reinforcement learning", xlabel="updates")
             axes.legend(fontsize=8)
         else:

@@ -29,6 +29,7 @@ def rollout_figures(
         "steps": num_steps / num,
         "steps_over_optimum": sum(over_optimum) / max(1, len(over_optimum)),
         "backtracks": sum(record.num_backtracks for record in records) / num,
+        "backtracks_per_step": sum(record.num_backtracks for record in records) / num_steps,
         "distinct_states": sum(len(record.states) for record in records) / num,
         "right_verdicts_per_step": sum(record.num_right_verdicts for record in records) / num_steps,
         "repeats_per_step": sum(record.num_repeats for record in records) / num_steps,

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from steiner.reasoning.tasks.languages import Language
-from steiner.training.config import ReinforcementStage
 from steiner.training.dags.graph import Dag
 from steiner.training.problems.answers import is_right
 from steiner.training.problems.base import EXHAUSTED, Family
+from steiner.training.rl.config import ReinforcementStage
 from steiner.training.rl.values import node_values, verdict_weight
 
 DEFECT = -1.0

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
-import torch
-from torch import Tensor
-from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.protocol import MAX_DEPTH, BoundProtocol
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step
 from steiner.reasoning.tasks.languages import in_english
+from steiner.training.encode import chat_prompt
+from steiner.training.rl.engine import Completion, Sampler, SampleRequest
 from steiner.training.rl.grade import WrittenStep
 
 
@@ -25,6 +26,7 @@ class Rollout:
         num_prompt_tokens: where the completion begins.
         step_of_token: for each token of the completion the index of its step; -1 outside steps.
         well_formed: the protocol was kept to the end and the answer was finished.
+        logprobs: of the completion's tokens, in nats, as they were drawn; none where nobody drew.
     """
 
     token_ids: list[int]
@@ -33,58 +35,46 @@ class Rollout:
     steps: list[WrittenStep]
     answer: str
     well_formed: bool
+    logprobs: Sequence[float] = ()
 
 
-@torch.no_grad()
 def sample_rollouts(
-    model: Qwen2ForCausalLM,
+    sampler: Sampler,
     tokenizer: PreTrainedTokenizerFast,
     bound: BoundProtocol,
-    prompts: Sequence[Sequence[int]],
-    samples: int,
+    prompts: Sequence[str],
+    seeds: Sequence[Sequence[int]],
     temperature: float,
     max_new_tokens: int,
 ) -> list[list[Rollout]]:
     """Unconstrained samples: the format has to stay in the policy, and log-probabilities must be the model's own.
 
     Args:
-        prompts: token ids of each prompt, generation prompt included.
+        prompts: what the user asks.
+        seeds: for each prompt those of its completions.
 
     Returns:
-        For each prompt its group of `samples` rollouts.
+        For each prompt its group of rollouts, one a seed.
     """
-    model.eval()
-    padded = _pad_left(prompts, bound.end_of_turn_id)
-    input_ids, attention_mask = (tensor.to(model.device) for tensor in padded)
-    generated = model.generate(
-        input_ids=input_ids,
-        attention_mask=attention_mask,
-        do_sample=temperature > 0,
-        temperature=temperature or None,
-        top_k=0 if temperature > 0 else None,
-        num_return_sequences=samples,
-        max_new_tokens=max_new_tokens,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=bound.end_of_turn_id,
-    )
-    completions = generated[:, input_ids.shape[1] :].tolist()
-    return [
-        [
-            read_rollout(prompt, completions[index * samples + number], tokenizer, bound)
-            for number in range(samples)
-        ]
-        for index, prompt in enumerate(prompts)
+    chats = [chat_prompt(prompt, tokenizer) for prompt in prompts]
+    encoded = [tokenizer.encode(chat, add_special_tokens=False) for chat in chats]
+    requests = [
+        SampleRequest(ids, seed) for ids, of_one in zip(encoded, seeds, strict=True) for seed in of_one
     ]
+    sampled = sampler.sample(requests, temperature, max_new_tokens, bound.end_of_turn_id)
+    read = (
+        read_rollout(request.prompt_ids, completion, tokenizer, bound)
+        for request, completion in zip(requests, sampled, strict=True)
+    )
+    return [list(islice(read, len(of_one))) for of_one in seeds]
 
 
 def read_rollout(
-    prompt: Sequence[int], completion: Sequence[int], tokenizer: PreTrainedTokenizerFast, bound: BoundProtocol
+    prompt: Sequence[int], completion: Completion, tokenizer: PreTrainedTokenizerFast, bound: BoundProtocol
 ) -> Rollout:
-    """Cut the completion behind its end of turn and parse it."""
-    ids = list(completion)
-    finished = bound.end_of_turn_id in ids
-    if finished:
-        ids = ids[: ids.index(bound.end_of_turn_id) + 1]
+    """Parse a completion; one that does not end with its turn was cut off."""
+    ids = completion.token_ids
+    finished = bool(ids) and ids[-1] == bound.end_of_turn_id
     parser = Parser(bound, section_texts(tokenizer.backend_tokenizer))
     parser.feed(ids)
     parser.close("stop" if finished else "length")
@@ -96,6 +86,7 @@ def read_rollout(
         [_written(step) for step in trace.steps],
         trace.answer,
         finished and not trace.num_violations,
+        completion.logprobs,
     )
 
 
@@ -125,13 +116,3 @@ def _written(step: Step) -> WrittenStep:
             decision = depth
     # An impossible depth matches no state, so that what cannot be placed is graded as a defect.
     return WrittenStep(in_english(next_step), step.verdict, decision, step.depth or MAX_DEPTH + 1)
-
-
-def _pad_left(prompts: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    longest = max(map(len, prompts))
-    input_ids = torch.full((len(prompts), longest), pad_id, dtype=torch.int64)
-    attention_mask = torch.zeros_like(input_ids)
-    for row, prompt in enumerate(prompts):
-        input_ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-        attention_mask[row, longest - len(prompt) :] = 1
-    return input_ids, attention_mask

@@ -1,158 +1,206 @@
 """Reinforcement learning: groups of searches, step-level advantages, one update for each batch of rollouts.
 
-The algorithm is GRPO without its ratio: every batch of rollouts serves exactly one update, so policy and sampler are
-the same and nothing needs clipping; no reference model (beta 0), a constant normaliser instead of each sequence's
-length (Dr. GRPO), and an advantage for each token instead of each sequence.
+The algorithm is GRPO, run by TRL (docs/decisions/training-loop.md): every batch of rollouts serves exactly one update,
+no reference model (beta 0), a constant normaliser instead of each sequence's length and no division by a spread
+(Dr. GRPO, arXiv 2503.20783), and an advantage for each token instead of each sequence.
 """
 
-import json
-import random
+import sys
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from rich.progress import track
-from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
+from datasets import Dataset
+from peft import PeftModel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from trl import GRPOConfig
 
+from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.training.config import Recipe, ReinforcementStage
-from steiner.training.dags.search import build_dag
-from steiner.training.data.kinds import DAGS, PROBLEMS, ProblemRecord
-from steiner.training.data.shards import read_records
+from steiner.training.config import Recipe
+from steiner.training.data.kinds import ProblemRecord
+from steiner.training.device_setup import device_arguments, recompute_activations
+from steiner.training.devices import Devices
 from steiner.training.encode import chat_prompt
-from steiner.training.problems import FAMILIES
-from steiner.training.rl.advantage import token_advantages
-from steiner.training.rl.figures import rollout_figures
-from steiner.training.rl.grade import ProblemGrader, SearchRecord
-from steiner.training.rl.rollout import Rollout, sample_rollouts
+from steiner.training.processes import processes
+from steiner.training.rl.config import ReinforcementStage
+from steiner.training.rl.draw import draw, drawn_problems, most_spread
+from steiner.training.rl.engine import RolloutEngine, Sampler
+from steiner.training.rl.judge import group_figures, judge
+from steiner.training.rl.policy import read_policy, readapted, write_policy, write_weights
+from steiner.training.rl.rollout import sample_rollouts
+from steiner.training.rl.search_trainer import Scored, SearchTrainer
+from steiner.training.trainer import JsonLinesLog, newest_whole_checkpoint
 
-SAVE_EVERY = 10
-UPDATE_TOKENS = 12_000
-"""Padded tokens in one backward pass; an update gathers as many passes as its rollouts need."""
+LONGEST_WAIT_S = 6 * 3600
+"""That the other processes wait for the one that samples: at 32B an update's rollouts take minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCollector:
+    """Samples and grades one update's searches."""
+
+    sampler: Sampler
+    policy_folder: Path
+    tokenizer: PreTrainedTokenizerFast
+    bound: BoundProtocol
+    problems: list[ProblemRecord]
+    stage: ReinforcementStage
+    seed: int
+
+    def __call__(self, step: int) -> tuple[list[Scored], dict[str, float]]:
+        """The rollouts that update `step` learns from, by the newest weights, and figures of all drawn."""
+        stage = self.stage
+        drawn = draw(self.problems, stage, self.seed, step)
+        self.sampler.load(self.policy_folder)
+        groups = sample_rollouts(
+            self.sampler,
+            self.tokenizer,
+            self.bound,
+            [problem["prompt"] for problem in drawn.problems],
+            drawn.seeds,
+            stage.temperature,
+            stage.max_new_tokens,
+        )
+        self.sampler.rest()
+        judged = [judge(*pair, stage) for pair in zip(drawn.problems, groups, strict=True)]
+        kept = most_spread([group.outcomes for group in judged], stage.problems_per_step)
+        scored = [
+            Scored(
+                rollout.token_ids[: rollout.num_prompt_tokens],
+                rollout.token_ids[rollout.num_prompt_tokens :],
+                rollout.logprobs,
+                advantages,
+            )
+            for index in kept
+            for rollout, advantages in zip(
+                judged[index].rollouts, judged[index].advantages(stage), strict=True
+            )
+        ]
+        return scored, group_figures(judged)
 
 
 def reinforce(
-    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, recipe: Recipe, folder: Path
-) -> None:
-    """Improve the model in place, on a GPU if there is one, going on from the folder's state file if there is one."""
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Recipe,
+    folder: Path,
+    sampler: Sampler | None = None,
+) -> PreTrainedModel:
+    """Improve the model, going on from the newest checkpoint in the folder if there is one.
+
+    Args:
+        sampler: what samples; an engine on the policy's weights, for as long as the stage lasts, where not given.
+
+    Returns:
+        The model as it was trained: perhaps sharded, to be saved by all processes together.
+
+    Raises:
+        RolloutEngineError: no engine can be started.
+        ValueError: the recipe has no rl stage, or too few problems for an update.
+    """
     stage = recipe.rl
     if stage is None:
         raise ValueError("The recipe has no rl stage.")
     folder.mkdir(parents=True, exist_ok=True)
-    if torch.cuda.is_available():
-        model.cuda()
-    bound = STEINER.bind(tokenizer)
-    data = recipe.output / "data"
-    sizes = read_records(data, DAGS, fields=("id", "num_nodes"))
-    fitting = {r["id"] for r in sizes if r["num_nodes"] <= stage.max_nodes}
-    problems = [r for r in read_records(data, PROBLEMS) if r["id"] in fitting]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=stage.learning_rate, weight_decay=0.0, fused=True)
-    first = _restore(model, optimizer, folder)
-    for step in track(range(first, stage.steps), description="rl", total=stage.steps, completed=first):
-        # Seeded by the step, so that a resumed run draws what the uninterrupted one would have drawn.
-        rng = random.Random(f"{recipe.seed if stage.seed is None else stage.seed}/rl/{step}")
-        torch.manual_seed(rng.getrandbits(63))
-        chosen = rng.sample(problems, stage.problems_per_step)
-        prompts = [
-            tokenizer.encode(chat_prompt(p["prompt"], tokenizer), add_special_tokens=False) for p in chosen
-        ]
-        groups = sample_rollouts(
-            model,
-            tokenizer,
-            bound,
-            prompts,
-            stage.samples_per_problem,
-            stage.temperature,
-            stage.max_new_tokens,
-        )
-        rollouts, advantages, outcomes, records, right = _judge(chosen, groups, stage)
-        norm = _update(model, optimizer, rollouts, advantages, stage, tokenizer.pad_token_id)
-        _log(
-            folder,
-            {"step": step, "gradient_norm": norm, **rollout_figures(rollouts, outcomes, records, right)},
-        )
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == stage.steps:
-            _save(model, optimizer, folder, step + 1)
+    problems = drawn_problems(recipe.output / "data", stage)
+    if isinstance(model, PeftModel):
+        model = readapted(model, recipe.seed)
+    if sampler is not None or not processes().is_main:
+        return _train(model, tokenizer, recipe, stage, folder, problems, sampler)
+    with closing(start_engine(model, folder / "policy", tokenizer, problems, stage, recipe.seed)) as engine:
+        return _train(model, tokenizer, recipe, stage, folder, problems, engine)
 
 
-def _judge(
-    chosen: list[ProblemRecord], groups: list[list[Rollout]], stage: ReinforcementStage
-) -> tuple[list[Rollout], list[list[float]], list[float], list[SearchRecord], list[bool]]:
-    rollouts: list[Rollout] = []
-    advantages: list[list[float]] = []
-    outcomes: list[float] = []
-    records: list[SearchRecord] = []
-    right: list[bool] = []
-    for described, group in zip(chosen, groups, strict=True):
-        family = FAMILIES[described["family"]]
-        problem = family.from_json(described["problem"])
-        grader = ProblemGrader(family, problem, build_dag(family, problem), stage, described["language"])
-        rewards = [grader.outcome(r.answer, len(r.steps), r.well_formed) for r in group]
-        graded = [grader.grade(r.steps) for r in group]
-        rollouts += group
-        advantages += token_advantages(group, rewards, graded, stage.step_weight, stage.outcome_weight)
-        outcomes += rewards
-        records += graded
-        right += [r.well_formed and grader.is_right(r.answer) for r in group]
-    return rollouts, advantages, outcomes, records, right
-
-
-def _update(
-    model: Qwen2ForCausalLM,
-    optimizer: torch.optim.Optimizer,
-    rollouts: list[Rollout],
-    advantages: list[list[float]],
+def start_engine(
+    model: PreTrainedModel,
+    folder: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    problems: list[ProblemRecord],
     stage: ReinforcementStage,
-    pad_id: int,
-) -> float:
-    """One optimizer step on - sum(A log p) / (rollouts x mean length); returns the gradient norm before clipping."""
-    model.train()
-    optimizer.zero_grad(set_to_none=True)
-    num_learned = sum(len(a) for a in advantages)
-    for batch in _passes([len(r.token_ids) for r in rollouts]):
-        longest = max(len(rollouts[i].token_ids) for i in batch)
-        input_ids = torch.full((len(batch), longest), pad_id)
-        weights = torch.zeros(len(batch), longest)
-        for row, index in enumerate(batch):
-            rollout = rollouts[index]
-            input_ids[row, : len(rollout.token_ids)] = torch.tensor(rollout.token_ids)
-            weights[row, rollout.num_prompt_tokens : len(rollout.token_ids)] = torch.tensor(advantages[index])
-        input_ids, weights = input_ids.to(model.device), weights.to(model.device)
-        with torch.autocast(model.device.type, dtype=torch.bfloat16):
-            logits = model(input_ids=input_ids[:, :-1], use_cache=False).logits
-        losses = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1).float() / stage.temperature, input_ids[:, 1:].flatten(), reduction="none"
+    seed: int,
+) -> RolloutEngine:
+    """An engine for the model, whose context just holds the longest of these problems and a completion.
+
+    Args:
+        folder: where the weights are written for it.
+
+    Raises:
+        RolloutEngineError: it cannot be started.
+    """
+    chats = [chat_prompt(problem["prompt"], tokenizer) for problem in problems]
+    encoded = tokenizer(chats, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    longest = max(map(len, encoded), default=1)
+    write_weights(model, model.state_dict(), folder)
+    return RolloutEngine.start(folder, stage.rollouts, longest + stage.max_new_tokens, seed)
+
+
+def _train(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    recipe: Recipe,
+    stage: ReinforcementStage,
+    folder: Path,
+    problems: list[ProblemRecord],
+    sampler: Sampler | None,
+) -> PreTrainedModel:
+    if not stage.steps:
+        return model
+    seed = recipe.seed if stage.seed is None else stage.seed
+    collector = None
+    if sampler is not None:
+        bound = STEINER.bind(tokenizer)
+        collector = SearchCollector(sampler, folder / "policy", tokenizer, bound, problems, stage, seed)
+    if recipe.devices.activation_checkpointing:
+        recompute_activations(model)
+    # One row a group: the trainer hands an update its number, and skips what a resumed run has had.
+    steps = [step for step in range(stage.steps) for _ in range(stage.problems_per_step)]
+    trainer = SearchTrainer(
+        collect=collector,
+        policy_folder=folder / "policy",
+        model=model,
+        processing_class=tokenizer,
+        args=_arguments(stage, recipe.devices, folder, seed),
+        train_dataset=Dataset.from_dict({"step": steps}),
+        callbacks=[JsonLinesLog(folder / "log.jsonl")],
+    )
+    trainer.train(resume_from_checkpoint=newest_whole_checkpoint(folder))
+    if not isinstance(model, PeftModel):
+        return trainer.model
+    write_policy(trainer.accelerator, trainer.model_wrapped, folder / "policy")
+    return read_policy(folder / "policy", model)
+
+
+def _arguments(stage: ReinforcementStage, devices: Devices, folder: Path, seed: int) -> GRPOConfig:
+    passes, beyond = divmod(stage.rollouts_per_step, stage.rollouts_per_pass * processes().count)
+    if beyond:
+        raise ValueError(
+            f"rl.rollouts_per_pass {stage.rollouts_per_pass} in each of {processes().count} processes does "
+            f"not divide the {stage.rollouts_per_step} rollouts of an update."
         )
-        ((losses * weights[:, 1:].flatten()).sum() / num_learned).backward()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), stage.max_gradient_norm)
-    optimizer.step()
-    return float(norm)
-
-
-def _passes(lengths: list[int]) -> list[list[int]]:
-    passes: list[list[int]] = [[]]
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if passes[-1] and (len(passes[-1]) + 1) * lengths[index] > UPDATE_TOKENS:
-            passes.append([])
-        passes[-1].append(index)
-    return passes
-
-
-def _log(folder: Path, record: dict[str, Any]) -> None:
-    with (folder / "log.jsonl").open("a", encoding="utf-8") as out:
-        out.write(json.dumps(record) + "\n")
-
-
-def _save(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, folder: Path, step: int) -> None:
-    partial = folder / "state.partial"
-    torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, partial)
-    partial.replace(folder / "state.pt")
-
-
-def _restore(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, folder: Path) -> int:
-    if not (folder / "state.pt").exists():
-        return 0
-    state = torch.load(folder / "state.pt", weights_only=True, map_location=model.device)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    return GRPOConfig(
+        output_dir=str(folder),
+        max_steps=stage.steps,
+        learning_rate=stage.learning_rate,
+        lr_scheduler_type="constant",
+        weight_decay=0.0,
+        max_grad_norm=stage.max_gradient_norm,
+        per_device_train_batch_size=stage.rollouts_per_pass,
+        gradient_accumulation_steps=passes,
+        num_generations=stage.samples_per_problem,
+        max_completion_length=stage.max_new_tokens,
+        temperature=stage.temperature,
+        beta=0.0,
+        loss_type="dr_grpo",
+        scale_rewards="none",
+        shuffle_dataset=False,
+        gradient_checkpointing=False,
+        logging_steps=1,
+        save_steps=stage.save_every,
+        save_total_limit=2,
+        seed=seed,
+        report_to=["tensorboard"],
+        disable_tqdm=not sys.stderr.isatty(),
+        ddp_timeout=LONGEST_WAIT_S,
+        **device_arguments(devices),
+    )

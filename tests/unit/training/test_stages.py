@@ -16,8 +16,7 @@ from steiner.training import stages
 from steiner.training.config import Recipe, load_recipe
 from steiner.training.encode import chat_prompt
 from steiner.training.fingerprint import ChangedRecipeError
-from steiner.training.rl.ablation import run_variant
-from steiner.training.stages import STAGES, StageError, run_pipeline, stage_model
+from steiner.training.stages import CURVES, STAGES, StageError, run_pipeline, stage_model
 
 SMOKE = Path(__file__).parents[3] / "training" / "recipes" / "smoke.yaml"
 
@@ -57,7 +56,7 @@ def test_every_stage_leaves_a_checkpoint(finished: Recipe) -> None:
     for stage in ("cpt", "sft", "rl", "export"):
         assert (stage_model(finished, stage) / "model.safetensors").is_file()
     assert not list(finished.output.rglob("*.partial"))
-    assert sorted(path.name for path in finished.output.iterdir()) == sorted(STAGES)
+    assert sorted(path.name for path in finished.output.iterdir()) == sorted([*STAGES, CURVES])
 
 
 def test_the_export_is_ready_to_be_served(finished: Recipe) -> None:
@@ -87,7 +86,7 @@ def test_the_manifest_tells_of_every_stage(finished: Recipe) -> None:
     assert manifest["stages"]["cpt"]["train_loss"] > 0
     assert manifest["stages"]["sft"]["train_loss"] > 0
     assert finished.rl is not None
-    assert manifest["stages"]["rl"]["step"] == finished.rl.steps - 1
+    assert manifest["stages"]["rl"]["step"] == finished.rl.steps
 
 
 def test_a_second_run_does_nothing_and_says_so(finished: Recipe, tmp_path: Path) -> None:
@@ -145,6 +144,7 @@ def test_a_run_from_a_stage_does_that_and_what_follows_again(
         "sft",
         "rl",
         "export",
+        CURVES,
     }
     # Without an rl stage the weights are those of sft; nothing is left of the earlier rl.
     manifest = json.loads((stage_model(finished, "export") / "training.json").read_text())
@@ -190,11 +190,3 @@ def test_what_is_known_to_go_wrong_is_told_without_a_stack_trace(
     # One line, and one for each field where the recipe has wrong ones.
     _, *fields = done.stderr.splitlines()
     assert all(line.startswith("  ") for line in fields)
-
-
-def test_the_ablation_starts_from_the_fine_tuned_weights_and_is_not_done_twice(finished: Recipe) -> None:
-    path = run_variant(finished, "steps", seed=3)
-    assert path == finished.output / "ablation" / "steps-3" / "log.jsonl"
-    lines = path.read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [0, 1]
-    assert run_variant(finished, "steps", seed=3).read_text().splitlines() == lines
