@@ -165,3 +165,17 @@ def test_the_key_goes_in_a_header_and_stays_in_the_tab(view: Any, stage: Any, se
     view.page.reload()
     view.wait_for("done")
     assert [node.node for node in view.nodes()] == [0, 1, -1]
+
+
+def test_a_link_asks_for_the_key_and_then_shows(view: Any, stage: Any, serve: Any) -> None:
+    served = serve(stage.engine(stage.one_step), api_key=[KEY])
+    body = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
+    answer = httpx.post(f"{served.url}/v1/reasoning", json=body, headers={"Authorization": f"Bearer {KEY}"})
+    view.open(f"{served.url}/view/{answer.headers['content-location'].split('/')[1]}")
+    view.wait_for("error")
+    view.page.get_by_label("API key").fill(KEY)
+    view.page.get_by_label("API key").press("Tab")
+    view.wait_for("done")
+    assert [node.node for node in view.nodes()] == [0, 1, -1]
+    assert all("status of 401" in error for error in view.errors)
+    view.errors.clear()

@@ -46,6 +46,7 @@ class LiveTree:
         self._prompt = without_controls(prompt.strip())
         self._now = now
         self._drawn_at = float("-inf")
+        self._pause_s = FRAME_S
         self._fold = TraceFold()
         self._notes: list[tuple[str, str]] = []
         self._waits = ""
@@ -80,9 +81,12 @@ class LiveTree:
                 self._notes.append((f"error: {message}", "bold red"))
             case _:
                 pass
-        if (now := self._now()) - self._drawn_at >= FRAME_S:
+        if (now := self._now()) - self._drawn_at >= self._pause_s:
             self._drawn_at = now
+            began = time.perf_counter()
             self._live.refresh()
+            # A large tree takes a while to draw: the stream must not wait for it.
+            self._pause_s = FRAME_S + 4 * (time.perf_counter() - began)
 
     def _end_of_tree(self) -> Group:
         """As much of the end as the terminal has lines for."""

@@ -33,7 +33,7 @@ export async function follow(server, run, { body = null, id = null, onStart = ()
     if (signal.aborted) {
       run.enter("cancelled");
     } else {
-      run.refusal = error.message;
+      run.refusal = error;
       run.enter("error", error.message);
     }
   }

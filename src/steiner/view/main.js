@@ -47,7 +47,7 @@ async function ask(problem, bodies) {
     if (runs.every((run) => run.id)) history.replaceState(null, "", linkOf(runs[0]));
   };
   await Promise.all(runs.map((run, index) => follow(server, run, { body: bodies[index], onStart: address })));
-  form.fail(runs.map((run) => run.refusal).filter(Boolean)[0] ?? "");
+  form.fail(runs.map((run) => run.refusal?.message).filter(Boolean)[0] ?? "");
 }
 
 function openGenerations(ids) {
@@ -109,12 +109,16 @@ function serve() {
   const offer = () => server.models().then((models) => form.offer(models.map((model) => model.id)), (error) => {
     if (error.status === 401) form.askForKey();
   });
-  form.key.addEventListener("change", offer);
   offer();
   const address = new URL(location.href);
   const id = /\/view\/([^/]+)$/.exec(address.pathname)?.[1];
-  if (id) openGenerations([decodeURIComponent(id), address.searchParams.get("with")].filter(Boolean));
-  else show([new Run()]);
+  const ids = id ? [decodeURIComponent(id), address.searchParams.get("with")].filter(Boolean) : [];
+  const open = () => (ids.length ? openGenerations(ids) : show([new Run()]));
+  open();
+  form.key.addEventListener("change", () => {
+    offer();
+    if (views.some((view) => view.run.refusal?.status === 401)) open();
+  });
 }
 
 function begin() {
