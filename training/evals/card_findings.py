@@ -24,7 +24,7 @@ def budgets(evidence: Report) -> str:
         steps = row["max_steps"]
         lines.append(f"| {steps} step{'s' if steps > 1 else ''} | {' | '.join(cells)} |")
     reached = [
-        f"{family} at {_first(own, family)} steps by its own verdicts and {_first(exact, family)} with the verifier"
+        f"{family} {_first(own, family)} by its own verdicts, {_first(exact, family)} with the verifier"
         for family in families
     ]
     number = own[0][families[0]]["num_problems"]
@@ -34,7 +34,7 @@ def budgets(evidence: Report) -> str:
         f"limit; tokens are those really used. {number} problems of each family, the same at every limit.",
         "![Accuracy over the reasoning budget](eval/budgets.svg)",
         _monotone({"its own verdicts": own, "the exact verifier": exact}),
-        f"95 % is first reached by: {'; '.join(reached)}.",
+        f"95 % is reached: {'; '.join(reached)}.",
     ]
     return _join("Accuracy over the budget", said, [report], "\n".join(lines))
 
@@ -52,7 +52,9 @@ def _monotone(curves: Mapping[str, list[Report]]) -> str:
 
 
 def _first(rows: Iterable[Report], family: str) -> str:
-    return next((str(row["max_steps"]) for row in rows if row[family]["accuracy"] >= REACHED), "no limit of")
+    limits = (row["max_steps"] for row in rows if row[family]["accuracy"] >= REACHED)
+    first = next(limits, None)
+    return "at no limit" if first is None else f"from {first} steps on"
 
 
 def best_of(evidence: Report) -> str:

@@ -136,7 +136,7 @@ def test_a_card_names_the_base_that_was_trained_further(tmp_path: Path) -> None:
 def test_what_follows_from_the_figures_is_said(tmp_path: Path) -> None:
     card = write(tmp_path, EVIDENCE)
     assert "from the limit before to: routes at 8 steps with its own verdicts." in card
-    assert "countdown at 4 steps by its own verdicts and 1 with the verifier" in card
+    assert "countdown from 4 steps on by its own verdicts, from 1 steps on with the verifier" in card
     assert "neither is ahead on routes (direct)" in card
     rising = BUDGETS | {
         "budgets": [budget(1, 0.3), budget(4, 0.5, fell=[])],
@@ -144,7 +144,7 @@ def test_what_follows_from_the_figures_is_said(tmp_path: Path) -> None:
     }
     card = write(tmp_path, EVIDENCE | {"budgets": rising})
     assert "No step up of the limit lowers an accuracy beyond chance" in card
-    assert "no limit of steps by its own verdicts" in card
+    assert "routes at no limit by its own verdicts" in card
 
 
 def test_the_hub_reads_its_metadata(tmp_path: Path) -> None:
