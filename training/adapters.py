@@ -13,11 +13,14 @@ from steiner.training.from_base import base_model, base_tokenizer
 ADAPTER_CONFIG = "adapter_config.json"
 
 
-def with_adapters(model: Qwen2ForCausalLM, lora: Lora, rows: Sequence[int], seed: int) -> PeftModel:
+def with_adapters(
+    model: Qwen2ForCausalLM, lora: Lora, rows: Sequence[int], seed: int, revision: str | None = None
+) -> PeftModel:
     """The model with fresh adapters; all else is frozen but some rows of the embeddings, in and out.
 
     Args:
         rows: those of the tokens that the base did not know.
+        revision: of the base, for those who load the adapters.
     """
     torch.manual_seed(seed)
     matrices = ["embed_tokens"] if model.config.tie_word_embeddings else ["embed_tokens", "lm_head"]
@@ -25,6 +28,7 @@ def with_adapters(model: Qwen2ForCausalLM, lora: Lora, rows: Sequence[int], seed
         model,
         LoraConfig(
             task_type="CAUSAL_LM",
+            revision=revision,
             r=lora.rank,
             lora_alpha=lora.alpha,
             target_modules=list(lora.targets),

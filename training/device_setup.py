@@ -1,5 +1,6 @@
 """A recipe's devices as fields of `TrainingArguments`, and what is left to do for processes without a GPU."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,8 +9,13 @@ from accelerate.utils import DistributedType
 from torch.distributed.fsdp import MixedPrecisionPolicy
 from transformers import PreTrainedModel, Trainer
 
+from steiner.reasoning.errors import SteinerError
 from steiner.training.devices import Devices
 from steiner.training.processes import processes
+
+
+class ShardingError(SteinerError):
+    """Weights cannot be divided as the recipe says; the message says why, and what to do."""
 
 
 def is_sharded(devices: Devices) -> bool:
@@ -20,6 +26,24 @@ def is_sharded(devices: Devices) -> bool:
 def reads_weights(devices: Devices) -> bool:
     """Whether this process reads weights from the disk; of sharded ones the main process hands the others theirs."""
     return processes().is_main or not is_sharded(devices)
+
+
+def check_sharding(folder: Path, devices: Devices) -> None:
+    """See to it that a run goes on from checkpoints of its own kind; of how many processes does not matter.
+
+    Raises:
+        ShardingError: they are of processes that divided the weights, unlike these, or the other way round.
+    """
+    sharded = is_sharded(devices)
+    kinds = {True: "divided over processes", False: "whole in each process"}
+    for checkpoint in folder.glob("checkpoint-*"):
+        there = any(checkpoint.glob("pytorch_model_fsdp_*"))
+        if there is not sharded:
+            raise ShardingError(
+                f"{checkpoint} has the weights {kinds[there]}, and here they are {kinds[sharded]}: go on with the "
+                "`devices.sharding` and, where they are divided, with at least two processes as before, or give "
+                "`--from` this stage."
+            )
 
 
 def device_arguments(devices: Devices) -> dict[str, Any]:

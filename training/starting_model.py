@@ -4,7 +4,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from steiner.training.adapters import with_adapters
 from steiner.training.config import ModelShape, Recipe
-from steiner.training.device_setup import reads_weights
+from steiner.training.device_setup import ShardingError, is_sharded, reads_weights
 from steiner.training.from_base import base_model, base_tokenizer
 from steiner.training.model import build_model
 from steiner.training.tokenizer import tokenizer_of
@@ -15,6 +15,7 @@ def starting_model(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizer
 
     Raises:
         BaseError: the base cannot be used.
+        ShardingError: it cannot be divided with adapters.
     """
     if isinstance(recipe.model, ModelShape):
         tokenizer = tokenizer_of(recipe)
@@ -22,6 +23,12 @@ def starting_model(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizer
     prepared = base_tokenizer(recipe.model)
     model = base_model(recipe.model, prepared, weights=reads_weights(recipe.devices))
     if (lora := recipe.model.lora) is not None:
+        if model.config.tie_word_embeddings and is_sharded(recipe.devices):
+            # PEFT puts the trained rows around the embeddings, under which accelerate cannot tie them again.
+            raise ShardingError(
+                f"{recipe.model.base} ties its head to its embeddings, and such a base cannot be divided with "
+                "model.lora: set devices.sharding to none, or train all weights."
+            )
         rows = sorted(prepared.tokenizer.convert_tokens_to_ids(list(prepared.added)))
-        model = with_adapters(model, lora, rows, recipe.seed)
+        model = with_adapters(model, lora, rows, recipe.seed, recipe.model.revision)
     return model, prepared.tokenizer

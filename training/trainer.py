@@ -22,7 +22,12 @@ from transformers import (
 
 from steiner.training.batches import IGNORED, BatchPlan, Updates, plan_batches
 from steiner.training.config import Optimisation
-from steiner.training.device_setup import ShardingTrainer, device_arguments, recompute_activations
+from steiner.training.device_setup import (
+    ShardingTrainer,
+    check_sharding,
+    device_arguments,
+    recompute_activations,
+)
 from steiner.training.devices import Devices
 from steiner.training.optimizer import MuonWithAdamW, build_adamw
 from steiner.training.processes import processes
@@ -184,8 +189,12 @@ def train_stage(
 
     Returns:
         The model as it was trained: perhaps sharded, to be saved by all processes together.
+
+    Raises:
+        ShardingError: the checkpoint is of processes that divided the weights, unlike these, or the other way round.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    check_sharding(folder, devices)
     if devices.activation_checkpointing:
         recompute_activations(model)
     run = processes()

@@ -107,6 +107,14 @@ def test_the_export_computes_what_the_adapted_model_does(base: BaseCheckpoint, t
     assert (logits(untrained, tokenizer) - logits(model, tokenizer)).abs().max() > 5 * difference
 
 
+def test_the_revision_of_the_base_goes_along(base: BaseCheckpoint, tmp_path: Path) -> None:
+    prepared = base_tokenizer(base)
+    model = with_adapters(base_model(base, prepared), Lora(rank=4), [], seed=1, revision="abc")
+    save_checkpoint(model, prepared.tokenizer, tmp_path / "saved")
+    described = json.loads((tmp_path / "saved/adapter_config.json").read_text())
+    assert (described["base_model_name_or_path"], described["revision"]) == (base.base, "abc")
+
+
 def test_adapters_start_from_the_seed(base: BaseCheckpoint) -> None:
     one, two = (dict(adapted(base)[0].named_parameters()) for _ in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one)
