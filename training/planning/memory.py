@@ -14,10 +14,16 @@ from steiner.training.base_checkpoint import BaseCheckpoint
 from steiner.training.config import Optimisation, Recipe
 from steiner.training.planning.activations import computes_in_bfloat16, count_activations
 from steiner.training.planning.shape import Counts, count, planned_config
+from steiner.training.rl.config import ReinforcementStage
 
 GIB = 2**30
+GRADIENTS = "gradients"
 CONTEXT_GIB = 2.0
 """CUDA's context, kernels and NCCL's buffers."""
+PROMPT_TOKENS = 512
+"""Room for a problem's chat prompt in front of a rollout."""
+CACHE_SHARE = 0.1
+"""Cache without which an engine is of no use, as a share of its weights."""
 GAPS = 0.05
 """Share of a GPU that the allocator cannot use, by practice."""
 LOGIT_BYTES = 2 + 4 + 4
@@ -91,6 +97,8 @@ def plan_memory(recipe: Recipe) -> MemoryPlan:
         for name, stage in (("cpt", recipe.cpt), ("sft", recipe.sft))
         if stage is not None
     ]
+    if recipe.rl is not None:
+        stages += _reinforcement(recipe, config, counts, recipe.rl)
     return MemoryPlan(recipe, config, counts, tuple(stages), _advice(recipe) if not _all_fit(stages) else ())
 
 
@@ -106,6 +114,32 @@ def _training_stage(
         *_compute(recipe, config, counts, _pass_tokens(recipe, stage)),
     ]
     return _stage_plan(recipe, name, items)
+
+
+def _reinforcement(
+    recipe: Recipe, config: Qwen2Config, counts: Counts, stage: ReinforcementStage
+) -> list[StagePlan]:
+    """Sampling and updates take turns: the engine holds nothing while gradients are there."""
+    states = _states(recipe, counts, "adamw")
+    rollouts = stage.rollouts
+    weights = 2 * counts.every / rollouts.tensor_parallel
+    available = recipe.devices.gpu_memory_gib
+    share = rollouts.gpu_memory * available * GIB if available else weights
+    # vLLM does not start with less than its weights and some cache.
+    least = weights * (1 + CACHE_SHARE)
+    engine = Item(
+        "vLLM",
+        max(share, least),
+        f"{rollouts.gpu_memory:.0%} of the GPU, of it weights {weights / GIB:.1f} GiB (2 B x {_number(counts.every)} / "
+        f"{rollouts.tensor_parallel}) and the rest cache",
+    )
+    update = _compute(
+        recipe, config, counts, stage.rollouts_per_pass * (stage.max_new_tokens + PROMPT_TOKENS)
+    )
+    return [
+        _stage_plan(recipe, "rl, while it samples", [*(s for s in states if s.name != GRADIENTS), engine]),
+        _stage_plan(recipe, "rl, while it learns", [*states, *update]),
+    ]
 
 
 def _stage_plan(recipe: Recipe, name: str, items: list[Item]) -> StagePlan:
@@ -128,7 +162,7 @@ def _states(recipe: Recipe, counts: Counts, optimizer: Literal["muon", "adamw"])
         items.append(Item("adapters", 4 * counts.trained / shards, f"4 B x {trained}{by}, float32"))
     else:
         items.append(Item("weights", 4 * counts.every / shards, f"4 B x {every}{by}, float32"))
-    items.append(Item("gradients", 4 * counts.trained / shards, f"4 B x {trained}{by}, float32"))
+    items.append(Item(GRADIENTS, 4 * counts.trained / shards, f"4 B x {trained}{by}, float32"))
     if optimizer == "muon":
         others = counts.trained - counts.matrices
         size = 4 * counts.matrices + 8 * others
