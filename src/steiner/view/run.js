@@ -32,7 +32,8 @@ export class Run {
     this.listeners.push(listener);
   }
 
-  // `change`: {event} for one more event that is shown, {reset} where all is to be shown anew, {} for the state.
+  // `change`: {event} for one more event that is shown, {reset} where all is to be shown anew,
+  // {adopted} where only problem and times are new, {} for the state.
   #tell(change) {
     this.listeners.forEach((listener) => listener(change));
   }
@@ -92,7 +93,7 @@ export class Run {
     this.fold.problem ||= this.problem;
     for (const step of trace.steps) this.times.set(step.id, step);
     this.#adopt();
-    this.#tell({ reset: true });
+    this.#tell({ adopted: true });
   }
 
   #adopt() {

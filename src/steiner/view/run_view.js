@@ -92,8 +92,10 @@ export class RunView {
     }
   }
 
-  #hear({ event, reset }) {
+  #hear({ event, reset, adopted }) {
     if (reset) this.wantsAll = true;
+    // Cards tell no times: for those, a tree of a thousand need not be drawn again.
+    if (adopted) [PROBLEM, this.detail.shown].forEach((node) => this.dirty.add(node));
     if (event) {
       const node = event.step ?? event.from_step;
       if (node !== undefined && node !== null) this.dirty.add(node);

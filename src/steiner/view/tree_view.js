@@ -28,6 +28,7 @@ export class TreeView {
     this.follows = true;
     this.folded = new Set();
     this.chosen = PROBLEM;
+    this.parting = null;
     new TreeKeys(this);
     this.clear();
   }
@@ -39,7 +40,6 @@ export class TreeView {
     this.edgeOf = new Map();
     this.returnOf = new Map();
     this.live = new Set();
-    this.parting = null;
     this.placement = new Placement();
     this.numColumns = 0;
     this.across.replaceChildren();
@@ -94,6 +94,7 @@ export class TreeView {
     card.root.setAttribute("aria-setsize", -1);
     if (parent !== null && siblings.length === 1) this.nodes.get(parent).root.setAttribute("aria-expanded", "true");
     this.#put(node, parent);
+    card.root.classList.toggle("parting", node === this.parting);
     if (node === this.chosen) this.choose(node, { quiet: true });
   }
 
