@@ -1,6 +1,7 @@
 """Makes the pictures of README and docs from the running system: `make pictures`.
 
     python scripts/make_pictures.py [--url URL] [--folder docs/pictures]
+    python scripts/make_pictures.py --trace docs/pictures/tree.json    # those of a recorded search, without a server
 
 A server on the shipped weights is asked held-out problems until one has the search that a picture is to show; what it
 then shows, in the terminal, as a drawing and in the browser, is what is saved. The same weights and problems give the
@@ -11,6 +12,7 @@ import argparse
 import contextlib
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +22,17 @@ from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning.events import Event, ReasoningStarted
 from steiner.reasoning.trace import Trace
+from steiner.saved_trace import read_saved_trace
 from steiner.shipped import find_model
 from steiner.show_trace import Drawings
 from steiner.terminal.picture import save_svg
 from steiner.training.evals.held_out import held_out_problems
+from steiner.view.page import page_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 8
 MOST_TRIED = 40
-SIZE = {"width": 1400, "height": 800}
+WIDTH, HEIGHT = 1400, 840
 NARROW_BUDGET = 4
 
 
@@ -46,6 +50,9 @@ def main() -> int:
     arguments = read_arguments()
     folder: Path = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
+    if arguments.trace is not None:
+        draw_recorded(arguments.trace, folder)
+        return 0
     with serving(arguments.url) as url:
         client = ReasoningClient(url)
         short = first(
@@ -93,29 +100,53 @@ def save_tree(told: Told, folder: Path) -> None:
     Drawings(svg=folder / "tree.svg").draw(told.trace, told.prompt)
 
 
-def photograph(url: str, prompt: str, folder: Path) -> None:
-    """The live view as it ends, and two runs of which one has a narrow budget."""
+def draw_recorded(recorded: Path, folder: Path) -> None:
+    """The drawing and the page of a search that was kept with its problem beside it."""
+    trace = read_saved_trace(str(recorded))
+    problem = trace.problem or recorded.with_suffix(".txt").read_text(encoding="utf-8").strip()
+    Drawings(svg=folder / "tree.svg").draw(trace, problem)
+    with tempfile.TemporaryDirectory() as temporary, opened_browser() as page:
+        saved = Path(temporary) / "page.html"
+        saved.write_text(page_of(trace, problem), encoding="utf-8")
+        page.goto(saved.as_uri())
+        settle(page)
+        page.screenshot(path=folder / "view.png")
+
+
+@contextlib.contextmanager
+def opened_browser() -> Iterator[Any]:
+    """A page of Debian's Chromium."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = shutil.which("chromium")
-    if browser_path is None:
+    path = shutil.which("chromium")
+    if path is None:
         raise SystemExit("chromium is not installed: apt-get install chromium (CONTRIBUTING.md)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser.new_page(
+            viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", reduced_motion="reduce"
         )
-        page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
+        browser.close()
+
+
+def photograph(url: str, prompt: str, folder: Path) -> None:
+    """The live view as it ends, and two runs of which one has a narrow budget."""
+    with opened_browser() as page:
         page.goto(f"{url}/view")
         page.get_by_label("Problem").first.fill(prompt)
-        page.get_by_label("Temperature").first.evaluate("(field) => { field.value = 0; }")
+        fill(page, "temperature-A", 0)
         ask(page, "A")
         page.screenshot(path=folder / "view.png")
         page.get_by_label("Compare with a second run").check()
-        page.locator('[name="temperature-B"]').evaluate("(field) => { field.value = 0; }")
-        page.locator('[name="max_steps-B"]').evaluate(f"(field) => {{ field.value = {NARROW_BUDGET}; }}")
+        fill(page, "temperature-B", 0)
+        fill(page, "max_steps-B", NARROW_BUDGET)
         ask(page, "B")
         page.screenshot(path=folder / "view-compare.png")
-        browser.close()
+
+
+def fill(page: Any, name: str, value: int) -> None:
+    """Set a field of the form, also one that is folded away."""
+    page.locator(f'[name="{name}"]').evaluate("(field, value) => { field.value = value; }", value)
 
 
 def ask(page: Any, last: str) -> None:
@@ -123,6 +154,11 @@ def ask(page: Any, last: str) -> None:
     page.get_by_role("button", name="Ask", exact=True).click()
     for run in "AB"[: "AB".index(last) + 1]:
         page.wait_for_selector(f'[data-run="{run}"][data-state="done"]')
+    settle(page)
+
+
+def settle(page: Any) -> None:
+    """Until all is drawn, and nothing has the focus."""
     page.evaluate("() => new Promise((drawn) => setTimeout(drawn, 500))")
     page.evaluate("() => document.activeElement.blur()")
 
@@ -131,6 +167,9 @@ def read_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", help="of a running server; default: one is started on the shipped weights")
+    parser.add_argument(
+        "--trace", type=Path, help="a recorded search, its problem in the file beside it (.txt)"
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "pictures")
     return parser.parse_args()
 
