@@ -21,6 +21,8 @@ FIELDS = {
 }
 """What each stage reads of the recipe, beside what the stages before it read; in the order of the stages."""
 WITHOUT_EFFECT = ("output", "threads", "devices")
+IN_PASSING = {"rl": {"rollouts", "rollouts_per_pass", "save_every"}}
+"""Of the fields that are read, those that decide how something is computed and not what."""
 TEACHERS = "teacher_runs"
 FILE = "made_from.json"
 DATA_FORMAT = 1
@@ -49,7 +51,7 @@ def check_stage(recipe: Recipe, stage: str) -> None:
     recorded = _recorded(folder, stage)
     if recorded is None:
         raise ChangedRecipeError(f"{folder} does not say which recipe it was made from. {begin_again}")
-    recorded = _with_later_fields(recorded, recipe)
+    recorded = _deciding(_with_later_fields(recorded, recipe))
     if differences := list(_differences(recorded, fingerprint(recipe, stage))):
         more = len(differences) - SHOWN_DIFFERENCES
         shown = "; ".join(differences[:SHOWN_DIFFERENCES]) + (f"; {more} more" if more > 0 else "")
@@ -73,7 +75,8 @@ def fingerprint(recipe: Recipe, stage: str) -> dict[str, Any]:
     """Every field that decides what a stage makes, those of the stages before it included."""
     stages = list(FIELDS)
     read = {field for name in stages[: stages.index(stage) + 1] for field in FIELDS[name]}
-    decided = {"data_format": DATA_FORMAT, **recipe.model_dump(mode="json", include=read - {TEACHERS})}
+    told = recipe.model_dump(mode="json", include=read - {TEACHERS})
+    decided = {"data_format": DATA_FORMAT, **_deciding(told)}
     return decided | (_teachers(describe_teacher_runs(recipe.teacher_runs)) if TEACHERS in read else {})
 
 
@@ -93,6 +96,15 @@ def _recorded(folder: Path, stage: str) -> dict[str, Any] | None:
         return None
     recorded: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
     return recorded
+
+
+def _deciding(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {n: v for n, v in value.items() if n not in IN_PASSING[name]}
+        if name in IN_PASSING and isinstance(value, dict)
+        else value
+        for name, value in fields.items()
+    }
 
 
 def _with_later_fields(recorded: dict[str, Any], recipe: Recipe) -> dict[str, Any]:

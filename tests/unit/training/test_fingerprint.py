@@ -79,6 +79,27 @@ def test_results_older_than_teachers_are_those_of_a_recipe_without(recipe_of: Re
     assert "teacher_runs" not in fingerprint(recipe_of(), "export")
 
 
+def test_how_rollouts_are_computed_decides_nothing(recipe_of: RecipeOf) -> None:
+    rl = {"steps": 1, "problems_per_step": 4, "samples_per_problem": 4}
+    claim_stage(recipe_of(rl=rl), "rl")
+    check_stage(
+        recipe_of(rl=rl | {"rollouts_per_pass": 2, "save_every": 3, "rollouts": {"concurrent": 4}}), "rl"
+    )
+    with pytest.raises(ChangedRecipeError, match=r"rl\.samples_per_problem was 4, is 8\. "):
+        check_stage(recipe_of(rl=rl | {"samples_per_problem": 8}), "rl")
+
+
+def test_results_from_when_it_was_told_how_rollouts_are_computed_are_kept(recipe_of: RecipeOf) -> None:
+    rl = {"steps": 1, "problems_per_step": 4, "samples_per_problem": 4}
+    recipe = recipe_of(rl=rl)
+    claim_stage(recipe, "rl")
+    recorded = recipe.output / "rl" / "made_from.json"
+    older = json.loads(recorded.read_text())
+    older["rl"]["rollouts_per_pass"] = 1
+    recorded.write_text(json.dumps(older))
+    check_stage(recipe, "rl")
+
+
 def test_a_claimed_stage_is_its_recipes(recipe_of: RecipeOf) -> None:
     recipe = recipe_of()
     claim_stage(recipe, "sft")
