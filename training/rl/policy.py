@@ -44,7 +44,12 @@ def write_weights(model: PreTrainedModel | PeftModel, state: dict[str, Tensor], 
         config.tie_word_embeddings = False
         state = {**state, OUTPUT_LAYER: state[EMBEDDINGS].clone()}
     config.save_pretrained(folder)
-    save_torch_state_dict(state, folder)
+    save_torch_state_dict({name: _on_its_own(value) for name, value in state.items()}, folder)
+
+
+def _on_its_own(value: Tensor) -> Tensor:
+    """The tensor in memory of its size: what was gathered from shards may be a part of something larger."""
+    return value if value.untyped_storage().nbytes() == value.nbytes else value.clone()
 
 
 def merged(state: dict[str, Tensor], config: LoraConfig) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from steiner.training.rl.policy import readapted, write_policy
+from steiner.training.rl.policy import readapted, write_policy, write_weights
 
 NewPolicy = Callable[[], Qwen2ForCausalLM]
 
@@ -27,6 +27,16 @@ def test_a_plain_models_weights_are_written_as_they_are(new_policy: NewPolicy, t
     assert all(torch.equal(value, expected[name]) for name, value in written.items())
     assert policy.config.tie_word_embeddings
     assert not Qwen2Config.from_pretrained(tmp_path).tie_word_embeddings
+
+
+def test_weights_that_lie_in_something_larger_are_written_alone(
+    new_policy: NewPolicy, tmp_path: Path
+) -> None:
+    policy = new_policy()
+    padded = {name: torch.cat([value, value])[: len(value)] for name, value in policy.state_dict().items()}
+    write_weights(policy, padded, tmp_path)
+    written = load_file(tmp_path / "model.safetensors")
+    assert all(torch.equal(value, padded[name]) for name, value in written.items())
 
 
 @pytest.mark.parametrize("rslora", [False, True])
