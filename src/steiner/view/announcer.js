@@ -1,4 +1,4 @@
-// What a screen reader says of a running search: verdicts, ways back, the answer; at its own pace, never token by token.
+// What a screen reader says of a running search: verdicts, ways back, the answer; never token by token.
 
 import { t } from "./language.js";
 import { placeName } from "./card_text.js";

@@ -13,19 +13,34 @@ export class AskForm {
     this.examples = [];
     this.prompt = element("textarea", { name: "prompt", rows: "4", required: true, dir: "auto" });
     this.example = element("select", { name: "example", change: () => this.#fill() });
-    this.key = element("input", { type: "password", name: "api-key", autocomplete: "off", value: remembered(), change: () => remember(this.key.value) });
+    this.key = element("input", {
+      type: "password",
+      name: "api-key",
+      autocomplete: "off",
+      value: remembered(),
+      change: () => remember(this.key.value),
+    });
     this.settings = [new RunSettings("A", []), new RunSettings("B", [])];
     this.compares = element("input", { type: "checkbox", name: "compare", change: () => this.#showSecond() });
     this.error = element("p", { class: "form-error", role: "alert" });
-    this.root = element("form", { class: "ask", submit: (event) => this.#submit(event) },
+    this.root = element(
+      "form",
+      { class: "ask", submit: (event) => this.#submit(event) },
       element("h2", { "data-text": "askHeading" }),
-      labelled("example", this.example), labelled("prompt", this.prompt),
+      labelled("example", this.example),
+      labelled("prompt", this.prompt),
       ...this.settings.map((settings) => settings.root),
       labelled("compare", this.compares, "check"),
-      element("details", { class: "key" }, element("summary", { "data-text": "apiKey" }),
-        labelled("apiKey", this.key), element("p", { class: "quiet", "data-text": "apiKeyHint" })),
+      element(
+        "details",
+        { class: "key" },
+        element("summary", { "data-text": "apiKey" }),
+        labelled("apiKey", this.key),
+        element("p", { class: "quiet", "data-text": "apiKeyHint" }),
+      ),
       this.error,
-      element("button", { type: "submit", class: "primary", "data-text": "ask" }));
+      element("button", { type: "submit", class: "primary", "data-text": "ask" }),
+    );
     this.prompt.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.root.requestSubmit();
     });
@@ -60,7 +75,10 @@ export class AskForm {
     remember(this.keyValue);
     const messages = [{ role: "user", content: this.prompt.value }];
     const chosen = this.compares.checked ? this.settings : this.settings.slice(0, 1);
-    this.ask(this.prompt.value, chosen.map((settings) => ({ messages, ...settings.body() })));
+    this.ask(
+      this.prompt.value,
+      chosen.map((settings) => ({ messages, ...settings.body() })),
+    );
   }
 
   #showSecond() {
@@ -79,12 +97,26 @@ export class AskForm {
   #list() {
     this.#name();
     const chosen = this.example.value;
-    const own = this.examples.map((example, index) => ({ ...example, index })).filter((one) => one.language === language());
+    const own = this.examples
+      .map((example, index) => ({ ...example, index }))
+      .filter((one) => one.language === language());
     const groups = Object.groupBy(own, (one) => one.family);
-    this.example.replaceChildren(element("option", { value: "" }, t("chooseExample")),
+    this.example.replaceChildren(
+      element("option", { value: "" }, t("chooseExample")),
       ...Object.entries(groups).map(([family, list]) =>
-        element("optgroup", { label: t(`family.${family}`) }, ...list.map(({ size, index }, number) =>
-          element("option", { value: index }, t("exampleName", { family: t(`family.${family}`), size, number: number + 1 }))))));
+        element(
+          "optgroup",
+          { label: t(`family.${family}`) },
+          ...list.map(({ size, index }, number) =>
+            element(
+              "option",
+              { value: index },
+              t("exampleName", { family: t(`family.${family}`), size, number: number + 1 }),
+            ),
+          ),
+        ),
+      ),
+    );
     this.example.value = chosen;
     if (this.example.selectedIndex < 0) this.example.value = "";
   }

@@ -46,7 +46,12 @@ export class Blocks {
     if (!this.parts.has(block)) {
       const lines = drawn("g", { transform: `translate(${BESIDE} ${ABOVE - block * TALL})` });
       const cards = element("div", { class: "block-cards" });
-      const root = element("div", { class: "block" }, drawn("svg", { class: "lines", "aria-hidden": "true" }, lines), cards);
+      const root = element(
+        "div",
+        { class: "block" },
+        drawn("svg", { class: "lines", "aria-hidden": "true" }, lines),
+        cards,
+      );
       root.style.left = `${-BESIDE}px`;
       root.style.top = `${block * TALL - ABOVE}px`;
       root.style.height = `${TALL}px`;

@@ -16,7 +16,14 @@ export class Card {
     this.head = element("div", { class: "card-head" });
     this.root = element(
       "div",
-      { class: "card", role: "treeitem", tabindex: "-1", id: `${idPrefix}${node}`, "data-node": node, "aria-selected": "false" },
+      {
+        class: "card",
+        role: "treeitem",
+        tabindex: "-1",
+        id: `${idPrefix}${node}`,
+        "data-node": node,
+        "aria-selected": "false",
+      },
       this.head,
       this.text,
       this.notes,
@@ -45,8 +52,11 @@ export class Card {
     const shown = lines.join("\n");
     if (this.notes.dataset.shown !== shown) {
       this.notes.dataset.shown = shown;
-      this.notes.replaceChildren(...lines.map((line, index) =>
-        element("div", { class: index === 0 && summary ? "card-summary" : "card-note", dir: "auto" }, line)));
+      this.notes.replaceChildren(
+        ...lines.map((line, index) =>
+          element("div", { class: index === 0 && summary ? "card-summary" : "card-note", dir: "auto" }, line),
+        ),
+      );
     }
   }
 

@@ -10,8 +10,11 @@ const MOST = 160;
 // {head, standing, forced, text, notes}; `standing` is null for the problem and the answer.
 export function stepText(fold, step) {
   const growing = step.sections.findLast((section) => section.text);
-  const longest = step.sections.reduce((text, section) => (section.text.length > text.length ? section.text : text), "");
-  const text = textOf(step, "next_step") || (step.open ? growing?.text ?? "" : longest);
+  const longest = step.sections.reduce(
+    (text, section) => (section.text.length > text.length ? section.text : text),
+    "",
+  );
+  const text = textOf(step, "next_step") || (step.open ? (growing?.text ?? "") : longest);
   const summary = textOf(step, "summary");
   return {
     head: t("step", { number: step.id }),
@@ -29,7 +32,8 @@ function notesOf(fold, step) {
   else if (step.verdict_forced) notes.push(t("forcedVerdict"));
   if (step.decision?.type === "backtrack") notes.push(t("backTo", { place: placeName(fold, step) }));
   for (const cut of fold.interventions) {
-    if (cut.step === step.id && cut.kind !== "loop" && cut.kind !== "verifier") notes.push(t(`cut.${cut.kind}`));
+    if (cut.step === step.id && cut.kind !== "loop" && cut.kind !== "verifier")
+      notes.push(t(`cut.${cut.kind}`));
   }
   return notes;
 }

@@ -26,5 +26,9 @@ export function quoted(tag, text, attributes = {}) {
 }
 
 export function sign(name, className = "sign") {
-  return drawn("svg", { class: className, viewBox: "0 0 20 20", "aria-hidden": "true" }, drawn("use", { href: `#sign-${name}` }));
+  return drawn(
+    "svg",
+    { class: className, viewBox: "0 0 20 20", "aria-hidden": "true" },
+    drawn("use", { href: `#sign-${name}` }),
+  );
 }

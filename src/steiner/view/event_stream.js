@@ -17,7 +17,8 @@ export class EventStreamDecoder {
     const messages = [];
     for (const line of lines) {
       if (line === "") {
-        if (this.#data.length) messages.push({ event: this.#event || "message", data: this.#data.join("\n") });
+        if (this.#data.length)
+          messages.push({ event: this.#event || "message", data: this.#data.join("\n") });
         this.#event = "";
         this.#data = [];
       } else {

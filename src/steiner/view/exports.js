@@ -11,10 +11,16 @@ const MAX_PIXELS = 16000;
 export function exportMenu(view) {
   const kinds = { SVG: saveSvg, PNG: savePng, JSON: saveJson, Mermaid: saveMermaid, HTML: saveHtml };
   const buttons = Object.entries(kinds).map(([kind, save]) =>
-    element("button", { type: "button", "data-export": kind, click: () => save(view.run) }, kind));
+    element("button", { type: "button", "data-export": kind, click: () => save(view.run) }, kind),
+  );
   view.link = element("button", { type: "button", "data-text": "copyLink", click: () => copyLink(view) });
-  return element("div", { class: "exports", role: "group", "data-label": "export" },
-    element("span", { class: "quiet", "data-text": "export" }), ...buttons, view.link);
+  return element(
+    "div",
+    { class: "exports", role: "group", "data-label": "export" },
+    element("span", { class: "quiet", "data-text": "export" }),
+    ...buttons,
+    view.link,
+  );
 }
 
 function saveSvg(run) {
@@ -35,7 +41,10 @@ async function savePng(run) {
   picture.src = source;
   await picture.decode();
   const scale = Math.min(2, MAX_PIXELS / Math.max(picture.width, picture.height));
-  const canvas = element("canvas", { width: Math.ceil(picture.width * scale), height: Math.ceil(picture.height * scale) });
+  const canvas = element("canvas", {
+    width: Math.ceil(picture.width * scale),
+    height: Math.ceil(picture.height * scale),
+  });
   canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
   URL.revokeObjectURL(source);
   canvas.toBlob((blob) => offerBlob(run, "png", blob), "image/png");
@@ -47,7 +56,12 @@ async function saveHtml(run) {
   const saved = { problem: run.problem, trace: run.trace(), events: run.told.map(({ event }) => event) };
   const data = JSON.stringify(saved).replace(/</g, "\\u003c");
   const opening = '<script type="application/json" id="saved">';
-  offer(run, "html", "text/html", page.replace(new RegExp(`${opening}[^<]*<`), () => `${opening}${data}<`));
+  offer(
+    run,
+    "html",
+    "text/html",
+    page.replace(new RegExp(`${opening}[^<]*<`), () => `${opening}${data}<`),
+  );
 }
 
 // Taken before anything is drawn: what a saved page saves is the page as it was opened.

@@ -2,7 +2,13 @@
 
 import { Refused } from "./server.js";
 
-const STATES = { "reasoning.started": "queued", "step.started": "running", "reasoning.done": "answering", done: "done", cancelled: "cancelled" };
+const STATES = {
+  "reasoning.started": "queued",
+  "step.started": "running",
+  "reasoning.done": "answering",
+  done: "done",
+  cancelled: "cancelled",
+};
 
 // `body` begins a generation, `id` follows one. Ends when the generation does; what goes wrong is told by the run.
 export async function follow(server, run, { body = null, id = null, onStart = () => {} }) {
@@ -22,7 +28,8 @@ export async function follow(server, run, { body = null, id = null, onStart = ()
     for await (const event of server.events({ body, id, signal, say })) {
       if (event.type === "reasoning.started") began = performance.now();
       run.add(event, isFresh ? (performance.now() - began) / 1000 : null);
-      if (event.type in STATES) run.enter(event.type === "done" && event.finish_reason === "length" ? "length" : STATES[event.type]);
+      if (event.type in STATES)
+        run.enter(event.type === "done" && event.finish_reason === "length" ? "length" : STATES[event.type]);
       if (event.type === "error") run.enter("error", event.message);
       if (event.type === "reasoning.started") onStart();
     }

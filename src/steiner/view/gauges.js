@@ -40,8 +40,14 @@ export class Gauges {
 
   #gauge(name, value, limit) {
     if (!this.parts.has(name)) {
-      const part = { label: element("dt"), text: element("dd"), bar: element("div", { class: "bar", "aria-hidden": "true" }, element("i")) };
-      this.root.append(element("div", { class: "gauge", "data-gauge": name }, part.label, part.text, part.bar));
+      const part = {
+        label: element("dt"),
+        text: element("dd"),
+        bar: element("div", { class: "bar", "aria-hidden": "true" }, element("i")),
+      };
+      this.root.append(
+        element("div", { class: "gauge", "data-gauge": name }, part.label, part.text, part.bar),
+      );
       this.parts.set(name, part);
     }
     const { label, text, bar } = this.parts.get(name);

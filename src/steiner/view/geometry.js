@@ -29,7 +29,11 @@ export function returnPath(step, destination) {
   const [x, y] = [from.x + 24, from.y + HEIGHT];
   const below = y + ROW_GAP / 2;
   const [up, end] = [to.x + WIDTH + RETURN_AT, to.y + RETURN_Y];
-  return `M${x} ${y}V${below - TURN}Q${x} ${below} ${x - TURN} ${below}H${up + TURN}Q${up} ${below} ${up} ${below - TURN}V${end + TURN}Q${up} ${end} ${up - TURN} ${end}H${to.x + WIDTH + 5}`;
+  return [
+    `M${x} ${y}V${below - TURN}Q${x} ${below} ${x - TURN} ${below}`,
+    `H${up + TURN}Q${up} ${below} ${up} ${below - TURN}`,
+    `V${end + TURN}Q${up} ${end} ${up - TURN} ${end}H${to.x + WIDTH + 5}`,
+  ].join("");
 }
 
 // The head of the arrow where a way back ends.

@@ -35,5 +35,6 @@ export function preferredLanguage() {
 // Fills elements that name their words: data-text for the text, data-label for what is read out.
 export function applyWords(root) {
   for (const part of root.querySelectorAll("[data-text]")) part.textContent = t(part.dataset.text);
-  for (const part of root.querySelectorAll("[data-label]")) part.setAttribute("aria-label", t(part.dataset.label));
+  for (const part of root.querySelectorAll("[data-label]"))
+    part.setAttribute("aria-label", t(part.dataset.label));
 }

@@ -21,7 +21,9 @@ let comparison = null;
 
 function show(runs) {
   views.forEach((view) => view.replay.stop());
-  views = runs.map((run, index) => new RunView("AB"[index], run, { announcer, linkOf: ROOT ? linkOf : null }));
+  views = runs.map(
+    (run, index) => new RunView("AB"[index], run, { announcer, linkOf: ROOT ? linkOf : null }),
+  );
   part("runs").replaceChildren(...views.map((view) => view.root));
   part("runs").classList.toggle("compared", views.length > 1);
   comparison = views.length > 1 ? new Comparison(views) : null;
@@ -69,7 +71,8 @@ async function openFiles(files) {
   }
   part("notice").textContent = "";
   // One file beside one run is for comparison, where that was asked for.
-  const beside = opened.length === 1 && form?.compares.checked && views[0]?.run.told.length ? [views[0].run] : [];
+  const beside =
+    opened.length === 1 && form?.compares.checked && views[0]?.run.told.length ? [views[0].run] : [];
   show([...beside, ...opened]);
 }
 
@@ -103,12 +106,19 @@ function acceptFiles() {
 }
 
 function serve() {
-  const examples = fetch(`${ROOT}view/assets/examples.json`).then((answer) => answer.json(), () => []);
+  const examples = fetch(`${ROOT}view/assets/examples.json`).then(
+    (answer) => answer.json(),
+    () => [],
+  );
   form = new AskForm({ ask, examples });
   part("form").append(form.root);
-  const offer = () => server.models().then((models) => form.offer(models.map((model) => model.id)), (error) => {
-    if (error.status === 401) form.askForKey();
-  });
+  const offer = () =>
+    server.models().then(
+      (models) => form.offer(models.map((model) => model.id)),
+      (error) => {
+        if (error.status === 401) form.askForKey();
+      },
+    );
   offer();
   const address = new URL(location.href);
   const id = /\/view\/([^/]+)$/.exec(address.pathname)?.[1];

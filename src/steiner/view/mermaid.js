@@ -5,7 +5,13 @@ import { answerParent, destinationOf, livePath, parentOf } from "./trace_tree.js
 import { shortened } from "./visible_text.js";
 
 const MOST = 60;
-const SIGNS = { verified: "\u2713 verified", refuted: "\u2717 refuted", interrupted: "interrupted", open: "no verdict", "no-verdict": "no verdict" };
+const SIGNS = {
+  verified: "\u2713 verified",
+  refuted: "\u2717 refuted",
+  interrupted: "interrupted",
+  open: "no verdict",
+  "no-verdict": "no verdict",
+};
 const CLASSES = [
   "classDef verified fill:#e8f3fa,stroke:#00639c,color:#1f2933",
   "classDef refuted fill:#fdf0e7,stroke:#b8430b,color:#1f2933,stroke-dasharray:4 3",
@@ -19,13 +25,16 @@ export function mermaidOf(fold) {
   for (const step of steps) {
     const force = step.verdict_forced ? " by force" : "";
     const head = `${step.id} ${SIGNS[standingOf(step)]}${force}`;
-    lines.push(`  s${step.id}["${label(head, textOf(step, "next_step") || longest(step))}"]:::${step.verdict ?? "open"}`);
+    lines.push(
+      `  s${step.id}["${label(head, textOf(step, "next_step") || longest(step))}"]:::${step.verdict ?? "open"}`,
+    );
   }
   if (fold.reply) lines.push(`  answer["${label("answer", fold.reply)}"]:::answer`);
   const live = new Set(livePath(fold));
   for (const step of steps) {
     const parent = parentOf(fold, step);
-    if (parent !== null) lines.push(`  s${parent} ${live.has(step.id) && live.has(parent) ? "==>" : "-->"} s${step.id}`);
+    if (parent !== null)
+      lines.push(`  s${parent} ${live.has(step.id) && live.has(parent) ? "==>" : "-->"} s${step.id}`);
   }
   const from = fold.reply ? answerParent(fold) : null;
   if (from !== null) lines.push(`  s${from} ==> answer`);
@@ -37,7 +46,10 @@ export function mermaidOf(fold) {
 }
 
 function longest(step) {
-  return step.sections.reduce((text, section) => (section.text.length > text.length ? section.text : text), "");
+  return step.sections.reduce(
+    (text, section) => (section.text.length > text.length ? section.text : text),
+    "",
+  );
 }
 
 function label(head, text) {

@@ -9,10 +9,27 @@ export class Replay {
   constructor(run) {
     this.run = run;
     this.timer = null;
-    this.slider = element("input", { type: "range", min: "0", max: "0", step: "1", "data-label": "position", input: () => this.#seek(this.slider.valueAsNumber) });
+    this.slider = element("input", {
+      type: "range",
+      min: "0",
+      max: "0",
+      step: "1",
+      "data-label": "position",
+      input: () => this.#seek(this.slider.valueAsNumber),
+    });
     this.player = element("button", { type: "button", class: "player", click: () => this.#toggle() });
-    this.toEnd = element("button", { type: "button", "data-text": "toEnd", click: () => this.#seek(this.run.moments.length - 1) });
-    this.root = element("div", { class: "replay", role: "group", "data-label": "replay" }, this.player, this.slider, this.toEnd);
+    this.toEnd = element("button", {
+      type: "button",
+      "data-text": "toEnd",
+      click: () => this.#seek(this.run.moments.length - 1),
+    });
+    this.root = element(
+      "div",
+      { class: "replay", role: "group", "data-label": "replay" },
+      this.player,
+      this.slider,
+      this.toEnd,
+    );
   }
 
   show() {

@@ -10,20 +10,49 @@ export class RunSettings {
     this.name = name;
     this.model = element("select", { name: `model-${name}` });
     this.offer(models);
-    this.effort = element("select", { name: `effort-${name}` },
+    this.effort = element(
+      "select",
+      { name: `effort-${name}` },
       element("option", { value: "", "data-text": "effortDefault" }),
-      ...EFFORTS.map((effort) => element("option", { value: effort }, effort)));
-    this.limits = new Map(LIMITS.map((limit) =>
-      [limit, element("input", { type: "number", min: "0", step: "1", inputmode: "numeric", name: `${limit}-${name}` })]));
+      ...EFFORTS.map((effort) => element("option", { value: effort }, effort)),
+    );
+    this.limits = new Map(
+      LIMITS.map((limit) => [
+        limit,
+        element("input", {
+          type: "number",
+          min: "0",
+          step: "1",
+          inputmode: "numeric",
+          name: `${limit}-${name}`,
+        }),
+      ]),
+    );
     this.verifier = element("input", { type: "checkbox", name: `verifier-${name}` });
     this.constrained = element("input", { type: "checkbox", checked: true, name: `constrained-${name}` });
-    this.temperature = element("input", { type: "number", min: "0", max: "2", step: "0.1", name: `temperature-${name}` });
-    this.root = element("fieldset", { class: "settings", "data-settings": name },
+    this.temperature = element("input", {
+      type: "number",
+      min: "0",
+      max: "2",
+      step: "0.1",
+      name: `temperature-${name}`,
+    });
+    this.root = element(
+      "fieldset",
+      { class: "settings", "data-settings": name },
       element("legend", {}),
-      labelled("model", this.model), labelled("effort", this.effort),
-      element("details", {}, element("summary", { "data-text": "limits" }),
-        ...[...this.limits].map(([limit, input]) => labelled(limit, input)), labelled("temperature", this.temperature)),
-      labelled("verifier", this.verifier, "check"), labelled("constrained", this.constrained, "check"));
+      labelled("model", this.model),
+      labelled("effort", this.effort),
+      element(
+        "details",
+        {},
+        element("summary", { "data-text": "limits" }),
+        ...[...this.limits].map(([limit, input]) => labelled(limit, input)),
+        labelled("temperature", this.temperature),
+      ),
+      labelled("verifier", this.verifier, "check"),
+      labelled("constrained", this.constrained, "check"),
+    );
     this.legend = this.root.firstChild;
   }
 

@@ -49,27 +49,69 @@ export class RunView {
     this.replay = new Replay(this.run);
     this.title = element("h2", { class: "run-title" });
     this.state = element("p", { class: "state" });
-    this.stop = element("button", { type: "button", class: "stop", "data-text": "stop", click: () => this.run.stop?.() });
+    this.stop = element("button", {
+      type: "button",
+      class: "stop",
+      "data-text": "stop",
+      click: () => this.run.stop?.(),
+    });
     this.problem = element("p", { class: "run-problem", dir: "auto" });
-    this.outcome = element("button", { type: "button", class: "outcome", dir: "auto", click: () => this.tree.choose(ANSWER, { focus: true }) });
-    this.root = element("article", { class: "run", "data-run": this.name },
-      element("header", { class: "run-head" }, this.title, this.state, this.stop, exportMenu(this), this.problem, this.outcome),
+    this.outcome = element("button", {
+      type: "button",
+      class: "outcome",
+      dir: "auto",
+      click: () => this.tree.choose(ANSWER, { focus: true }),
+    });
+    this.root = element(
+      "article",
+      { class: "run", "data-run": this.name },
+      element(
+        "header",
+        { class: "run-head" },
+        this.title,
+        this.state,
+        this.stop,
+        exportMenu(this),
+        this.problem,
+        this.outcome,
+      ),
       this.gauges.root,
-      element("div", { class: "run-body" },
+      element(
+        "div",
+        { class: "run-body" },
         element("div", { class: "run-main" }, this.#tools(), this.tree.root, this.replay.root),
-        element("div", { class: "run-side" },
-          this.detail.root, element("h3", { class: "side-title", "data-text": "timeline" }), this.timeline.root)));
+        element(
+          "div",
+          { class: "run-side" },
+          this.detail.root,
+          element("h3", { class: "side-title", "data-text": "timeline" }),
+          this.timeline.root,
+        ),
+      ),
+    );
     applyWords(this.root);
   }
 
   #tools() {
     const button = (text, click) => element("button", { type: "button", "data-text": text, click });
-    this.followBox = element("input", { type: "checkbox", checked: true, change: () => this.#follow(this.followBox.checked) });
-    const fold = element("input", { type: "checkbox", change: () => this.tree.foldRefuted(this.run.fold, fold.checked) });
-    return element("div", { class: "tools" },
-      button("zoomOut", () => this.tree.zoom(0.8)), button("zoomIn", () => this.tree.zoom(1.25)), button("fit", () => this.tree.zoomToFit()),
+    this.followBox = element("input", {
+      type: "checkbox",
+      checked: true,
+      change: () => this.#follow(this.followBox.checked),
+    });
+    const fold = element("input", {
+      type: "checkbox",
+      change: () => this.tree.foldRefuted(this.run.fold, fold.checked),
+    });
+    return element(
+      "div",
+      { class: "tools" },
+      button("zoomOut", () => this.tree.zoom(0.8)),
+      button("zoomIn", () => this.tree.zoom(1.25)),
+      button("fit", () => this.tree.zoomToFit()),
       element("label", {}, this.followBox, element("span", { "data-text": "follow" })),
-      element("label", {}, fold, element("span", { "data-text": "foldRefuted" })));
+      element("label", {}, fold, element("span", { "data-text": "foldRefuted" })),
+    );
   }
 
   // Which node's details are shown; null follows the search.
@@ -132,7 +174,7 @@ export class RunView {
     this.gauges.show(fold);
     this.replay.show();
     this.#drawHead(fold);
-    const node = this.chosen ?? (fold.reply ? ANSWER : fold.current ?? PROBLEM);
+    const node = this.chosen ?? (fold.reply ? ANSWER : (fold.current ?? PROBLEM));
     if (this.chosen === null) this.tree.choose(node, { quiet: true });
     if (all || dirty.has(node) || this.detail.shown !== node) this.detail.show(fold, node);
   }
@@ -149,7 +191,8 @@ export class RunView {
     const isOver = fold.isOver || fold.reply;
     this.link.hidden = !run.id || !this.linkOf;
     this.outcome.hidden = !isOver;
-    if (isOver) setText(this.outcome, fold.reply ? `${t("answer")}: ${shortened(fold.reply, 300)}` : t("noAnswer"));
+    if (isOver)
+      setText(this.outcome, fold.reply ? `${t("answer")}: ${shortened(fold.reply, 300)}` : t("noAnswer"));
   }
 }
 

@@ -8,13 +8,32 @@ export class Unreadable extends Error {}
 
 // What a trace may leave out, as Python's `Trace` and `Step` have it.
 const TRACE = {
-  id: "", model: "", problem: "", steps: [], answer: "", tool_calls: [], ended_by: null, finish_reason: null,
-  num_prompt_tokens: 0, num_reasoning_tokens: 0, num_answer_tokens: 0, num_forced_tokens: 0, num_violations: 0,
+  id: "",
+  model: "",
+  problem: "",
+  steps: [],
+  answer: "",
+  tool_calls: [],
+  ended_by: null,
+  finish_reason: null,
+  num_prompt_tokens: 0,
+  num_reasoning_tokens: 0,
+  num_answer_tokens: 0,
+  num_forced_tokens: 0,
+  num_violations: 0,
   interventions: [],
 };
 const STEP = {
-  sections: [], verdict: null, verdict_forced: false, repeats: null, decision: null, decision_forced: false,
-  interrupted: false, num_tokens: 0, started_s: 0, finished_s: null,
+  sections: [],
+  verdict: null,
+  verdict_forced: false,
+  repeats: null,
+  decision: null,
+  decision_forced: false,
+  interrupted: false,
+  num_tokens: 0,
+  started_s: 0,
+  finished_s: null,
 };
 const DATA = /<script type="application\/json" id="saved">([^<]*)<\/script>/;
 

@@ -106,7 +106,8 @@ async function* eventsOf(answer) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      for (const message of decoder.feed(text.decode(value, { stream: true }))) yield JSON.parse(message.data);
+      for (const message of decoder.feed(text.decode(value, { stream: true })))
+        yield JSON.parse(message.data);
     }
   } finally {
     reader.cancel().catch(() => {});
@@ -116,9 +117,13 @@ async function* eventsOf(answer) {
 function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }, { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
   });
 }

@@ -19,8 +19,9 @@ export class StepDetail {
   show(fold, node) {
     if (this.shown !== node) this.whole.clear();
     this.shown = node;
-    const children = node === PROBLEM ? this.#problem(fold) : node === ANSWER ? this.#answer(fold) : this.#step(fold, node);
-    this.root.setAttribute("aria-label", this.root.dataset.heading = children[0].textContent);
+    const children =
+      node === PROBLEM ? this.#problem(fold) : node === ANSWER ? this.#answer(fold) : this.#step(fold, node);
+    this.root.setAttribute("aria-label", (this.root.dataset.heading = children[0].textContent));
     this.root.replaceChildren(...children);
   }
 
@@ -30,7 +31,8 @@ export class StepDetail {
 
   #answer(fold) {
     const from = answerParent(fold);
-    const place = from === null ? t("unknownPlace") : from === PROBLEM ? t("problem") : t("step", { number: from });
+    const place =
+      from === null ? t("unknownPlace") : from === PROBLEM ? t("problem") : t("step", { number: from });
     return [element("h3", {}, t("answerFrom", { place })), this.#text(fold, "answer", fold.reply)];
   }
 
@@ -48,15 +50,26 @@ export class StepDetail {
   #head(step) {
     const standing = standingOf(step);
     const force = step.verdict_forced ? element("span", { class: "card-forced" }, t("byForce")) : null;
-    return element("h3", {}, sign(standing, step.verdict_forced ? "sign forced" : "sign"), t("step", { number: step.id }),
-      element("span", { class: `card-standing is-${standing}` }, t(`standing.${standing}`)), force);
+    return element(
+      "h3",
+      {},
+      sign(standing, step.verdict_forced ? "sign forced" : "sign"),
+      t("step", { number: step.id }),
+      element("span", { class: `card-standing is-${standing}` }, t(`standing.${standing}`)),
+      force,
+    );
   }
 
   #facts(fold, step) {
     const parent = parentOf(fold, step);
-    const place = parent === null ? t("unknownPlace") : parent === PROBLEM ? t("problem") : t("step", { number: parent });
-    const facts = [t("fromStep", { place }), t("tokens", { count: step.open ? step.num_deltas : step.num_tokens })];
-    if (step.finished_s !== null) facts.push(t("seconds", { count: (step.finished_s - step.started_s).toFixed(2) }));
+    const place =
+      parent === null ? t("unknownPlace") : parent === PROBLEM ? t("problem") : t("step", { number: parent });
+    const facts = [
+      t("fromStep", { place }),
+      t("tokens", { count: step.open ? step.num_deltas : step.num_tokens }),
+    ];
+    if (step.finished_s !== null)
+      facts.push(t("seconds", { count: (step.finished_s - step.started_s).toFixed(2) }));
     if (step.depth !== null) facts.push(`${t("depth")} ${step.depth}`);
     if (step.repeats !== null) facts.push(t("repeats", { number: step.repeats }));
     else if (step.verdict_forced) facts.push(t("forcedVerdict"));
@@ -67,17 +80,39 @@ export class StepDetail {
   }
 
   #section(fold, section, index) {
-    const count = section.open ? null : element("span", { class: "quiet" }, t("tokens", { count: section.num_tokens }));
-    return element("div", { class: "part", "data-role": section.role },
-      element("h4", {}, t(`role.${section.role}`), count), this.#text(fold, index, section.text));
+    const count = section.open
+      ? null
+      : element("span", { class: "quiet" }, t("tokens", { count: section.num_tokens }));
+    return element(
+      "div",
+      { class: "part", "data-role": section.role },
+      element("h4", {}, t(`role.${section.role}`), count),
+      this.#text(fold, index, section.text),
+    );
   }
 
   #cuts(fold, step) {
     const cuts = fold.interventions.filter((cut) => cut.step === step.id);
     const violations = fold.violations.filter((violation) => violation.step === step.id);
     return [
-      ...cuts.map((cut) => element("p", { class: "cut" }, element("b", {}, t(`cut.${cut.kind}`)), " ", quoted("span", visible(cut.detail)))),
-      ...violations.map((one) => element("p", { class: "cut" }, element("b", {}, t("violation")), " ", quoted("span", visible(one.detail)))),
+      ...cuts.map((cut) =>
+        element(
+          "p",
+          { class: "cut" },
+          element("b", {}, t(`cut.${cut.kind}`)),
+          " ",
+          quoted("span", visible(cut.detail)),
+        ),
+      ),
+      ...violations.map((one) =>
+        element(
+          "p",
+          { class: "cut" },
+          element("b", {}, t("violation")),
+          " ",
+          quoted("span", visible(one.detail)),
+        ),
+      ),
     ];
   }
 
@@ -86,10 +121,17 @@ export class StepDetail {
     const isCut = text.length > MOST && !this.whole.has(key);
     const body = quoted("div", visible(isCut ? text.slice(0, MOST) : text), { class: "text" });
     if (!isCut) return body;
-    const more = element("button", { type: "button", click: () => {
-      this.whole.add(key);
-      this.show(fold, this.shown);
-    } }, t("showAll", { count: text.length.toLocaleString() }));
+    const more = element(
+      "button",
+      {
+        type: "button",
+        click: () => {
+          this.whole.add(key);
+          this.show(fold, this.shown);
+        },
+      },
+      t("showAll", { count: text.length.toLocaleString() }),
+    );
     return element("div", {}, body, more);
   }
 }

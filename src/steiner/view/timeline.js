@@ -28,7 +28,8 @@ export class Timeline {
     }
     if (fold.reply) this.#put("answer", this.#answer(fold));
     if (fold.endedBy) this.#put("ended", [element("span", { class: "quiet" }, t(`ended.${fold.endedBy}`))]);
-    if (fold.error) this.#put("error", [element("b", {}, t("state.error", { message: visible(fold.error) }))]);
+    if (fold.error)
+      this.#put("error", [element("b", {}, t("state.error", { message: visible(fold.error) }))]);
   }
 
   #put(key, children) {
@@ -44,16 +45,27 @@ export class Timeline {
 
   #step(fold, step) {
     const { head, standing, forced, text, summary, notes } = stepText(fold, step);
-    const button = element("button", { type: "button", class: "timeline-step", click: () => this.select(step.id) },
-      sign(standing, forced ? "sign forced" : "sign"), element("b", {}, head), " ",
-      element("span", { class: `card-standing is-${standing}` }, t(`standing.${standing}`)));
-    const said = [text, summary].filter(Boolean).map((line) => quoted("div", line, { class: "timeline-text" }));
+    const button = element(
+      "button",
+      { type: "button", class: "timeline-step", click: () => this.select(step.id) },
+      sign(standing, forced ? "sign forced" : "sign"),
+      element("b", {}, head),
+      " ",
+      element("span", { class: `card-standing is-${standing}` }, t(`standing.${standing}`)),
+    );
+    const said = [text, summary]
+      .filter(Boolean)
+      .map((line) => quoted("div", line, { class: "timeline-text" }));
     return [button, ...said, ...notes.map((note) => element("div", { class: "card-note" }, note))];
   }
 
   #answer(fold) {
     const from = answerParent(fold);
-    const place = from === null ? t("unknownPlace") : from === PROBLEM ? t("problem") : t("step", { number: from });
-    return [element("b", {}, t("answerFrom", { place })), quoted("div", shortened(fold.reply, 2000), { class: "timeline-text" })];
+    const place =
+      from === null ? t("unknownPlace") : from === PROBLEM ? t("problem") : t("step", { number: from });
+    return [
+      element("b", {}, t("answerFrom", { place })),
+      quoted("div", shortened(fold.reply, 2000), { class: "timeline-text" }),
+    ];
   }
 }

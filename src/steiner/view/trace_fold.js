@@ -32,7 +32,12 @@ export class TraceFold {
     const step = this.steps.get(event.step);
     switch (event.type) {
       case "reasoning.started":
-        Object.assign(this, { id: event.id, model: event.model, protocol: event.protocol, policy: event.policy });
+        Object.assign(this, {
+          id: event.id,
+          model: event.model,
+          protocol: event.protocol,
+          policy: event.policy,
+        });
         break;
       case "step.started":
         this.#begin(event, time);
@@ -73,16 +78,36 @@ export class TraceFold {
 
   #begin(event, time) {
     this.steps.set(event.step, {
-      id: event.step, depth: event.depth, parent: event.parent, sections: [], verdict: null, verdict_forced: false,
-      repeats: null, decision: null, decision_forced: false, interrupted: false, num_tokens: 0,
-      started_s: time ?? 0, finished_s: null, num_deltas: 0, open: true,
+      id: event.step,
+      depth: event.depth,
+      parent: event.parent,
+      sections: [],
+      verdict: null,
+      verdict_forced: false,
+      repeats: null,
+      decision: null,
+      decision_forced: false,
+      interrupted: false,
+      num_tokens: 0,
+      started_s: time ?? 0,
+      finished_s: null,
+      num_deltas: 0,
+      open: true,
     });
     this.current = event.step;
   }
 
   #finish(step, event, time) {
     const { verdict, repeats, decision, interrupted, num_tokens } = event;
-    Object.assign(step, { verdict, repeats, decision, interrupted, num_tokens, finished_s: time, open: false });
+    Object.assign(step, {
+      verdict,
+      repeats,
+      decision,
+      interrupted,
+      num_tokens,
+      finished_s: time,
+      open: false,
+    });
     if (decision?.type === "backtrack") this.numBacktracks += 1;
   }
 
@@ -103,7 +128,9 @@ export class TraceFold {
         break;
       case "answer.done":
         Object.assign(this, {
-          answer: event.text, numAnswerTokens: event.num_tokens, finishReason: event.finish_reason,
+          answer: event.text,
+          numAnswerTokens: event.num_tokens,
+          finishReason: event.finish_reason,
         });
         break;
       case "usage":
@@ -138,7 +165,9 @@ export class TraceFold {
   // The answer's text and its calls, as a person writes them.
   get reply() {
     const calls = [...this.toolCalls, ...(this.openCall ? [this.openCall] : [])];
-    return [this.answer, ...calls.map((call) => `${call.name}(${call.arguments})`)].filter(Boolean).join("\n");
+    return [this.answer, ...calls.map((call) => `${call.name}(${call.arguments})`)]
+      .filter(Boolean)
+      .join("\n");
   }
 
   // Tokens of the reasoning so far; an open step's are counted by its deltas until it says.
@@ -157,13 +186,21 @@ export class TraceFold {
     }));
     const forced = this.interventions.reduce((sum, cut) => sum + cut.num_forced_tokens, 0);
     return {
-      id: this.id, model: this.model, protocol: this.protocol, problem: this.problem, steps, answer: this.answer,
-      tool_calls: this.toolCalls, ended_by: this.endedBy, finish_reason: this.finishReason,
+      id: this.id,
+      model: this.model,
+      protocol: this.protocol,
+      problem: this.problem,
+      steps,
+      answer: this.answer,
+      tool_calls: this.toolCalls,
+      ended_by: this.endedBy,
+      finish_reason: this.finishReason,
       num_prompt_tokens: this.usage?.prompt_tokens ?? 0,
       num_reasoning_tokens: this.usage?.reasoning_tokens ?? this.numReasoningTokens ?? 0,
       num_answer_tokens: this.usage?.answer_tokens ?? this.numAnswerTokens,
       num_forced_tokens: this.usage?.forced_tokens ?? forced,
-      num_violations: this.violations.length, interventions: this.interventions,
+      num_violations: this.violations.length,
+      interventions: this.interventions,
     };
   }
 }

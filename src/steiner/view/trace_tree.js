@@ -12,7 +12,7 @@ export function parentOf(fold, step) {
 // From the problem to the step, both included; empty where the way is unknown.
 export function pathTo(fold, step) {
   const path = [];
-  for (let at = step; ; ) {
+  for (let at = step; ;) {
     path.unshift(at.id);
     const parent = parentOf(fold, at);
     if (parent === null) return [];

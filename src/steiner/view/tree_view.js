@@ -52,13 +52,14 @@ export class TreeView {
     const room = this.follows ? this.#room() : null;
     if (dirty === null) this.#dropMissing(fold);
     this.#grow(fold);
-    const changed = dirty === null ? [...this.nodes.keys()] : [...dirty].filter((node) => this.nodes.has(node));
+    const changed =
+      dirty === null ? [...this.nodes.keys()] : [...dirty].filter((node) => this.nodes.has(node));
     for (const node of changed) {
       this.nodes.get(node).show(fold);
       this.#turnBack(fold, node);
     }
     this.#markLive(fold);
-    if (room) this.#scrollTo(fold.reply ? ANSWER : fold.current ?? PROBLEM, room);
+    if (room) this.#scrollTo(fold.reply ? ANSWER : (fold.current ?? PROBLEM), room);
   }
 
   #dropMissing(fold) {
@@ -92,7 +93,8 @@ export class TreeView {
     card.root.setAttribute("aria-posinset", siblings.length);
     // The number of siblings grows with the search: -1 says that it is not known (WAI-ARIA 1.2).
     card.root.setAttribute("aria-setsize", -1);
-    if (parent !== null && siblings.length === 1) this.nodes.get(parent).root.setAttribute("aria-expanded", "true");
+    if (parent !== null && siblings.length === 1)
+      this.nodes.get(parent).root.setAttribute("aria-expanded", "true");
     this.#put(node, parent);
     card.root.classList.toggle("parting", node === this.parting);
     if (node === this.chosen) this.choose(node, { quiet: true });
@@ -123,8 +125,12 @@ export class TreeView {
     const destination = destinationOf(fold, step);
     const [from, to] = [this.placement.at(node), this.placement.at(destination)];
     if (!from || !to || this.nodes.get(node).root.hidden) return;
-    const lines = drawn("g", { class: "return", "data-from": node, "data-to": destination },
-      drawn("path", { d: returnPath(from, to) }), drawn("path", { d: arrowPath(to), class: "arrow" }));
+    const lines = drawn(
+      "g",
+      { class: "return", "data-from": node, "data-to": destination },
+      drawn("path", { d: returnPath(from, to) }),
+      drawn("path", { d: arrowPath(to), class: "arrow" }),
+    );
     this.returnOf.set(node, lines);
     this.blocks.linesFor(from, to, this.across).append(lines);
   }

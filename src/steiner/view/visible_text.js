@@ -8,8 +8,13 @@ export function visible(text) {
 
 // One line of at most so many characters.
 export function shortened(text, most) {
-  const line = visible(text.slice(0, 4 * most)).replace(/\s+/gu, " ").trim();
+  const line = visible(text.slice(0, 4 * most))
+    .replace(/\s+/gu, " ")
+    .trim();
   const characters = [...line];
   if (characters.length <= most && text.length <= 4 * most) return line;
-  return `${characters.slice(0, most - 1).join("").trimEnd()}\u2026`;
+  return `${characters
+    .slice(0, most - 1)
+    .join("")
+    .trimEnd()}\u2026`;
 }

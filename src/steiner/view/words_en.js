@@ -32,7 +32,8 @@ export const ENGLISH = {
   open: "Open a file\u2026",
   dropHint: "or drop a saved trace anywhere",
   dropHere: "Drop to open",
-  unreadable: "{file} is no saved trace: a trace, its events as lines, a recorded stream, or a page of this view.",
+  unreadable:
+    "{file} is no saved trace: a trace, its events as lines, a recorded stream, or a page of this view.",
   language: "Language",
   "state.idle": "Nothing yet. Ask, or open a saved trace.",
   "state.connecting": "Connecting to the server",
