@@ -109,7 +109,7 @@ def test_what_happens_is_read_out_politely(shown: Any, stage: Any) -> None:
 def test_every_language_has_every_word() -> None:
     words = {
         language: dict(
-            re.findall(r'^  "?([\w.-]+)"?: "(.*)",$', (FOLDER / f"words_{language}.js").read_text(), re.M)
+            re.findall(r'^  "?([\w.-]+)"?:\s+"(.*)",$', (FOLDER / f"words_{language}.js").read_text(), re.M)
         )
         for language in ("en", "ja", "zh")
     }
