@@ -12,6 +12,8 @@ import { readSaved, Unreadable } from "./saved_run.js";
 import { Server } from "./server.js";
 import { visible } from "./visible_text.js";
 
+// As in view.css.
+const NARROW = "(max-width: 900px)";
 const part = (id) => document.getElementById(id);
 const announcer = new Announcer(part("announcer"));
 const server = new Server(ROOT, () => form?.keyValue ?? "");
@@ -44,7 +46,7 @@ async function ask(problem, bodies) {
   show(runs);
   runs.forEach((run) => run.enter("connecting"));
   // On a narrow screen the form stands above what it asked for.
-  if (form.root.getBoundingClientRect().bottom > window.innerHeight / 2) part("runs").scrollIntoView();
+  if (matchMedia(NARROW).matches) part("runs").scrollIntoView();
   const address = () => {
     if (runs.every((run) => run.id)) history.replaceState(null, "", linkOf(runs[0]));
   };

@@ -13,7 +13,7 @@ import { ANSWER, PROBLEM } from "./trace_tree.js";
 import { shortened } from "./visible_text.js";
 
 // A saved tree is shown whole at once, and a live one at its end, unless that would make it too small to read.
-const LEGIBLE = 0.5;
+const LEGIBLE = 0.4;
 // A text that grows twenty times a second is read as well as one that grows sixty times, and frames stay free between.
 const PACE_MS = 50;
 const STOPPABLE = new Set(["connecting", "loading", "queued", "running", "answering", "reconnecting"]);
