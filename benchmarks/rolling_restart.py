@@ -4,8 +4,9 @@
 
 Servers over a scripted engine, one Redis, nginx with deploy/'s files. Clients stream steps and chat, wait for whole
 answers, and leave step streams to resume them, at whatever replica nginx gives them to. A restart is what Kubernetes
-does: SIGTERM, drain, a new process on the same address. The exit status is 1 if a request was lost: answered by
-nothing, cut in the middle, or ended otherwise than in `done`.
+does: SIGTERM, drain, a new process on the same address. A step stream whose connection breaks is resumed, as every
+client may, and counted; a chat stream cannot be. The exit status is 1 if a request was lost: answered by nothing, cut
+in the middle, or ended otherwise than in `done`.
 """
 
 import argparse
@@ -34,6 +35,7 @@ REASONING = "/v1/reasoning"
 PAUSE_S = 1.0
 #: What a client waits before it asks again.
 RETRY_S = 0.5
+RESUMES = 6
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Tally:
     done: Counter[str] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
+    num_broken: int = 0
     drains_s: list[float] = field(default_factory=list)
     exit_codes: Counter[int] = field(default_factory=Counter)
 
@@ -55,7 +58,8 @@ class Refused(Exception):
         self.status = status
 
 
-Client = Callable[[httpx.AsyncClient, random.Random], Awaitable[None]]
+Client = Callable[[httpx.AsyncClient, random.Random], Awaitable[int]]
+"""Plays one request; gives the connections of it that broke and were resumed."""
 
 
 def body(rng: random.Random, **fields: Any) -> dict[str, Any]:
@@ -70,30 +74,51 @@ def taken(response: httpx.Response) -> None:
         raise Refused(response.status_code)
 
 
-async def steps(client: httpx.AsyncClient, rng: random.Random) -> None:
+async def steps(client: httpx.AsyncClient, rng: random.Random) -> int:
     """A step stream, read to its end."""
-    reader = StepReader()
-    async with client.stream("POST", REASONING, json=body(rng)) as response:
-        taken(response)
-        await reader.follow(response)
-    require_done(reader)
+    return await _read_steps(client, rng, leave_after=None)
 
 
-async def resumed_steps(client: httpx.AsyncClient, rng: random.Random) -> None:
-    """One that is left in the middle and resumed."""
-    reader = StepReader()
-    async with client.stream("POST", REASONING, json=body(rng)) as response:
-        taken(response)
-        await reader.follow(response, leave_after=rng.randint(2, 12))
-    if reader.outcome is None:
-        headers = {"Last-Event-ID": str(reader.num_taken)}
-        async with client.stream("GET", f"{REASONING}/{reader.id}/events", headers=headers) as response:
+async def left_steps(client: httpx.AsyncClient, rng: random.Random) -> int:
+    """One that is left in the middle, and resumed at whatever replica it comes to."""
+    return await _read_steps(client, rng, leave_after=rng.randint(2, 12))
+
+
+async def _read_steps(client: httpx.AsyncClient, rng: random.Random, leave_after: int | None) -> int:
+    reader, num_broken = StepReader(), 0
+    try:
+        async with client.stream("POST", REASONING, json=body(rng)) as response:
             taken(response)
-            await reader.follow(response)
+            await reader.follow(response, leave_after=leave_after)
+    except httpx.TransportError:
+        if reader.id is None:
+            raise
+        num_broken += 1
+    for _ in range(RESUMES):
+        if reader.outcome is not None:
+            break
+        num_broken += await _resume(client, reader)
     require_done(reader)
+    return num_broken
 
 
-async def chunks(client: httpx.AsyncClient, rng: random.Random) -> None:
+async def _resume(client: httpx.AsyncClient, reader: StepReader) -> int:
+    """One more connection, as Steiner's own client makes it; gives 1 if it ends before the stream does."""
+    headers = {"Last-Event-ID": str(reader.num_taken)}
+    try:
+        async with client.stream("GET", f"{REASONING}/{reader.id}/events", headers=headers) as response:
+            if response.status_code == 200:
+                await reader.follow(response)
+    except httpx.TransportError:
+        pass
+    if reader.outcome is None:
+        # A moment after it began another replica need not have heard of it.
+        await asyncio.sleep(RETRY_S)
+        return 1
+    return 0
+
+
+async def chunks(client: httpx.AsyncClient, rng: random.Random) -> int:
     """Chat, streamed."""
     reader = ChunkReader()
     asked = body(rng, stream=True, stream_options={"include_usage": True})
@@ -101,14 +126,16 @@ async def chunks(client: httpx.AsyncClient, rng: random.Random) -> None:
         taken(response)
         await reader.follow(response)
     require_done(reader)
+    return 0
 
 
-async def whole(client: httpx.AsyncClient, rng: random.Random) -> None:
+async def whole(client: httpx.AsyncClient, rng: random.Random) -> int:
     """Chat in one answer."""
     response = await client.post(CHAT, json=body(rng))
     taken(response)
     if response.json()["choices"][0]["finish_reason"] not in ("stop", "length"):
         raise Broken("a whole answer without an ending")
+    return 0
 
 
 def require_done(reader: StepReader | ChunkReader) -> None:
@@ -118,7 +145,7 @@ def require_done(reader: StepReader | ChunkReader) -> None:
         raise Broken(f"{reader.id} ended in {reader.outcome}")
 
 
-CLIENTS: tuple[Client, ...] = (steps, resumed_steps, chunks, whole)
+CLIENTS: tuple[Client, ...] = (steps, left_steps, chunks, whole)
 
 
 async def ask_until(over: asyncio.Event, replicas: Replicas, number: int, tally: Tally) -> None:
@@ -128,7 +155,7 @@ async def ask_until(over: asyncio.Event, replicas: Replicas, number: int, tally:
         while not over.is_set():
             play = rng.choice(CLIENTS)
             try:
-                await play(client, rng)
+                tally.num_broken += await play(client, rng)
                 tally.done[play.__name__] += 1
             except Refused as refused:
                 tally.refused[refused.status] += 1
@@ -156,12 +183,11 @@ async def storm(replicas: Replicas, num_clients: int, rounds: int) -> Tally:
 
 def report(tally: Tally, duration_s: float) -> None:
     """Figures as a table, and what went wrong."""
-    print(
-        "| requests | done | refused | lost | restarts | drain, longest | time |\n|---|---|---|---|---|---|---|"
-    )
+    print("| requests | done | refused | lost | resumed | restarts | drain, longest | time |")
+    print("|---|---|---|---|---|---|---|---|")
     done, refused, lost = tally.done.total(), tally.refused.total(), len(tally.lost)
     print(
-        f"| {done + refused + lost} | {done} | {refused} | {lost} | {len(tally.drains_s)} "
+        f"| {done + refused + lost} | {done} | {refused} | {lost} | {tally.num_broken} | {len(tally.drains_s)} "
         f"| {max(tally.drains_s):.1f} s | {duration_s:.0f} s |"
     )
     print(", ".join(f"{number} {name}" for name, number in sorted(tally.done.items())))

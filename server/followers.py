@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+
+POLL_S = 0.05
+# A reader looks for news several times a second. One that has gone without a word looks no more.
+QUIET_S = 1.0
 
 
 class Followers:
-    """How many there are, and when there are none."""
+    """When somebody last looked for news of another replica's generation."""
 
-    def __init__(self) -> None:
-        self._num = 0
-        self._nobody = asyncio.Event()
-        self._nobody.set()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._looked_at: float | None = None
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """There is one more inside of the block."""
-        self._num += 1
-        self._nobody.clear()
-        try:
-            yield
-        finally:
-            self._num -= 1
-            if self._num == 0:
-                self._nobody.set()
+    def look(self) -> None:
+        """A reader of a running one is here, and waits for more."""
+        self._looked_at = self._clock()
+
+    @property
+    def are_here(self) -> bool:
+        """Whether any has looked of late."""
+        return self._looked_at is not None and self._clock() - self._looked_at < QUIET_S
 
     async def gone(self, timeout_s: float) -> bool:
         """Until nobody follows any more; False where somebody still does after so long."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._nobody.wait()
-        except TimeoutError:
-            return False
+        deadline = self._clock() + timeout_s
+        while self.are_here:
+            if self._clock() >= deadline:
+                return False
+            await asyncio.sleep(POLL_S)
         return True

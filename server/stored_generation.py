@@ -25,7 +25,7 @@ class StoredGeneration:
 
     Args:
         record: as the store had it a moment ago.
-        followers: counts who reads its stream.
+        followers: told of who reads its stream while it runs.
         trace: so far, if it has not finished.
     """
 
@@ -90,23 +90,24 @@ class StoredGeneration:
     async def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
         """Every event above `after`; those of a running one as its process saves them."""
         position = after
-        with self._followers.one():
-            while True:
-                was_finished = self.finished
-                events = await self._archive.read(self.id, position)
-                if events:
-                    is_end = events[-1].type in TERMINAL_TYPES
-                    if is_end and not was_finished:
-                        # Whoever reads the end may ask when that was.
-                        await self._refresh()
-                    yield events
-                    position = events[-1].sequence_number
-                    if is_end:
-                        return
-                elif was_finished or not await self._refresh():
+        while True:
+            was_finished = self.finished
+            if not was_finished:
+                self._followers.look()
+            events = await self._archive.read(self.id, position)
+            if events:
+                is_end = events[-1].type in TERMINAL_TYPES
+                if is_end and not was_finished:
+                    # Whoever reads the end may ask when that was.
+                    await self._refresh()
+                yield events
+                position = events[-1].sequence_number
+                if is_end:
                     return
-                elif not self.finished:
-                    await asyncio.sleep(POLL_S)
+            elif was_finished or not await self._refresh():
+                return
+            elif not self.finished:
+                await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
         """Have its process end it, and wait until it has.

@@ -35,7 +35,8 @@ for folder in {base} {packages}; do
     mkdir -p .$folder && mount --bind $folder .$folder && mount -o remount,bind,ro .$folder
     while [ $folder != / ]; do folder=$(dirname $folder); chmod a+rx .$folder; done
 done
-rm -rf tmp var/lib/steiner opt/steiner && mkdir -m 1777 tmp
+mount -t tmpfs tmpfs tmp
+rm -rf var/lib/steiner opt/steiner opt/environment
 sed -i /^steiner:/d etc/passwd etc/group
 """
 RUN = "env -i {environment} {chroot} sh -c {command}"

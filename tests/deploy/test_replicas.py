@@ -155,6 +155,6 @@ def test_a_rolling_restart_under_load_loses_nothing() -> None:
     [figures] = [
         line for line in done.stdout.splitlines() if line.startswith("| ") and "requests" not in line
     ]
-    num_requests, num_done, num_refused, num_lost, num_restarts = map(int, figures.split("|")[1:6])
+    num_requests, num_done, num_refused, num_lost, _, num_restarts = map(int, figures.split("|")[1:7])
     assert num_requests == num_done > 0
     assert (num_refused, num_lost, num_restarts) == (0, 0, 2)
