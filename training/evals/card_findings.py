@@ -73,13 +73,19 @@ def best_of(evidence: Report) -> str:
                 cells += [f"{equal[chosen]['second']:.1%}", AHEAD[equal[chosen]["ahead"]]]
                 ahead.setdefault((chosen, equal[chosen]["ahead"]), []).append(f"{family} ({style})")
             lines.append(f"| {family} | {' | '.join(cells)} |")
+    number = min(
+        equal["majority"]["num_problems"]
+        for told in report.values()
+        for equal in told["equal_tokens"].values()
+    )
     own = [
         f"{family} {points[0]['majority']:.1%} with one sample, {points[-1]['majority']:.1%} by the majority of "
         f"{points[-1]['n']}, {points[-1]['any']:.1%} with any of them right"
         for family, points in ((family, told["search, sampled"]) for family, told in report.items())
     ]
     said = [
-        "As many samples as take about as many completion tokens as one search, at temperature 1. A majority votes "
+        f"On {number} problems of each family: as many samples as take about as many completion tokens as one search, "
+        "or all that were drawn where that is more, at temperature 1. A majority votes "
         "over the text of the answers; `any right` lets the exact checker choose and is an oracle that no model has. "
         "`Ahead` is by a paired test at 5 %.",
         "![Accuracy over completion tokens](eval/best-of.svg)",
