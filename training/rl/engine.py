@@ -5,6 +5,7 @@ The only file of the training that imports vllm, and it does so late.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -152,7 +153,13 @@ class RolloutEngine:
 
     def close(self) -> None:
         """End the workers."""
-        self._llm.llm_engine.engine_core.shutdown()
+        client = self._llm.llm_engine.engine_core
+        # vLLM's own end, and the one it would make when collected, ends this process' groups as well: the training's.
+        client._finalizer.detach()
+        client.engine_core.model_executor.shutdown()
+        client.engine_core.scheduler.shutdown()
+        # What was there when the engine started was hidden from collection.
+        gc.unfreeze()
 
 
 def engine_arguments(rollouts: Rollouts, *, on_cpu: bool) -> dict[str, Any]:
