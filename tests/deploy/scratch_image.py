@@ -30,6 +30,7 @@ mount -t overlay -o lowerdir=/,upperdir={scratch}/upper,workdir={scratch}/work o
 cd {scratch}/image
 mount --rbind /dev dev
 mount -t proc proc proc
+mount --rbind /sys sys
 # Its folder is root's alone on some machines.
 for folder in {base} {packages}; do
     mkdir -p .$folder && mount --bind $folder .$folder && mount -o remount,bind,ro .$folder
