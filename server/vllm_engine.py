@@ -89,6 +89,9 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         if settings.block_size is None:
             # A continuation recomputes at most one block: with vLLM's 128 that is four times as much.
             arguments["block_size"] = 32
+        # A prompt with a seed that is prefilled in parts ends vLLM's engine: it sets the generator's offset back, which
+        # torch's generators for CPU do not have. Undivided, a batch holds the longest prompt.
+        arguments["enable_chunked_prefill"] = False
     arguments = {name: value for name, value in arguments.items() if value is not None}
     return arguments | settings.engine_args
 

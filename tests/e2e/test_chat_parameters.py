@@ -1,5 +1,6 @@
 """Parameters of chat completions on a real engine: log probabilities, choices, stop strings."""
 
+import asyncio
 from typing import Any
 
 import openai
@@ -58,3 +59,27 @@ def test_a_stop_string_cuts_the_answer(client: openai.OpenAI, server: Any) -> No
     cut = client.chat.completions.create(**request, stop=stop)
     assert cut.choices[0].message.content == whole[: whole.index(stop)]
     assert cut.choices[0].finish_reason == "stop"
+
+
+async def test_many_long_prompts_with_seeds_come_at_once(server: Any) -> None:
+    # Together longer than one batch of the engine: prefilled in parts, they would end it on a CPU.
+    roads = ", ".join(["Rome > Oslo, Oslo > Bern, Bern > Kyiv"] * 12)
+    text = f"roads {roads} from Rome to Bern"
+    async with openai.AsyncOpenAI(
+        base_url=f"{server.url}/v1", api_key="none", timeout=300, max_retries=0
+    ) as client:
+        answers = await asyncio.gather(
+            *(
+                client.chat.completions.create(
+                    model=server.model,
+                    messages=[{"role": "user", "content": f"{text} {number}"}],
+                    seed=number,
+                    max_completion_tokens=40,
+                    extra_body={"reasoning": {"max_reasoning_tokens": 16}},
+                )
+                for number in range(48)
+            )
+        )
+    num_prompt_tokens = sum(answer.usage.prompt_tokens for answer in answers if answer.usage)
+    assert num_prompt_tokens > 2 * 4096
+    assert all(answer.choices[0].finish_reason for answer in answers)

@@ -111,7 +111,7 @@ class BenchmarkFile:
         """The harness's task over this file."""
         origin = find_spec("lm_eval")
         if origin is None or origin.origin is None:
-            raise BenchmarkError("lm-evaluation-harness is not installed: pip install 'lm-eval[api]'.")
+            raise BenchmarkError("lm-evaluation-harness is not installed: pip install 'steiner[eval]'.")
         base = Path(origin.origin).parent / "tasks" / self.benchmark.task
         return (
             f"include: {base}\n"

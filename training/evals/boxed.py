@@ -10,7 +10,7 @@ from typing import Any
 
 def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Whether the last boxed answer of the reply, or else the whole reply, equals the solution's."""
-    from lm_eval.tasks.hendrycks_math.utils import (  # type: ignore[import-untyped]
+    from lm_eval.tasks.hendrycks_math.utils import (
         is_equiv,
         last_boxed_only_string,
         remove_boxed,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from steiner.reasoning.errors import SteinerError
 from steiner.training.evals.accuracy import Outcome

@@ -181,6 +181,8 @@ def engine_arguments(rollouts: Rollouts, *, on_cpu: bool) -> dict[str, Any]:
     if on_cpu:
         arguments["enforce_eager"] = True
         arguments["block_size"] = BLOCK_TOKENS
+        # A seeded prompt in parts ends vLLM's engine: it rewinds the generator, which torch cannot do on a CPU.
+        arguments["enable_chunked_prefill"] = False
         arguments["kv_cache_memory_bytes"] = round(rollouts.cpu_cache_gib * 2**30)
     else:
         arguments["gpu_memory_utilization"] = rollouts.gpu_memory

@@ -44,6 +44,15 @@ def test_the_first_argument_may_be_the_model() -> None:
     assert settings.enforce_eager is True
 
 
+def test_a_seeded_prompt_is_never_prefilled_in_parts_on_a_cpu() -> None:
+    known = frozenset({"enable_chunked_prefill"})
+    gpu, cpu = (engine_arguments(settings_from([]), on_cpu=on_cpu, known=known) for on_cpu in (False, True))
+    assert cpu["enable_chunked_prefill"] is False
+    assert "enable_chunked_prefill" not in gpu
+    chosen = settings_from(["--engine-args", '{"enable_chunked_prefill": true}'])
+    assert engine_arguments(chosen, on_cpu=True, known=known)["enable_chunked_prefill"] is True
+
+
 def test_machines_that_share_a_model_are_named_as_for_vllm() -> None:
     others = ["--nnodes", "2", "--master-addr", "10.0.0.1", "--tensor-parallel-size", "2"]
     settings = settings_from([*others, "--node-rank", "1", "--headless"])

@@ -28,3 +28,9 @@ def test_memory_is_shared_on_a_gpu_and_fixed_on_a_cpu() -> None:
     assert not cpu["enable_sleep_mode"]
     assert cpu["dtype"] == "float32"
     assert "gpu_memory_utilization" not in cpu
+
+
+def test_a_seeded_prompt_is_never_prefilled_in_parts_on_a_cpu() -> None:
+    gpu, cpu = (engine_arguments(SETTINGS, on_cpu=on_cpu) for on_cpu in (False, True))
+    assert cpu["enable_chunked_prefill"] is False
+    assert "enable_chunked_prefill" not in gpu
