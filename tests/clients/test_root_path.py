@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from tests.deploy.test_nginx import AROUND
 
 from steiner.local_server import LocalServer, free_port
 
-from .test_nginx import AROUND
 from .tried_example import answer_of_tried_chat
 
 PREFIX = "/tools/steiner"
