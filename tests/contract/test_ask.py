@@ -86,7 +86,9 @@ def test_interrupting_cancels_on_the_server_and_keeps_the_trace(
     held = stage.engine(f"<start>{stage.step()}<proceed><step_start>", holds=True)
     served = serve(held)
     saved = tmp_path / "trace.json"
-    command = [sys.executable, "-m", "steiner.cli", "ask", PROMPT, "--url", served.url, "--json"]
+    # What starts in the background, as a whole test run may, ignores the signal that a terminal would send.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "steiner.cli"]
+    command += ["ask", PROMPT, "--url", served.url, "--json"]
     with subprocess.Popen([*command, "--save", str(saved)], stdout=subprocess.PIPE, text=True) as asking:
         assert asking.stdout is not None
         for line in asking.stdout:

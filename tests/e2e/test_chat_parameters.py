@@ -77,7 +77,7 @@ async def test_many_long_prompts_with_seeds_come_at_once(server: Any) -> None:
                     max_completion_tokens=40,
                     extra_body={"reasoning": {"max_reasoning_tokens": 16}},
                 )
-                for number in range(48)
+                for number in range(64)
             )
         )
     num_prompt_tokens = sum(answer.usage.prompt_tokens for answer in answers if answer.usage)
