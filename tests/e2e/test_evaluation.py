@@ -15,30 +15,31 @@ pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("server", ["steiner-tiny"
 
 
 def test_every_condition_is_asked(server: Any, tmp_path: Path) -> None:
-    options = SuiteOptions(per_family=4, per_budget=2, per_language=2, dialogues=2, four_numbers=2)
+    options = SuiteOptions(per_family=4, per_budget=1, per_language=1, dialogues=1, four_numbers=1)
     report = run_suite(ReasoningClient(server.url), options, tmp_path)
     # One slip in twelve is within the few in a hundred that held-out problems show.
     assert report["all"]["accuracy"] >= 11 / 12 - 0.01
     assert report["all"]["violated"] == 0
-    assert report["four_numbers"]["accuracy"] > 0
+    assert report["four_numbers"]["num_problems"] == 1
     for budgets in ("budgets", "verified_budgets"):
         assert [row["max_steps"] for row in report[budgets]] == list(BUDGETS)
         for row in report[budgets]:
             assert all(row[family]["mean_steps"] <= row["max_steps"] for family in report["families"])
-    assert all(report["languages"][language]["all"]["accuracy"] > 0.5 for language in ("ja", "zh"))
-    assert report["dialogues"]["second"]["num_problems"] == 6
+    assert all(report["languages"][language]["all"]["accuracy"] > 0.6 for language in ("ja", "zh"))
+    assert report["dialogues"]["second"]["num_problems"] == 3
+    assert report["no_solution"]["num_problems"] == 12
 
 
 def test_samples_differ_by_seed_and_nothing_else(server: Any, tmp_path: Path) -> None:
     options = SuiteOptions(
-        per_family=3, temperature=1.0, sampling_seeds=(1, 2), only_held_out=True, concurrency=1
+        per_family=2, temperature=1.0, sampling_seeds=(1, 2), only_held_out=True, concurrency=1
     )
     answers = []
     for name in ("a", "b"):
         run_suite(ReasoningClient(server.url), options, tmp_path / name)
         answers.append([(o.sampling_seed, o.answer, o.num_steps) for o in read_outcomes(tmp_path / name)])
     assert answers[0] == answers[1]
-    first, second = answers[0][:9], answers[0][9:]
+    first, second = answers[0][:6], answers[0][6:]
     assert [told[1:] for told in first] != [told[1:] for told in second]
 
 

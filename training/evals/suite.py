@@ -21,7 +21,8 @@ from steiner.training.evals.suite_options import SuiteOptions
 
 SIZES = {"countdown": (3,), "routes": (3, 4, 5), "knights": (3, 4, 5)}
 BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-NUM_WITHOUT_SOLUTION = 50
+MAX_WITHOUT_SOLUTION = 50
+"""Of each family; no more than of those that have one."""
 LONG_SEARCH = {"memory": True, "max_steps": 2000, "max_backtracks": 2000}
 """Countdown with four numbers takes up to 250 steps, and was taught with abandoned branches folded away."""
 NOT_TOLD = {
@@ -91,7 +92,7 @@ class Suite:
             scores["seeds"] = self._by_seed(outcomes)
         if options.style != "search" or options.only_held_out:
             return scores
-        hopeless = self._problems(NUM_WITHOUT_SOLUTION, solvable=False)
+        hopeless = self._problems(min(options.per_family, MAX_WITHOUT_SOLUTION), solvable=False)
         scores["no_solution"] = self._score(self._ask(hopeless, "no solution"))
         if not options.chat:
             free = self._ask(problems, "unconstrained", {"constrained": False})
