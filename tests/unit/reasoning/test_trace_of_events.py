@@ -19,7 +19,7 @@ NOT_IN_EVENTS: dict[str, Any] = {"started_s": 0.0, "finished_s": None, "decision
 def as_told(trace: Trace) -> Trace:
     """The trace without what events do not say."""
     steps = tuple(step.model_copy(update=NOT_IN_EVENTS) for step in trace.steps)
-    return trace.model_copy(update={"steps": steps})
+    return trace.model_copy(update={"steps": steps, "problem": ""})
 
 
 async def generated(stage: Any, *texts: str, policy: Policy | None = None) -> tuple[list[Event], Trace]:
