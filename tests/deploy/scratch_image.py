@@ -21,6 +21,14 @@ from .dockerfile import ROOT, Instruction, Stage
 
 #: What pip needs to be there itself.
 TOOLS = ("pip", "setuptools")
+TMP = """
+mount -t tmpfs -o mode=1777 tmpfs tmp
+# Their folders are root's alone on some machines, and may lie in /tmp themselves.
+for folder in {base} {packages}; do
+    mkdir -p .$folder && mount --bind $folder .$folder && mount -o remount,bind,ro .$folder
+    while [ $folder != / ]; do folder=$(dirname $folder); chmod a+rx .$folder; done
+done
+"""
 BEGIN = """
 set -e
 mount --make-rprivate /
@@ -31,18 +39,13 @@ cd {scratch}/image
 mount --rbind /dev dev
 mount -t proc proc proc
 mount --rbind /sys sys
-# Its folder is root's alone on some machines.
-for folder in {base} {packages}; do
-    mkdir -p .$folder && mount --bind $folder .$folder && mount -o remount,bind,ro .$folder
-    while [ $folder != / ]; do folder=$(dirname $folder); chmod a+rx .$folder; done
-done
-mount -t tmpfs tmpfs tmp
+{tmp}
 rm -rf var/lib/steiner opt/steiner opt/environment
 sed -i /^steiner:/d etc/passwd etc/group
 """
 RUN = "env -i {environment} {chroot} sh -c {command}"
 SERVE = """
-mount -t tmpfs tmpfs tmp
+{tmp}
 mkdir -p {volume}
 mount --bind .{volume} .{volume}
 mount -o remount,bind,ro {scratch}/image
@@ -108,6 +111,7 @@ class ScratchImage:
         self._variables |= variables
         command = shlex.join([*self._stage.last_of("ENTRYPOINT").arguments, *arguments])
         serve = SERVE.format(
+            tmp=self._tmp(),
             scratch=self._scratch,
             volume=self._stage.last_of("VOLUME").value,
             environment=self._words(),
@@ -124,12 +128,15 @@ class ScratchImage:
     def _built(self) -> str:
         self._variables = {"PATH": "/opt/environment/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
         self._folder = "/"
-        begin = BEGIN.format(
-            scratch=self._scratch, base=sys.base_prefix, packages=Path(os.fspath(sys.prefix)).resolve()
-        )
+        begin = BEGIN.format(tmp=self._tmp(), scratch=self._scratch)
         lines = [begin, f"cp -a {self._environment} opt/environment"]
         lines += [self._carried_out(instruction) for instruction in self._stage.instructions]
         return "\n".join(lines)
+
+    @staticmethod
+    def _tmp() -> str:
+        """An empty /tmp, and behind it what the environment links to."""
+        return TMP.format(base=sys.base_prefix, packages=Path(os.fspath(sys.prefix)).resolve())
 
     def _carried_out(self, instruction: Instruction) -> str:
         match instruction.name:
