@@ -66,7 +66,8 @@ class ChatEndpoint:
         """
         if self._model is None:
             try:
-                with openai.OpenAI(**self._settings) as client:
+                # The first question of all: a server that is not there is told at once.
+                with openai.OpenAI(**self._settings | {"max_retries": 1}) as client:
                     self._model = client.models.list().data[0].id
             except (openai.OpenAIError, IndexError) as error:
                 raise EndpointError(
