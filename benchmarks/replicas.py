@@ -19,6 +19,7 @@ from steiner.reasoning.errors import SteinerError
 
 HERE = Path(__file__).resolve().parent
 DEPLOY = HERE.parent / "deploy"
+FRAME = HERE / "nginx.conf"
 #: Longer than a drain, on a machine that has other things to do.
 DEADLINE_S = 300.0
 POLL_S = 0.05
@@ -33,20 +34,6 @@ REPLACED = {
     "    listen 8080;\n": "    listen 127.0.0.1:{alive};\n",
 }
 SERVER = "    server {address} max_fails=0;\n"
-AROUND = """daemon off;
-error_log stderr;
-pid {folder}/pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/compose.conf;
-}}
-"""
 CERTIFICATE = """openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=steiner
 -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout {folder}/steiner.key -out {folder}/steiner.crt"""
 
@@ -163,9 +150,9 @@ class Replicas:
                 raise SteinerError(f"deploy/nginx/compose.conf has changed: there is no {theirs.strip()!r}")
             ours = ours.format(servers=servers, port=self._port, alive=alive, folder=folder)
             config = config.replace(theirs, ours)
-        (folder / "compose.conf").write_text(config)
+        (folder / "site.conf").write_text(config)
         copy(DEPLOY / "nginx/steiner-locations.conf", folder)
-        (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
+        copy(FRAME, folder)
         command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
         return LocalServer(command, alive, ready_path="/alive"), alive
 

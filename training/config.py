@@ -4,14 +4,12 @@ import random
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     Discriminator,
     Field,
     PositiveFloat,
     PositiveInt,
     Tag,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -24,6 +22,7 @@ from steiner.training.ordinary_text import OrdinaryText
 from steiner.training.problems import FAMILIES
 from steiner.training.rl.config import ReinforcementStage
 from steiner.training.strict import Strict
+from steiner.training.yaml_file import read_yaml
 
 
 class RecipeError(SteinerError):
@@ -232,17 +231,4 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: the file is missing, is no YAML, or a field is unknown or out of range.
     """
-    try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise RecipeError(f"{path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        problems = "\n".join(f"  {_field_of(e['loc'])}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{path}:\n{problems}") from error
-
-
-def _field_of(location: tuple[int | str, ...]) -> str:
-    """A field's dotted name, without the kind of model that pydantic puts in between."""
-    return ".".join(str(part) for part in location if not str(part).startswith("from ")) or "recipe"
+    return read_yaml(path, Recipe, RecipeError, "recipe")

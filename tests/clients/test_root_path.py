@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from tests.deploy.test_nginx import AROUND
 
 from steiner.local_server import LocalServer, free_port
 
 from .tried_example import answer_of_tried_chat
 
+FRAME = Path(__file__).resolve().parents[2] / "benchmarks" / "nginx.conf"
 PREFIX = "/tools/steiner"
 KEY = "sk-steiner-of-a-test"
 LOCATION = """server {{
@@ -42,8 +43,8 @@ def front(
     folder, port = Path(tmp_path_factory.mktemp("nginx")), free_port()
     # With a path behind the address, nginx puts that in place of the location's.
     address = served.url + ("/" if request.param == "cut off" else "")
-    (folder / "steiner.conf").write_text(LOCATION.format(port=port, prefix=PREFIX, address=address))
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
+    (folder / "site.conf").write_text(LOCATION.format(port=port, prefix=PREFIX, address=address))
+    shutil.copy(FRAME, folder)
     command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=30, check=False)
     assert tested.returncode == 0, tested.stderr

@@ -16,22 +16,9 @@ from steiner.local_server import LocalServer, free_port
 from steiner.reasoning.events import EVENT_ADAPTER
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "steiner.conf"
+FRAME = Path(__file__).resolve().parents[2] / "benchmarks" / "nginx.conf"
 LOCATIONS = SHIPPED.with_name("steiner-locations.conf")
 BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
-AROUND = """daemon off;
-error_log stderr;
-pid {folder}/pid;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/steiner.conf;
-}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +39,9 @@ def front(
     ):
         assert shipped.count(theirs) == 1
         shipped = shipped.replace(theirs, ours)
-    (folder / "steiner.conf").write_text(shipped)
+    (folder / "site.conf").write_text(shipped)
     shutil.copy(LOCATIONS, folder)
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
+    shutil.copy(FRAME, folder)
     command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=30, check=False)
     assert tested.returncode == 0, tested.stderr

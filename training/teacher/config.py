@@ -5,14 +5,12 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -20,6 +18,7 @@ from pydantic import (
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.tasks.languages import Language
 from steiner.training.teacher.prompt_texts import ATTEMPT, HIDDEN, REVEALED, SYSTEM
+from steiner.training.yaml_file import read_yaml
 
 DEEPEST_TAUGHT = 60
 """A little below what a backtrack can name, as in the encoding of traces."""
@@ -266,12 +265,4 @@ def load_teach_config(path: Path) -> TeachConfig:
     Raises:
         TeachError: the file is missing, is no YAML, or a field is unknown, missing or out of range.
     """
-    try:
-        return TeachConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise TeachError(f"{path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TeachError(f"{path}: not valid YAML: {error}") from error
-    except ValidationError as error:
-        problems = "\n".join(f"  {'.'.join(map(str, e['loc'])) or 'run'}: {e['msg']}" for e in error.errors())
-        raise TeachError(f"{path}:\n{problems}") from error
+    return read_yaml(path, TeachConfig, TeachError, "run")

@@ -1,7 +1,7 @@
 // Reads what was saved: a trace, its events as JSON Lines, a recorded stream, or the view's own HTML file.
 
 import { EventStreamDecoder } from "./event_stream.js";
-import { TraceFold } from "./trace_fold.js";
+import { EMPTY_STEP, TraceFold } from "./trace_fold.js";
 import { eventsOfTrace } from "./trace_events.js";
 
 export class Unreadable extends Error {}
@@ -22,18 +22,6 @@ const TRACE = {
   num_forced_tokens: 0,
   num_violations: 0,
   interventions: [],
-};
-const STEP = {
-  sections: [],
-  verdict: null,
-  verdict_forced: false,
-  repeats: null,
-  decision: null,
-  decision_forced: false,
-  interrupted: false,
-  num_tokens: 0,
-  started_s: 0,
-  finished_s: null,
 };
 const DATA = /<script type="application\/json" id="saved">([^<]*)<\/script>/;
 
@@ -68,7 +56,7 @@ function ofJson(text) {
 
 // As the view saves it: the problem, the trace, and the events where they say more than the trace.
 function ofWhole({ problem, trace: given, events }) {
-  const trace = { ...TRACE, ...given, steps: (given.steps ?? []).map((step) => ({ ...STEP, ...step })) };
+  const trace = { ...TRACE, ...given, steps: (given.steps ?? []).map((step) => ({ ...EMPTY_STEP, ...step })) };
   const asked = problem || trace.problem || "";
   return { problem: asked, trace, told: events ? ofEvents(events, trace).told : eventsOfTrace(trace) };
 }

@@ -1,6 +1,19 @@
 // The trace that a stream of events tells of, event by event. Field names are those of the trace's JSON.
 // The same as `TraceFold` in Python, with what a live view wants besides: times, and texts that still grow.
 
+export const EMPTY_STEP = {
+  sections: [],
+  verdict: null,
+  verdict_forced: false,
+  repeats: null,
+  decision: null,
+  decision_forced: false,
+  interrupted: false,
+  num_tokens: 0,
+  started_s: 0,
+  finished_s: null,
+};
+
 export class TraceFold {
   constructor(problem = "") {
     this.problem = problem;
@@ -81,16 +94,9 @@ export class TraceFold {
       id: event.step,
       depth: event.depth,
       parent: event.parent,
+      ...EMPTY_STEP,
       sections: [],
-      verdict: null,
-      verdict_forced: false,
-      repeats: null,
-      decision: null,
-      decision_forced: false,
-      interrupted: false,
-      num_tokens: 0,
       started_s: time ?? 0,
-      finished_s: null,
       num_deltas: 0,
       open: true,
     });
