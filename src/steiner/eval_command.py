@@ -99,6 +99,7 @@ def evaluate(
     from steiner.shipped import find_model
     from steiner.training.evals.benchmarks import read_benchmark
     from steiner.training.evals.harness import HarnessOptions
+    from steiner.training.evals.journal import identity_of
     from steiner.training.evals.suite_options import MAX_TOKENS, SuiteOptions, read_seeds
 
     if compare is not None:
@@ -110,11 +111,12 @@ def evaluate(
     asked = None if model is None else model.as_posix()
     seeds = read_seeds(sampling_seeds)
     weights = None if url else find_model(model)
+    identity = "" if weights is None else identity_of(weights)
     if benchmarks:
         files = [read_benchmark(text) for text in benchmarks]
         how = HarnessOptions(temperature, seeds or (seed,), concurrency, max_tokens, limit)
         with evaluation.server_of(weights, url) as address:
-            evaluation.evaluate_benchmarks(files, address, api_key, model_name, how, output)
+            evaluation.evaluate_benchmarks(files, address, api_key, model_name, how, output, url or identity)
         return
     options = SuiteOptions(
         per_family=per_family,
@@ -134,4 +136,4 @@ def evaluate(
         only_held_out=only_held_out,
     )
     with evaluation.server_of(weights, url) as address:
-        evaluation.evaluate(address, api_key, model_name, options, output, asked)
+        evaluation.evaluate(address, api_key, model_name, options, output, asked, url or identity)

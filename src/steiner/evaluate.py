@@ -10,12 +10,13 @@ from rich.table import Table
 
 from steiner.client import ReasoningClient
 from steiner.local_server import LocalServer, free_port, serve_command
-from steiner.training.evals.accuracy import StreamingClient
+from steiner.training.evals.accuracy import Outcome, StreamingClient
 from steiner.training.evals.benchmarks import BenchmarkFile
 from steiner.training.evals.chat_endpoint import ChatEndpoint
 from steiner.training.evals.compare import Paired, compare
 from steiner.training.evals.harness import ChatServer, HarnessOptions, run_benchmarks
 from steiner.training.evals.instructions import answer_in, instructions_for
+from steiner.training.evals.journal import AnswerJournal, identity_of, journal_path
 from steiner.training.evals.outcome_files import read_outcomes
 from steiner.training.evals.suite import run_suite
 from steiner.training.evals.suite_options import SuiteOptions
@@ -48,13 +49,22 @@ def server_of(model: Path | None, url: str | None) -> Iterator[str]:
 
 
 def evaluate(
-    url: str, api_key: str | None, model: str | None, options: SuiteOptions, folder: Path, asked: str | None
+    url: str,
+    api_key: str | None,
+    model: str | None,
+    options: SuiteOptions,
+    folder: Path,
+    asked: str | None,
+    identity: str,
 ) -> dict[str, Any]:
     """Measure a running server; print the scores and return the report.
+
+    Answers are kept as they come: after a kill, or an error, the same again asks only for the others.
 
     Args:
         model: name in the requests, where the server has several.
         asked: what the command line named as the model.
+        identity: of what answers, beside its name: whose answers may be taken up.
 
     Raises:
         ClientError: the server cannot be reached, or refused.
@@ -67,7 +77,9 @@ def evaluate(
         client = ChatEndpoint(url, api_key=api_key, model=model, system=instructions_for, answer_in=answer_in)
     else:
         client = ChatEndpoint(url, api_key=api_key, model=model)
-    report = run_suite(client, options, folder, model=None if options.chat else model, asked=asked)
+    named = None if options.chat else model
+    with _kept_answers(folder, options.command(asked), str(model), identity) as journal:
+        report = run_suite(client, options, folder, journal=journal, model=named, asked=asked)
     _show(score_table(report), report)
     return report
 
@@ -79,15 +91,21 @@ def evaluate_benchmarks(
     model: str | None,
     options: HarnessOptions,
     folder: Path,
+    identity: str,
 ) -> dict[str, Any]:
     """Ask a running server published questions; print the scores and return the report.
+
+    Args:
+        identity: of what answers, beside its name: whose answers may be taken up after a kill.
 
     Raises:
         BenchmarkError: lm-evaluation-harness failed.
         EndpointError: no model was named, and the server does not list any.
     """
     name = ChatEndpoint(url, api_key=api_key, model=model).model
-    report = run_benchmarks(files, ChatServer(url, name, api_key), options, folder)
+    asked = [f"{file.benchmark.name} {file.path.absolute()} {identity_of(file.path)}" for file in files]
+    with _kept_answers(folder, *asked, str(options), name, identity) as journal:
+        report = run_benchmarks(files, ChatServer(url, name, api_key), options, folder, journal)
     table = Table("benchmark", "questions", "answers", "accuracy", "95 %")
     for benchmark, score in report["benchmarks"].items():
         interval = f"{score['accuracy_low']:.1%} to {score['accuracy_high']:.1%}"
@@ -95,6 +113,22 @@ def evaluate_benchmarks(
         table.add_row(benchmark, *counts, f"{score['accuracy']:.1%}", interval)
     _show(table, report)
     return report
+
+
+@contextmanager
+def _kept_answers(folder: Path, *made_by: str) -> Iterator[AnswerJournal]:
+    """What an earlier run has asked, told; after an error, where it is kept is told, too."""
+    # Answers of another version of this program may have other fields.
+    journal = AnswerJournal(journal_path(folder, *made_by, *Outcome.__slots__))
+    if len(journal):
+        Console().print(f"{len(journal)} answers are there from a run that did not end.")
+    try:
+        yield journal
+    except BaseException:
+        if len(journal):
+            told = f"{len(journal)} answers are kept in {journal.path}; the same command goes on from there."
+            Console(stderr=True, soft_wrap=True).print(told)
+        raise
 
 
 def _show(table: Table, report: Mapping[str, Any]) -> None:

@@ -66,6 +66,47 @@ def test_a_server_that_is_not_there_is_one_line(tmp_path: Path, new_port: int) -
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_killed_evaluation_goes_on_where_it_was(
+    stage: Any, serve: Any, eventually: Any, tmp_path: Path
+) -> None:
+    served = serve(stage.engine(stage.with_backtrack))
+    arguments = ["--url", served.url, "--per-family", "60", "--only-held-out", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "steiner.cli", "eval", *arguments, "--concurrency", "1"]
+
+    def num_kept() -> int:
+        return sum(len(path.read_text().splitlines()) for path in tmp_path.glob("answers-*.jsonl"))
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        eventually(lambda: num_kept() >= 20, timeout_s=60)
+        process.kill()
+    kept = num_kept()
+    assert 20 <= kept < 180
+    # Of another command nothing is taken up.
+    done = evaluate("--url", served.url, "--per-family", "1", "--only-held-out", "--output", str(tmp_path))
+    assert "are there" not in done.stdout
+    asked_before = len(served.engine.requests)
+    done = evaluate(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{kept} answers are there from a run that did not end." in done.stdout
+    assert "held-out: 180 of 180" in done.stdout
+    assert len(served.engine.requests) - asked_before == 180 - kept
+    assert json.loads((tmp_path / "report.json").read_text())["all"]["num_problems"] == 180
+    assert not list(tmp_path.glob("answers-*"))
+
+
+def test_an_error_says_where_the_answers_are(stage: Any, serve: Any, eventually: Any, tmp_path: Path) -> None:
+    served = serve(stage.engine(stage.with_backtrack))
+    arguments = ["--url", served.url, "--per-family", "60", "--output", str(tmp_path), "--concurrency", "1"]
+    command = [sys.executable, "-m", "steiner.cli", "eval", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        eventually(lambda: len(served.engine.requests) >= 20, timeout_s=60)
+        served.stop()
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "answers are kept in" in errors
+    assert "the same command goes on from there" in errors
+
+
 def test_runs_are_compared_by_family(stage: Any, serve: Any, tmp_path: Path) -> None:
     served = serve(stage.engine(stage.one_step))
     for name in ("a", "b"):

@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack
 from steiner.training.evals.held_out import HeldOutProblem
+from steiner.training.evals.journal import AnswerJournal
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -59,6 +60,7 @@ async def ask_all(
     *,
     condition: str = "held-out",
     sampling_seeds: Sequence[int] = (),
+    journal: AnswerJournal | None = None,
 ) -> list[Outcome]:
     """Outcomes in the order of the problems, all of one sampling seed before those of the next.
 
@@ -68,16 +70,23 @@ async def ask_all(
         on_done: called with each outcome as it arrives.
         condition: name of what the options make of it.
         sampling_seeds: every problem is asked once with each; once and without a seed if there are none.
+        journal: keeps the outcomes; those that it has are not asked for again.
     """
     free = asyncio.Semaphore(concurrency)
 
     async def ask_one(problem: HeldOutProblem, sampling_seed: int | None) -> Outcome:
         seeded = {} if sampling_seed is None else {"seed": request_seed(sampling_seed, problem.prompt)}
-        outcome = Outcome(
-            problem.family, problem.size, problem.prompt, condition=condition, sampling_seed=sampling_seed
-        )
-        async with free:
-            await answer_to(client, problem.prompt, outcome, problem.accepts, options | seeded)
+        key = (condition, problem.family, problem.prompt, sampling_seed)
+        if journal is not None and (known := journal.find(*key)) is not None:
+            outcome = Outcome(**known)
+        else:
+            outcome = Outcome(
+                problem.family, problem.size, problem.prompt, condition=condition, sampling_seed=sampling_seed
+            )
+            async with free:
+                await answer_to(client, problem.prompt, outcome, problem.accepts, options | seeded)
+            if journal is not None:
+                journal.add(asdict(outcome), *key)
         on_done(outcome)
         return outcome
 

@@ -7,7 +7,7 @@ answer alone, and as one fresh question that has the news in it, which is what t
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import cycle, product
 from typing import Any
 
@@ -17,6 +17,7 @@ from steiner.reasoning.trace_of_events import trace_of
 from steiner.reasoning.verifiers.task import is_solvable
 from steiner.training.dialogues import Dialogue, draw_dialogue
 from steiner.training.evals.accuracy import Outcome, StreamingClient, answer_to
+from steiner.training.evals.journal import AnswerJournal
 from steiner.training.evals.score import Score, score
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.answers import is_right
@@ -98,6 +99,12 @@ class HeldDialogue:
     answer_alone: Outcome
     fresh: Outcome
 
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> "HeldDialogue":
+        """What `dataclasses.asdict` made of one."""
+        outcomes = {name: Outcome(**value) for name, value in said.items() if isinstance(value, dict)}
+        return cls(**(said | outcomes))
+
 
 async def hold_all(
     client: StreamingClient,
@@ -105,13 +112,24 @@ async def hold_all(
     options: dict[str, Any],
     concurrency: int,
     on_done: Callable[[], None],
+    journal: AnswerJournal | None = None,
 ) -> list[HeldDialogue]:
-    """Hold the dialogues, in their order; `on_done` is called as each is over."""
+    """Hold the dialogues, in their order; `on_done` is called as each is over.
+
+    Args:
+        journal: keeps what was held; what it has is not held again.
+    """
     free = asyncio.Semaphore(concurrency)
 
     async def hold(one: HeldOutDialogue) -> HeldDialogue:
-        async with free:
-            held = await _hold(client, one, options)
+        key = ("dialogue", one.family, one.first_prompt, one.revision)
+        if journal is not None and (known := journal.find(*key)) is not None:
+            held = HeldDialogue.from_json(known)
+        else:
+            async with free:
+                held = await _hold(client, one, options)
+            if journal is not None:
+                journal.add(asdict(held), *key)
         on_done()
         return held
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from steiner.training.evals.accuracy import Outcome
 from steiner.training.evals.benchmarks import BenchmarkError, BenchmarkFile, task_name
+from steiner.training.evals.journal import AnswerJournal
 from steiner.training.evals.outcome_files import write_outcomes
 from steiner.training.evals.score import score
 
@@ -54,21 +55,39 @@ class ChatServer:
 
 
 def run_benchmarks(
-    files: Sequence[BenchmarkFile], server: ChatServer, options: HarnessOptions, folder: Path
+    files: Sequence[BenchmarkFile],
+    server: ChatServer,
+    options: HarnessOptions,
+    folder: Path,
+    journal: AnswerJournal,
 ) -> dict[str, Any]:
     """Ask every question once with each seed, and write `outcomes.jsonl` and `report.json` into the folder.
+
+    Args:
+        journal: keeps what was logged of each benchmark with each seed; what it has is not asked again.
 
     Raises:
         BenchmarkError: the harness failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    with journal:
+        return _run(files, server, options, folder, journal)
+
+
+def _run(
+    files: Sequence[BenchmarkFile],
+    server: ChatServer,
+    options: HarnessOptions,
+    folder: Path,
+    journal: AnswerJournal,
+) -> dict[str, Any]:
     outcomes: list[Outcome] = []
     scores: dict[str, Any] = {}
     for file in files:
         answered = [
             (outcome, category)
             for seed in options.seeds
-            for outcome, category in _outcomes(file, seed, ask_harness(file, server, options, seed))
+            for outcome, category in _outcomes(file, seed, _samples(file, server, options, seed, journal))
         ]
         outcomes += [outcome for outcome, _ in answered]
         categories = sorted({category for _, category in answered if category})
@@ -89,6 +108,18 @@ def run_benchmarks(
     write_outcomes(outcomes, folder / "outcomes.jsonl")
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
+
+
+def _samples(
+    file: BenchmarkFile, server: ChatServer, options: HarnessOptions, seed: int, journal: AnswerJournal
+) -> list[dict[str, Any]]:
+    key = (file.benchmark.name, seed)
+    known = journal.find(*key)
+    if known is None:
+        known = {"samples": ask_harness(file, server, options, seed)}
+        journal.add(known, *key)
+    samples: list[dict[str, Any]] = known["samples"]
+    return samples
 
 
 def ask_harness(

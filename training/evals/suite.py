@@ -1,20 +1,21 @@
 """Evaluate a model: held-out accuracy, the constraint on and off, and accuracy over the reasoning budget."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rich.progress import Progress
-
 from steiner.reasoning.tasks.languages import LANGUAGES, Language
 from steiner.training.evals.accuracy import Outcome, StreamingClient, ask_all
 from steiner.training.evals.budgets import budget_report
 from steiner.training.evals.compare import compare
+from steiner.training.evals.counted import counted
 from steiner.training.evals.dialogues import HeldDialogue, dialogue_report, held_out_dialogues, hold_all
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
+from steiner.training.evals.journal import AnswerJournal
 from steiner.training.evals.outcome_files import write_outcomes
 from steiner.training.evals.score import score
 from steiner.training.evals.suite_options import SuiteOptions
@@ -34,15 +35,23 @@ NOT_TOLD = {
 class Suite:
     """One evaluation of one model; what it asked is kept in `outcomes`."""
 
-    def __init__(self, client: StreamingClient, options: SuiteOptions, model: str | None = None) -> None:
+    def __init__(
+        self,
+        client: StreamingClient,
+        options: SuiteOptions,
+        model: str | None = None,
+        journal: AnswerJournal | None = None,
+    ) -> None:
         """Nothing is asked yet.
 
         Args:
             model: name in the requests, where the server has several.
+            journal: keeps the answers as they come; those that it has are not asked for again.
         """
         self.options = options
         self.outcomes: list[Outcome] = []
         self._client = client
+        self._journal = journal
         self._request: dict[str, Any] = {
             "temperature": options.temperature,
             "max_completion_tokens": options.max_tokens,
@@ -185,11 +194,10 @@ class Suite:
             for f, sizes in self._sizes.items()
             for d in held_out_dialogues(f, sizes, options.dialogues, options.seed)
         ]
-        with Progress() as progress:
-            bar = progress.add_task(f"{'dialogues':20}", total=len(dialogues))
+        with counted("dialogues", len(dialogues)) as advance:
             return asyncio.run(
                 hold_all(
-                    self._client, dialogues, self._request, options.concurrency, lambda: progress.advance(bar)
+                    self._client, dialogues, self._request, options.concurrency, advance, self._journal
                 )
             )
 
@@ -204,17 +212,17 @@ class Suite:
         fields = dict(self._request if request is None else request)
         if reasoning is not None:
             fields["reasoning"] = reasoning
-        with Progress() as progress:
-            bar = progress.add_task(f"{condition:20}", total=len(problems) * max(1, len(seeds)))
+        with counted(condition, len(problems) * max(1, len(seeds))) as advance:
             outcomes = asyncio.run(
                 ask_all(
                     self._client,
                     problems,
                     fields,
                     self.options.concurrency,
-                    lambda _: progress.advance(bar),
+                    lambda _: advance(),
                     condition=condition,
                     sampling_seeds=seeds,
+                    journal=self._journal,
                 )
             )
         self.outcomes += outcomes
@@ -226,12 +234,14 @@ def run_suite(
     options: SuiteOptions,
     folder: Path,
     *,
+    journal: AnswerJournal | None = None,
     model: str | None = None,
     asked: str | None = None,
 ) -> dict[str, Any]:
     """Measure, and write `outcomes.jsonl` and `report.json` into the folder.
 
     Args:
+        journal: what an earlier run of the same has asked already.
         model: name in the requests, where the server has several.
         asked: what the command line named as the model; the report's command says it again.
 
@@ -239,8 +249,9 @@ def run_suite(
         The report of `Suite.run`, and the command that makes it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    suite = Suite(client, options, model)
-    report = {"command": options.command(asked), **suite.run()}
-    write_outcomes(suite.outcomes, folder / "outcomes.jsonl")
-    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    with contextlib.nullcontext() if journal is None else journal:
+        suite = Suite(client, options, model, journal)
+        report = {"command": options.command(asked), **suite.run()}
+        write_outcomes(suite.outcomes, folder / "outcomes.jsonl")
+        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import cycle, islice, product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from steiner.training.evals.dialogues import (
     held_out_dialogues,
     hold_all,
 )
+from steiner.training.evals.journal import AnswerJournal
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
 
@@ -103,3 +105,30 @@ async def test_the_second_question_has_the_steps_or_the_answer_alone() -> None:
     assert set(report["families"]) == {"countdown", "routes"}
     assert sum(kind["num_problems"] for kind in report["kinds"].values()) == len(held)
     assert (report["second"]["mean_prompt_tokens"], report["mean_trace_tokens"]) == (30, 40)
+
+
+class Dying(Answering):
+    """One that is gone after so many questions."""
+
+    num_answers = 6
+
+    async def stream_async(
+        self, prompt: str | Sequence[Mapping[str, Any]], **options: Any
+    ) -> AsyncIterator[Event]:
+        if len(self.asked) == self.num_answers:
+            raise ConnectionError
+        async for event in super().stream_async(prompt, **options):
+            yield event
+
+
+async def test_what_was_held_before_an_error_is_not_held_again(tmp_path: Path) -> None:
+    dialogues = held_out_dialogues("routes", (3,), 3, 1)
+    whole = await hold_all(Answering(dialogues), dialogues, {}, 1, lambda: None)
+    path = tmp_path / "answers.jsonl"
+    with pytest.raises(ConnectionError), AnswerJournal(path) as journal:
+        await hold_all(Dying(dialogues), dialogues, {}, 1, lambda: None, journal)
+    again = Answering(dialogues)
+    with AnswerJournal(path) as journal:
+        assert await hold_all(again, dialogues, {}, 1, lambda: None, journal) == whole
+    assert [question for question in again.asked if question == dialogues[0].first_prompt] == []
+    assert len(again.asked) == 2 * 4

@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from steiner.reasoning import events
 from steiner.reasoning.errors import MalformedProblemError
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import End
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training.evals.instructions import FIRST_WORDS
+from steiner.training.evals.journal import AnswerJournal
 from steiner.training.evals.outcome_files import read_outcomes
 from steiner.training.evals.suite import BUDGETS, SIZES, run_suite
 from steiner.training.evals.suite_options import SuiteOptions
@@ -134,3 +137,34 @@ def test_samples_are_asked_for_at_every_limit(tmp_path: Path) -> None:
     run_suite(client, SuiteOptions(per_family=0, per_budget=2, temperature=1.0), tmp_path)
     limits = [asked["reasoning"] for asked in client.asked]
     assert all(limits.count({"max_steps": steps}) == 6 for steps in BUDGETS)
+
+
+class Dying(Solver):
+    """One that is gone after so many questions."""
+
+    def __init__(self, num_answers: int) -> None:
+        super().__init__()
+        self.num_answers = num_answers
+
+    async def stream_async(self, prompt: Any, **options: Any) -> AsyncIterator[Event]:
+        if len(self.asked) == self.num_answers:
+            raise ConnectionError
+        async for event in super().stream_async(prompt, **options):
+            yield event
+
+
+@pytest.mark.parametrize("num_answers", [0, 5, 30])
+def test_what_was_answered_before_an_error_is_not_asked_again(tmp_path: Path, num_answers: int) -> None:
+    options = SuiteOptions(per_family=2, concurrency=1, temperature=1.0, sampling_seeds=(1, 2))
+    whole = Solver()
+    expected = run_suite(whole, options, tmp_path / "whole")
+    path = tmp_path / "answers.jsonl"
+    with pytest.raises(ConnectionError):
+        run_suite(Dying(num_answers), options, tmp_path / "again", journal=AnswerJournal(path))
+    again, journal = Solver(), AnswerJournal(path)
+    assert len(journal) == num_answers
+    assert run_suite(again, options, tmp_path / "again", journal=journal) == expected
+    assert len(again.asked) == len(whole.asked) - num_answers
+    assert not path.exists()
+    said, said_again = ((tmp_path / name / "outcomes.jsonl").read_text() for name in ("whole", "again"))
+    assert said == said_again

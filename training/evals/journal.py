@@ -1,0 +1,72 @@
+"""Answers kept as they come, so that an evaluation that was killed asks only what it has not asked yet."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Self, TextIO
+
+Key = str | int | None
+
+
+def journal_path(folder: Path, *made_by: str) -> Path:
+    """Where the answers of one evaluation are kept, until its report is there: another one has another file.
+
+    Args:
+        made_by: all that the answers depend on, such as the command and `identity_of`.
+    """
+    return folder / f"answers-{hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:12]}.jsonl"
+
+
+def identity_of(path: Path) -> str:
+    """Changes when a file, or one in a folder such as a checkpoint, does: names, sizes in bytes, and times."""
+    files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
+    return json.dumps([(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files])
+
+
+class AnswerJournal:
+    """Answers by their keys, one JSON array of both a line; what is added is on the file at once."""
+
+    def __init__(self, path: Path) -> None:
+        """Read what is there. A line that a kill has torn is dropped, and asked again."""
+        self.path = path
+        self._answers: dict[tuple[Key, ...], dict[str, Any]] = {}
+        self._file: TextIO | None = None
+        if path.exists():
+            content = path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if len(whole) < len(content):
+                path.write_bytes(whole)
+            for line in whole.splitlines():
+                key, answer = json.loads(line)
+                self._answers[tuple(key)] = answer
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def find(self, *key: Key) -> dict[str, Any] | None:
+        """The answer, or None if it is still to be asked for."""
+        return self._answers.get(key)
+
+    def add(self, answer: dict[str, Any], *key: Key) -> None:
+        """Keep an answer."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8")
+        self._file.write(json.dumps([key, answer], ensure_ascii=False) + "\n")
+        self._file.flush()
+        self._answers[key] = answer
+
+    def close(self) -> None:
+        """Keep what there is."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close it; without an error it has done its work, and the file goes."""
+        self.close()
+        if kind is None:
+            self.path.unlink(missing_ok=True)
