@@ -73,6 +73,11 @@ class Generations:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
+    async def until_shared(self, generation: Generation) -> None:
+        """Return when other replicas can find it too; at once where there are none, or it is not retained."""
+        if self._recorder is not None and self._settings.store == "redis":
+            await self._recorder.until_registered(generation.id)
+
     async def find(self, generation_id: str, owner: str) -> Readable | None:
         """The generation of this id and owner, running or still kept; chat completions are not.
 

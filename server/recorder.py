@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 SAVE_INTERVAL_S = 0.5
 BEAT_INTERVAL_S = 2.0
 CLEAR_INTERVAL_S = 30.0
+# A store that does not answer holds up no stream for longer.
+MAX_REGISTRATION_S = 1.0
 # Limits on what finished are looked after soon, not with each one.
 MIN_CLEAR_INTERVAL_S = 1.0
 
@@ -33,6 +36,8 @@ class Recording:
         json.dumps(generation.request)
         self.generation = generation
         self.is_saved = False
+        self.registration = asyncio.Event()
+        """Set when the store has heard of it, or when it was tried in vain."""
         self._process = process
         self._num_saved = 0
         self._is_first = True
@@ -122,6 +127,15 @@ class Recorder:
         self._recordings[generation.id] = Recording(generation, self._archive.process)
         self._woken.set()
 
+    async def until_registered(self, generation_id: str) -> None:
+        """Return when the store knows of this one, does not answer, or takes too long."""
+        recording = self._recordings.get(generation_id)
+        if recording is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MAX_REGISTRATION_S):
+                await recording.registration.wait()
+
     def wake(self) -> None:
         """A generation has ended: save it now."""
         self._woken.set()
@@ -188,12 +202,16 @@ class Recorder:
         saves = {name: save for name, save in saves.items() if name in self._recordings}
         if not saves:
             return
+        recordings = [self._recordings[name] for name in saves]
         try:
             refused = await self._archive.put(list(saves.values()))
         except StoreError as error:
             self._failed(error)
             self._bound_memory()
             return
+        finally:
+            for recording in recordings:
+                recording.registration.set()
         self._works()
         for generation_id, save in saves.items():
             saved = self._recordings.get(generation_id)

@@ -58,6 +58,14 @@ def test_a_stream_of_one_is_followed_and_ended_at_another(stage: Any, serve: Any
         assert httpx.get(f"{served.url}/v1/reasoning/{name}", headers=alice).status_code == 404
 
 
+def test_an_id_that_was_told_is_known_at_another_at_once(stage: Any, serve: Any, redis_server: Any) -> None:
+    shared = {"store": "redis", "redis_url": redis_server.url}
+    one, two = (serve(stage.engine(stage.one_step), **shared) for _ in range(2))
+    for _ in range(20):
+        name = id_of(begin(one.url, 1))
+        assert httpx.get(f"{two.url}/v1/reasoning/{name}").status_code == 200
+
+
 def test_streams_outlive_the_store(stage: Any, serve: Any, redis_server: Any, eventually: Any) -> None:
     shared = {"store": "redis", "redis_url": redis_server.url}
     held = stage.with_backtrack.removesuffix("<eot>")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from steiner.server import recorder
 from steiner.server.access.admission import Admission
 from steiner.server.access.caller import Caller
 from steiner.server.archive import Archive
@@ -21,19 +22,22 @@ LIMITS = Limits(retention_s=60, max_retained=10, max_retained_bytes=1 << 20)
 
 
 class FailingStore(SqliteStore):
-    """In memory; saving raises what `failure` is."""
+    """In memory; saving raises what `failure` is, and waits while it is not `answers`."""
 
     failure: Exception | None = None
 
     def __init__(self) -> None:
         super().__init__(None)
         self.calls: list[str] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def beat(self) -> set[str]:
         self.calls.append("beat")
         return await super().beat()
 
     async def put(self, saves: Sequence[Save]) -> set[str]:
+        await self.answers.wait()
         if self.failure is not None:
             raise self.failure
         self.calls.append("put")
@@ -72,6 +76,7 @@ async def recorded() -> AsyncIterator[Recorded]:
     recorded.recorder.open()
     yield recorded
     recorded.store.failure = None
+    recorded.store.answers.set()
     await recorded.recorder.close()
     await recorded.archive.close()
 
@@ -141,3 +146,30 @@ async def test_who_was_held_up_shows_that_it_lives_before_it_saves(recorded: Rec
     recorded.recorder.add(second)
     await recorded.until(lambda: len(recorded.store.calls) == 4)
     assert recorded.store.calls[2:] == ["beat", "put"]
+
+
+async def test_a_generation_is_registered_when_the_store_has_it(recorded: Recorded, stage: Any) -> None:
+    recorded.store.answers.clear()
+    generation = await finished_generation(stage)
+    recorded.recorder.add(generation)
+    waiting = asyncio.ensure_future(recorded.recorder.until_registered(generation.id))
+    assert not (await asyncio.wait({waiting}, timeout=0.1))[0]
+    recorded.store.answers.set()
+    await waiting
+    assert await recorded.store.get(generation.id) is not None
+    await recorded.recorder.until_registered("one that nobody records")
+
+
+@pytest.mark.parametrize("failure", [StoreError("full"), None])
+async def test_a_store_that_does_not_take_it_holds_nobody_up(
+    recorded: Recorded, stage: Any, monkeypatch: pytest.MonkeyPatch, failure: Exception | None
+) -> None:
+    if failure is None:
+        recorded.store.answers.clear()
+        monkeypatch.setattr(recorder, "MAX_REGISTRATION_S", 0.05)
+    recorded.store.failure = failure
+    generation = await finished_generation(stage)
+    recorded.recorder.add(generation)
+    async with asyncio.timeout(0.9):
+        await recorded.recorder.until_registered(generation.id)
+    assert await recorded.store.get(generation.id) is None
