@@ -5,6 +5,7 @@ ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 VENV ?= $(ROOT)/.venv
 PYTHON ?=
 ARGS ?=
+WORKERS ?= 2
 BIN := $(VENV)/bin
 export VENV PYTHON
 
@@ -19,8 +20,8 @@ install: ## create .venv with the pinned packages (all targets below do it first
 demo: install ## start the server on models/steiner-tiny and watch it solve a held-out problem
 	@cd $(ROOT) && $(BIN)/steiner demo $(ARGS)
 
-test: install ## run the tests; ARGS='-k parser' narrows them
-	@cd $(ROOT) && { $(BIN)/python -m pytest $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }
+test: install ## run the tests, in two processes; ARGS='-k parser' narrows them, WORKERS=0 makes it one process
+	@cd $(ROOT) && { $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }
 
 check: install ## ruff, mypy and the import contracts
 	@cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -46,6 +46,14 @@ if TYPE_CHECKING:
 Ids = Callable[[str], list[int]]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For pytest-xdist: real engines never run side by side, and fixtures of a module are made once."""
+    for item in items:
+        group = "engine" if item.get_closest_marker("e2e") else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def program() -> Callable[[str], str]:
     """Path of a program by its name."""
