@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from steiner.server.archive import Archive
 from steiner.server.errors import Gone
@@ -73,10 +73,13 @@ class Generations:
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
 
-    async def until_shared(self, generation: Generation) -> None:
-        """Return when other replicas can find it too; at once where there are none, or it is not retained."""
+    async def until_shared(self, generations: Sequence[Generation]) -> None:
+        """Return when other replicas can find them, too: who is told an id may ask there at once.
+
+        Returns without waiting where there are no others, or nothing is retained.
+        """
         if self._recorder is not None and self._settings.store == "redis":
-            await self._recorder.until_registered(generation.id)
+            await asyncio.gather(*(self._recorder.until_registered(one.id) for one in generations))
 
     async def find(self, generation_id: str, owner: str) -> Readable | None:
         """The generation of this id and owner, running or still kept; chat completions are not.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 import uuid
@@ -242,9 +241,7 @@ class Service:
                 undo.callback(generation.cancel)
                 generations.append(generation)
             undo.pop_all()
-        if retain:
-            # Who is told an id may ask another replica for it at once.
-            await asyncio.gather(*map(self.generations.until_shared, generations))
+        await self.generations.until_shared(generations)
         return generations
 
     async def _take(self, caller: Caller, kind: Kind, cost: int) -> None:

@@ -124,11 +124,10 @@ def _kept_answers(folder: Path, *made_by: str) -> Iterator[AnswerJournal]:
         Console().print(f"{len(journal)} answers are there from a run that did not end.")
     try:
         yield journal
-    except BaseException:
-        if len(journal):
+    finally:
+        if journal.path.exists():
             told = f"{len(journal)} answers are kept in {journal.path}; the same command goes on from there."
             Console(stderr=True, soft_wrap=True).print(told)
-        raise
 
 
 def _show(table: Table, report: Mapping[str, Any]) -> None:
