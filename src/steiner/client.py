@@ -94,10 +94,14 @@ class _Position:
             self.generation_id = event.id
         return True
 
-    def pause_after(self, lost: str) -> float:
-        """Seconds until the next attempt; raises ConnectionLostError where there is none to make."""
+    def pause_after(self, lost: str, *, is_unasked: bool) -> float:
+        """Seconds until the next attempt; raises ConnectionLostError where there is none to make.
+
+        Args:
+            is_unasked: the server has not heard the question, which may therefore be asked again.
+        """
         self.num_failures += 1
-        if self.generation_id is None:
+        if self.generation_id is None and (not is_unasked or self.num_failures > MAX_RECONNECTS):
             raise ConnectionLostError(f"No generation was started at {self.url}: {lost}.")
         if self.num_failures > MAX_RECONNECTS:
             raise ConnectionLostError(
@@ -174,7 +178,7 @@ class ReasoningClient:
                 else http.build_request("POST", "/v1/reasoning", json=body)
             )
             while True:
-                lost = "the stream ended before the generation did"
+                lost, is_unasked = "the stream ended before the generation did", False
                 try:
                     async with aclosing(self._read(http, request, position)) as events:
                         async for event in events:
@@ -186,8 +190,11 @@ class ReasoningClient:
                     return
                 except httpx.TransportError as error:
                     lost = f"{type(error).__name__} {error}".strip()
-                await asyncio.sleep(position.pause_after(lost))
-                request = http.build_request("GET", position.resume_path, headers=position.resume_headers)
+                    # A busy server; where there is none, the answer is another error, and at once.
+                    is_unasked = isinstance(error, httpx.ConnectTimeout) and position.generation_id is None
+                await asyncio.sleep(position.pause_after(lost, is_unasked=is_unasked))
+                if not is_unasked:
+                    request = http.build_request("GET", position.resume_path, headers=position.resume_headers)
 
     def cancel(self, generation_id: str) -> None:
         """Stop a running generation; its trace is kept on the server."""

@@ -25,6 +25,8 @@ def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
         nonlocal done
         done += 1
         if done * PARTS // total > (done - 1) * PARTS // total:
-            console.print(f"{what}: {done} of {total} after {time.monotonic() - begin_s:.0f} s", soft_wrap=True)
+            console.print(
+                f"{what}: {done} of {total} after {time.monotonic() - begin_s:.0f} s", soft_wrap=True
+            )
 
     yield advance

@@ -196,9 +196,7 @@ class Suite:
         ]
         with counted("dialogues", len(dialogues)) as advance:
             return asyncio.run(
-                hold_all(
-                    self._client, dialogues, self._request, options.concurrency, advance, self._journal
-                )
+                hold_all(self._client, dialogues, self._request, options.concurrency, advance, self._journal)
             )
 
     def _ask(

@@ -261,3 +261,20 @@ async def test_what_is_awaited_is_the_same() -> None:
     assert trace.protocol == "steiner"
     # It shows itself in a notebook.
     assert (trace._repr_svg_() or "").startswith("<svg ")
+
+
+def test_a_busy_server_is_asked_again_and_one_that_is_not_there_is_not() -> None:
+    busy = httpx.ConnectTimeout("timed out")
+    transport = Transport(busy, busy, stream_of(1, 2, breaks=True), busy, stream_of(*ALL[2:]))
+    assert numbers_from(transport) == list(ALL)
+    assert [request.method for request in transport.requests] == ["POST", "POST", "POST", "GET", "GET"]
+    assert len({request.content for request in transport.requests[:3]}) == 1
+    transport = Transport(*[busy] * 99)
+    with pytest.raises(ConnectionLostError, match="No generation was started"):
+        numbers_from(transport)
+    assert len(transport.requests) == MAX_RECONNECTS + 1
+    for error in (httpx.ConnectError("refused"), httpx.ReadTimeout("silent"), httpx.ReadError("reset")):
+        transport = Transport(error, stream_of(*ALL))
+        with pytest.raises(ConnectionLostError, match="No generation was started"):
+            numbers_from(transport)
+        assert len(transport.requests) == 1
