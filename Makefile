@@ -21,7 +21,7 @@ demo: install ## start the server on models/steiner-tiny and watch it solve a he
 	@cd $(ROOT) && $(BIN)/steiner demo $(ARGS)
 
 test: install ## run the tests, in two processes; ARGS='-k parser' narrows them, WORKERS=0 makes it one process
-	@cd $(ROOT) && { $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }
+	@cd $(ROOT) && { $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }
 
 check: install ## ruff, mypy and the import contracts
 	@cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

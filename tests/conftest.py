@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 Ids = Callable[[str], list[int]]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For pytest-xdist: real engines never run side by side, and fixtures of a module are made once."""
-    for item in items:
-        group = "engine" if item.get_closest_marker("e2e") else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n 2`: fixtures of a module are made once, and real engines never run side by side."""
+    from .one_engine import OneEngine
+
+    return OneEngine(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -226,6 +226,14 @@ def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Servers that tests start keep their generations in a folder of the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Processes that tests start compute with one thread: two would wait for each other while other tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 
