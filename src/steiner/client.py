@@ -95,11 +95,7 @@ class _Position:
         return True
 
     def pause_after(self, lost: str, *, is_unasked: bool) -> float:
-        """Seconds until the next attempt; raises ConnectionLostError where there is none to make.
-
-        Args:
-            is_unasked: the server has not heard the question, which may therefore be asked again.
-        """
+        """Seconds until the next attempt; raises ConnectionLostError where there is none to make."""
         self.num_failures += 1
         if self.generation_id is None and (not is_unasked or self.num_failures > MAX_RECONNECTS):
             raise ConnectionLostError(f"No generation was started at {self.url}: {lost}.")
@@ -142,8 +138,7 @@ class ReasoningClient:
 
         Args:
             prompt: the user's text, or a list of chat messages.
-            options: further fields of the body (model, reasoning_effort, reasoning, temperature, ...);
-                None counts as absent.
+            options: further fields of the body (model, reasoning, temperature, ...); None counts as absent.
 
         Raises:
             RequestRefusedError: the server refused the request.
@@ -190,7 +185,7 @@ class ReasoningClient:
                     return
                 except httpx.TransportError as error:
                     lost = f"{type(error).__name__} {error}".strip()
-                    # A busy server; where there is none, the answer is another error, and at once.
+                    # The server is busy: where there is none, the error is another one.
                     is_unasked = isinstance(error, httpx.ConnectTimeout) and position.generation_id is None
                 await asyncio.sleep(position.pause_after(lost, is_unasked=is_unasked))
                 if not is_unasked:
