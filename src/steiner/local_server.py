@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from types import FrameType, TracebackType
+from typing import IO, Any, Self
 
 import httpx
 
@@ -39,6 +40,10 @@ def serve_command(model: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "steiner.cli", "serve", str(model), "--port", str(port)]
 
 
+def _leave(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
 class LocalServer:
     """A command that serves HTTP on a port of this machine.
 
@@ -52,6 +57,7 @@ class LocalServer:
         self._ready_url = self.url + ready_path
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         self._log = self.log_path.open("wb")
@@ -66,6 +72,7 @@ class LocalServer:
             start_new_session=True,
             env=environment,
         )
+        self._end_in_order()
         return self
 
     def __exit__(
@@ -84,6 +91,19 @@ class LocalServer:
         log.close()
         if not isinstance(error, Exception):
             self.log_path.unlink(missing_ok=True)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _end_in_order(self) -> None:
+        """Have signals that would end this process on the spot leave the `with` block first.
+
+        The server is in a session of its own: nobody else would end it, and it holds gigabytes.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:
+                self._handlers[number] = signal.signal(number, _leave)
 
     @property
     def pid(self) -> int:

@@ -2,6 +2,8 @@
 
 import os
 import select
+import signal
+import subprocess
 import sys
 
 import httpx
@@ -67,3 +69,41 @@ def test_a_server_that_never_gets_ready_is_stopped() -> None:
             server.wait_until_ready(timeout_s=0.05)
         pid = server.pid
     assert ends(pid)
+
+
+HOLDER = """
+import sys, time
+from steiner.local_server import LocalServer, free_port
+
+port = free_port()
+with LocalServer([sys.executable, "-m", "http.server", str(port)], port, ready_path="/") as server:
+    server.wait_until_ready()
+    print(server.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_takes_its_server_along(number: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        server = int(holder.stdout.readline())
+        os.kill(server, 0)
+        holder.send_signal(number)
+        assert holder.wait(timeout=30) == 128 + number
+    assert ends(server)
+
+
+def test_handlers_are_those_from_before() -> None:
+    def mine(*_: object) -> None:
+        """Not replaced."""
+
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        with LocalServer([sys.executable, "-c", "import time; time.sleep(60)"], 1):
+            assert signal.getsignal(signal.SIGTERM) is mine
+            assert signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, mine)
+        assert signal.getsignal(signal.SIGTERM) is mine
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
