@@ -123,7 +123,8 @@ def _kept_answers(folder: Path, *made_by: str) -> Iterator[AnswerJournal]:
     if len(journal):
         Console().print(f"{len(journal)} answers are there from a run that did not end.")
     try:
-        yield journal
+        with journal:
+            yield journal
     finally:
         if journal.path.exists():
             told = f"{len(journal)} answers are kept in {journal.path}; the same command goes on from there."

@@ -70,17 +70,6 @@ def run_benchmarks(
         BenchmarkError: the harness failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with journal:
-        return _run(files, server, options, folder, journal)
-
-
-def _run(
-    files: Sequence[BenchmarkFile],
-    server: ChatServer,
-    options: HarnessOptions,
-    folder: Path,
-    journal: AnswerJournal,
-) -> dict[str, Any]:
     outcomes: list[Outcome] = []
     scores: dict[str, Any] = {}
     for file in files:

@@ -1,7 +1,6 @@
 """Evaluate a model: held-out accuracy, the constraint on and off, and accuracy over the reasoning budget."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -247,9 +246,8 @@ def run_suite(
         The report of `Suite.run`, and the command that makes it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.nullcontext() if journal is None else journal:
-        suite = Suite(client, options, model, journal)
-        report = {"command": options.command(asked), **suite.run()}
-        write_outcomes(suite.outcomes, folder / "outcomes.jsonl")
-        (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    suite = Suite(client, options, model, journal)
+    report = {"command": options.command(asked), **suite.run()}
+    write_outcomes(suite.outcomes, folder / "outcomes.jsonl")
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report

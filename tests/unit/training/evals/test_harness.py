@@ -29,8 +29,8 @@ def test_a_seed_that_was_asked_before_an_error_is_not_asked_again(
     options = HarnessOptions(temperature=1.0, seeds=(1, 2, 3))
 
     def run() -> dict[str, Any]:
-        journal = AnswerJournal(tmp_path / "answers.jsonl")
-        return run_benchmarks(files, ChatServer("http://x", "m"), options, tmp_path, journal)
+        with AnswerJournal(tmp_path / "answers.jsonl") as journal:
+            return run_benchmarks(files, ChatServer("http://x", "m"), options, tmp_path, journal)
 
     with pytest.raises(BenchmarkError):
         run()

@@ -159,11 +159,12 @@ def test_what_was_answered_before_an_error_is_not_asked_again(tmp_path: Path, nu
     whole = Solver()
     expected = run_suite(whole, options, tmp_path / "whole")
     path = tmp_path / "answers.jsonl"
-    with pytest.raises(ConnectionError):
-        run_suite(Dying(num_answers), options, tmp_path / "again", journal=AnswerJournal(path))
-    again, journal = Solver(), AnswerJournal(path)
-    assert len(journal) == num_answers
-    assert run_suite(again, options, tmp_path / "again", journal=journal) == expected
+    with pytest.raises(ConnectionError), AnswerJournal(path) as journal:
+        run_suite(Dying(num_answers), options, tmp_path / "again", journal=journal)
+    again = Solver()
+    with AnswerJournal(path) as journal:
+        assert len(journal) == num_answers
+        assert run_suite(again, options, tmp_path / "again", journal=journal) == expected
     assert len(again.asked) == len(whole.asked) - num_answers
     assert not path.exists()
     said, said_again = ((tmp_path / name / "outcomes.jsonl").read_text() for name in ("whole", "again"))
