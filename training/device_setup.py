@@ -51,6 +51,8 @@ def device_arguments(devices: Devices) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "bf16": devices.precision == "bf16",
         "use_cpu": not torch.cuda.is_available(),
+        # Every weight that is trained takes part in every pass; looking for others costs a walk over the graph.
+        "ddp_find_unused_parameters": False,
     }
     if is_sharded(devices):
         arguments["fsdp"] = True

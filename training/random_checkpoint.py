@@ -1,9 +1,10 @@
-"""A nano model with random weights and the real tokenizer: `python -m steiner.training.random_checkpoint FOLDER`.
+"""A model with random weights and the real tokenizer: `python -m steiner.training.random_checkpoint FOLDER`.
 
-Behind the server it shows that the grammar enforces the protocol, not the training.
+Behind the server it shows that the grammar enforces the protocol, not the training. With a shape of its own it shows
+what serving costs at other sizes.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 from steiner.training.checkpoint import save_checkpoint
@@ -15,13 +16,25 @@ from steiner.training.tokenizer import build_tokenizer, family_words
 NANO = ModelShape(width=64, layers=2, heads=2, ffn_width=176, max_positions=2048)
 
 
-def write_random_checkpoint(folder: Path, seed: int = 0) -> None:
+def write_random_checkpoint(folder: Path, seed: int = 0, shape: ModelShape = NANO) -> None:
     """Write an untrained checkpoint that vLLM and transformers load."""
-    tokenizer = build_tokenizer(family_words(), NANO.max_positions)
-    save_checkpoint(build_model(NANO, tokenizer, seed), tokenizer, folder)
+    tokenizer = build_tokenizer(family_words(), shape.max_positions)
+    save_checkpoint(build_model(shape, tokenizer, seed), tokenizer, folder)
+
+
+def main() -> None:
+    """Write one, of the shape on the command line."""
+    parser = argparse.ArgumentParser(description="Write a model with random weights and the real tokenizer.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    for name, value in NANO.model_dump(exclude={"rope_theta"}).items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=int, default=value, help="default: %(default)s"
+        )
+    given = vars(parser.parse_args())
+    folder, seed = given.pop("folder"), given.pop("seed")
+    write_random_checkpoint(folder, seed, ModelShape(**given))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("Usage: python -m steiner.training.random_checkpoint FOLDER")
-    write_random_checkpoint(Path(sys.argv[1]))
+    main()

@@ -1,5 +1,6 @@
 """A checkpoint is a plain Qwen2 that transformers and vLLM load, and it is there whole or not at all."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from transformers import (
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.checkpoint import load_checkpoint, save_checkpoint
 from steiner.training.model import build_model
-from steiner.training.random_checkpoint import NANO, write_random_checkpoint
+from steiner.training.random_checkpoint import NANO, main, write_random_checkpoint
 
 TEXTS = (
     "make 22 from 15 4 11",
@@ -47,6 +48,17 @@ def test_weights_come_back_bit_by_bit(folder: Path, tokenizer: PreTrainedTokeniz
     read = model.state_dict()
     assert set(read) == set(written)
     assert all(torch.equal(read[name], tensor) for name, tensor in written.items())
+
+
+def test_random_weights_have_the_shape_of_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [str(tmp_path / "wide"), "--width", "96", "--heads", "3", "--layers", "1"]
+    monkeypatch.setattr(sys, "argv", ["random_checkpoint", *arguments])
+    main()
+    config = AutoModelForCausalLM.from_pretrained(tmp_path / "wide").config
+    assert (config.hidden_size, config.num_attention_heads, config.num_hidden_layers) == (96, 3, 1)
+    assert config.intermediate_size == NANO.ffn_width
 
 
 def test_auto_tokenizer_encodes_as_the_one_that_was_saved(
