@@ -57,7 +57,9 @@ def plot_best_of(report: Mapping[str, Any], path: Path) -> None:
     Args:
         report: what `best_of_report` makes.
     """
-    figure, panels = plt.subplots(1, len(report), figsize=(11, 4), sharey=True, squeeze=False)
+    figure, panels = plt.subplots(
+        1, len(report), figsize=(11, 4.4), sharey=True, squeeze=False, layout="constrained"
+    )
     names = {"search, sampled": "search", "forward": "forward", "direct": "direct"}
     for axes, (family, told) in zip(panels[0], report.items(), strict=True):
         for name, style in names.items():
@@ -76,7 +78,9 @@ def plot_best_of(report: Mapping[str, Any], path: Path) -> None:
         axes.minorticks_off()
         axes.grid(alpha=0.3)
     panels[0][0].set_ylabel("held-out problems solved, %")
-    panels[0][-1].legend(loc="lower right", fontsize=7)
+    # Below the panels: inside it would hide points of one.
+    lines, labels = panels[0][-1].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=4, fontsize=8)
     save_figure(figure, path)
 
 
@@ -152,7 +156,8 @@ def plot_training(run: Path, path: Path) -> None:
 def save_figure(figure: Any, path: Path) -> None:
     """Write a figure and forget it; the same figure gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.tight_layout()
+    if figure.get_layout_engine() is None:
+        figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
