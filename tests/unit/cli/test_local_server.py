@@ -72,9 +72,11 @@ def test_a_server_that_never_gets_ready_is_stopped() -> None:
 
 
 HOLDER = """
-import sys, time
+import signal, sys, time
 from steiner.local_server import LocalServer, free_port
 
+# Tests may run under nohup, which has hang-ups ignored.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 port = free_port()
 with LocalServer([sys.executable, "-m", "http.server", str(port)], port, ready_path="/") as server:
     server.wait_until_ready()
@@ -94,16 +96,19 @@ def test_who_is_told_to_end_takes_its_server_along(number: signal.Signals) -> No
     assert ends(server)
 
 
-def test_handlers_are_those_from_before() -> None:
+@pytest.mark.parametrize("hang_up", [signal.SIG_DFL, signal.SIG_IGN], ids=["default", "nohup"])
+def test_handlers_are_those_from_before(hang_up: signal.Handlers) -> None:
     def mine(*_: object) -> None:
         """Not replaced."""
 
-    before = signal.signal(signal.SIGTERM, mine)
+    before = signal.signal(signal.SIGTERM, mine), signal.signal(signal.SIGHUP, hang_up)
     try:
         with LocalServer([sys.executable, "-c", "import time; time.sleep(60)"], 1):
             assert signal.getsignal(signal.SIGTERM) is mine
-            assert signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, mine)
+            is_replaced = signal.getsignal(signal.SIGHUP) not in (signal.SIG_DFL, signal.SIG_IGN, mine)
+            assert is_replaced == (hang_up == signal.SIG_DFL)
         assert signal.getsignal(signal.SIGTERM) is mine
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+        assert signal.getsignal(signal.SIGHUP) == hang_up
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGHUP, before[1])
