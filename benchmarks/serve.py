@@ -30,7 +30,16 @@ from pathlib import Path
 from typing import Any
 
 from chat_load import Run
-from serving_lanes import LANES, Lane, Load, awake, engine_arguments_of_all, is_installed, started
+from serving_lanes import (
+    LANES,
+    ONE_PROCESS,
+    Lane,
+    Load,
+    awake,
+    engine_arguments_of_all,
+    is_installed,
+    started,
+)
 from transformers import AutoTokenizer
 
 from steiner.reasoning.grammar import compile_grammar
@@ -51,7 +60,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # Every engine the same cache, and none the whole memory of the machine.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    engine_args = engine_arguments_of_all(max(arguments.concurrency))
+    engine_args = engine_arguments_of_all(max(arguments.concurrency), arguments.executor)
     with tempfile.TemporaryDirectory(prefix="steiner-bench-") as scratch:
         model = arguments.model or model_or_random(Path(scratch))
         bodies = bodies_of(model, arguments.max_tokens)
@@ -84,6 +93,11 @@ def read_arguments() -> argparse.Namespace:
         "--rounds", type=int, default=2, help="requests per stream and run (four times as many alone)"
     )
     parser.add_argument("--load-cpus", type=int, nargs="+", default=[], help="where the load runs; any")
+    parser.add_argument(
+        "--executor",
+        default=ONE_PROCESS,
+        help="of engines on CPUs (vLLM's server always has mp); mp for all the same",
+    )
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     return parser.parse_args()
 

@@ -223,8 +223,15 @@ def _lanes(
 LANES = ("steiner", "vllm+grammar", "vllm", "engine+grammar", "engine", "front-end")
 
 
-def engine_arguments_of_all(max_num_seqs: int) -> dict[str, Any]:
-    """What `steiner serve` sets by itself, written out for the others too."""
+ONE_PROCESS = "steiner.server.cpu_executor.OneProcessExecutor"
+
+
+def engine_arguments_of_all(max_num_seqs: int, executor: str) -> dict[str, Any]:
+    """What `steiner serve` sets by itself, written out for the others too.
+
+    Args:
+        executor: vLLM's name of one, or the qualified name of a class; on a GPU vLLM has its own choice.
+    """
     arguments: dict[str, Any] = {
         "max_num_seqs": max_num_seqs,
         "max_num_batched_tokens": 4096,
@@ -237,6 +244,7 @@ def engine_arguments_of_all(max_num_seqs: int) -> dict[str, Any]:
             "enforce_eager": True,
             "block_size": 32,
             "enable_chunked_prefill": False,
+            "distributed_executor_backend": executor,
         }
     return arguments
 
@@ -246,6 +254,9 @@ def vllm_command(model: Path, port: int, engine_args: dict[str, Any]) -> list[st
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     command += ["--served-model-name", model.name, "--port", str(port), "--disable-uvicorn-access-log"]
     for name, value in engine_args.items():
+        if value == ONE_PROCESS:
+            # Its command line knows vLLM's own executors only.
+            continue
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
             command.append(flag if value else f"--no-{flag.removeprefix('--')}")

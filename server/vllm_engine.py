@@ -1,6 +1,7 @@
 """The engine: vLLM's AsyncLLM, in this process' frontend and its own core process.
 
-The only file of our server that imports vllm, and it does so late: importing it must not cost seconds.
+The only file of our server that imports vllm, and it does so late: importing it must not cost seconds. What it
+imports in turn, `cpu_executor`, vLLM's engine process imports too.
 """
 
 from __future__ import annotations
@@ -118,13 +119,26 @@ class VllmEngine:
         with _failing_to_start(settings):
             arguments = _engine_args(settings)
             from vllm.envs import enable_envs_cache
+            from vllm.platforms import current_platform
             from vllm.usage.usage_lib import UsageContext
             from vllm.v1.engine.async_llm import AsyncLLM
 
             # The sizes of batches that vLLM's own server has, and its headless machines.
             context = UsageContext.OPENAI_API_SERVER
+            config = arguments.create_engine_config(context)
+            if current_platform.is_cpu():
+                from steiner.server.cpu_executor import choose_executor
+
+                choose_executor(config, arguments.distributed_executor_backend)
             # No name for vLLM's engine here: imports that failed keep this frame, and would keep it for ever.
-            engine = cls(AsyncLLM.from_engine_args(arguments, usage_context=context))
+            engine = cls(
+                AsyncLLM.from_vllm_config(
+                    config,
+                    usage_context=context,
+                    enable_log_requests=arguments.enable_log_requests,
+                    disable_log_stats=arguments.disable_log_stats,
+                )
+            )
             # Of itself vLLM does so in its other processes only, and here asks the environment for every token.
             enable_envs_cache()
             return engine

@@ -1,10 +1,12 @@
-"""A file of settings, keys and a collector of spans together, on one real engine.
+"""A file of settings, keys and a collector of spans together, on one real engine; and how that engine ends.
 
 Named so that pytest is done with this server before it starts that of the other tests: two engines at once are slow.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,8 @@ class Configured:
     url: str
     key: str
     collector: Any
+    pid: int
+    core: int
 
     def client(self, **options: Any) -> openai.OpenAI:
         return openai.OpenAI(
@@ -57,11 +61,13 @@ def configured(random_checkpoint: Path, tmp_path: Path, collector: Any) -> Itera
     command += ["--config", str(file), "--otlp-traces-endpoint", collector.endpoint]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")
+        core = min(os.sched_getaffinity(0))
+        patch.setenv("VLLM_CPU_OMP_THREADS_BIND", str(core))
         # Spans of the engine are sent soon, and not only when it ends.
         patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "200")
         with LocalServer(command, port) as server:
             server.wait_until_ready(timeout_s=600)
-            yield Configured(server.url, key, collector)
+            yield Configured(server.url, key, collector, server.pid, core)
 
 
 def test_they_work_together(configured: Configured, eventually: Any) -> None:
@@ -98,6 +104,24 @@ def test_they_work_together(configured: Configured, eventually: Any) -> None:
         with pytest.raises(openai.RateLimitError, match="its limit is 1 at once"):
             client.chat.completions.create(model="configured", n=2, **body)
     assert_each_span_of_the_engine_is_a_child(collector, eventually)
+    assert_the_engine_is_one_process_and_missed(configured, eventually)
+
+
+def engine_processes_below(pid: int) -> list[int]:
+    """vLLM names its own."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    names = {child: Path(f"/proc/{child}/comm").read_text() for child in children}
+    below = [process for child in children for process in engine_processes_below(child)]
+    return [child for child in children if names[child].startswith("VLLM::")] + below
+
+
+def assert_the_engine_is_one_process_and_missed(configured: Configured, eventually: Any) -> None:
+    """A model that computes on one core has no second process; without the engine the server says so."""
+    [engine] = engine_processes_below(configured.pid)
+    assert os.sched_getaffinity(engine) == {configured.core}
+    assert httpx.get(f"{configured.url}/health").status_code == 200
+    os.kill(engine, signal.SIGKILL)
+    eventually(lambda: httpx.get(f"{configured.url}/health").status_code == 503, timeout_s=60)
 
 
 def assert_each_span_of_the_engine_is_a_child(collector: Any, eventually: Any) -> None:
