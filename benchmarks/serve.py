@@ -8,6 +8,7 @@ Lanes, measured in turn within each repeat, each time from another one on, so th
 - vllm+grammar: `python -m vllm.entrypoints.openai.api_server`, the same grammar in `structured_outputs`.
 - vllm: the same server without a grammar, `ignore_eos`.
 - engine+grammar, engine: AsyncLLM in a process of its own, the same two requests; tokens only.
+- one-process+grammar: the same with the executor that our server takes where a CPU's single core computes.
 - front-end: our server over an engine that costs nothing: what the front end alone can stream.
 
 Every request of every lane generates `--max-tokens` tokens: the policy asks for more steps than they hold, and
@@ -30,16 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from chat_load import Run
-from serving_lanes import (
-    LANES,
-    ONE_PROCESS,
-    Lane,
-    Load,
-    awake,
-    engine_arguments_of_all,
-    is_installed,
-    started,
-)
+from serving_lanes import LANES, Lane, Load, awake, engine_arguments_of_all, is_installed, started
 from transformers import AutoTokenizer
 
 from steiner.reasoning.grammar import compile_grammar
@@ -50,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "make 22 from 15 4 11"
 #: A grammar that still counts steps, and keeps the reasoning going for longer than the tokens of a request.
 POLICY = {"min_steps": 16, "max_steps": 16, "max_depth": 8, "max_backtracks": 8, "refute_repeats": False}
-COMPARED_WITH = ("vllm+grammar", "vllm", "engine+grammar")
+COMPARED_WITH = ("vllm+grammar", "vllm", "engine+grammar", "one-process+grammar")
 
 
 def main() -> int:
@@ -60,7 +52,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # Every engine the same cache, and none the whole memory of the machine.
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
-    engine_args = engine_arguments_of_all(max(arguments.concurrency), arguments.executor)
+    engine_args = engine_arguments_of_all(max(arguments.concurrency))
     with tempfile.TemporaryDirectory(prefix="steiner-bench-") as scratch:
         model = arguments.model or model_or_random(Path(scratch))
         bodies = bodies_of(model, arguments.max_tokens)
@@ -93,11 +85,6 @@ def read_arguments() -> argparse.Namespace:
         "--rounds", type=int, default=2, help="requests per stream and run (four times as many alone)"
     )
     parser.add_argument("--load-cpus", type=int, nargs="+", default=[], help="where the load runs; any")
-    parser.add_argument(
-        "--executor",
-        default=ONE_PROCESS,
-        help="of engines on CPUs (vLLM's server always has mp); mp for all the same",
-    )
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     return parser.parse_args()
 

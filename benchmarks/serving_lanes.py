@@ -213,6 +213,9 @@ def _lanes(
         process = stack.enter_context(RawProcess({"model": str(model)} | engine_args))
         for name in names_of_raw:
             yield RawLane(name, process, bodies["grammar" if "+" in name else "free"])
+    if "one-process+grammar" in names:
+        arguments = {"model": str(model), "distributed_executor_backend": ONE_PROCESS} | engine_args
+        yield RawLane("one-process+grammar", stack.enter_context(RawProcess(arguments)), bodies["grammar"])
     if "front-end" in names:
         port = free_port()
         command = [sys.executable, str(HERE / "scripted_server.py"), "--port", str(port)]
@@ -220,18 +223,12 @@ def _lanes(
         yield ServerLane("front-end", stack.enter_context(LocalServer(command, port)), bodies["steiner"])
 
 
-LANES = ("steiner", "vllm+grammar", "vllm", "engine+grammar", "engine", "front-end")
-
-
+LANES = ("steiner", "vllm+grammar", "vllm", "engine+grammar", "engine", "one-process+grammar", "front-end")
 ONE_PROCESS = "steiner.server.cpu_executor.OneProcessExecutor"
 
 
-def engine_arguments_of_all(max_num_seqs: int, executor: str) -> dict[str, Any]:
-    """What `steiner serve` sets by itself, written out for the others too.
-
-    Args:
-        executor: vLLM's name of one, or the qualified name of a class; on a GPU vLLM has its own choice.
-    """
+def engine_arguments_of_all(max_num_seqs: int) -> dict[str, Any]:
+    """What `steiner serve` sets by itself, written out for the others too; each has the executor that it takes."""
     arguments: dict[str, Any] = {
         "max_num_seqs": max_num_seqs,
         "max_num_batched_tokens": 4096,
@@ -244,7 +241,6 @@ def engine_arguments_of_all(max_num_seqs: int, executor: str) -> dict[str, Any]:
             "enforce_eager": True,
             "block_size": 32,
             "enable_chunked_prefill": False,
-            "distributed_executor_backend": executor,
         }
     return arguments
 
@@ -254,9 +250,6 @@ def vllm_command(model: Path, port: int, engine_args: dict[str, Any]) -> list[st
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(model)]
     command += ["--served-model-name", model.name, "--port", str(port), "--disable-uvicorn-access-log"]
     for name, value in engine_args.items():
-        if value == ONE_PROCESS:
-            # Its command line knows vLLM's own executors only.
-            continue
         flag = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
             command.append(flag if value else f"--no-{flag.removeprefix('--')}")
