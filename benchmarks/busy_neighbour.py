@@ -2,8 +2,8 @@
 
     VLLM_CPU_OMP_THREADS_BIND=1 python benchmarks/busy_neighbour.py [--repeats 12] [--streams 64]
 
-The bare engine (`engine+grammar` of serve.py) takes turns alone and beside a process of the lowest priority that is
-bound to the other cores and does what front ends do: JSON in and out. It needs nothing of the engine; where cores
+The bare engine (`one-process+grammar` of serve.py) takes turns alone and beside a process of the lowest priority that
+is bound to the other cores and does what front ends do: JSON in and out. It needs nothing of the engine; where cores
 share power, caches or a physical core of the host, the engine is slower all the same.
 """
 
@@ -42,7 +42,7 @@ def main() -> int:
     load = Load(arguments.streams, 2 * arguments.streams, ())
     pace: dict[bool, list[float]] = {False: [], True: []}
     with RawProcess({"model": str(arguments.model)} | engine_args) as process:
-        lane = RawLane("engine+grammar", process, body)
+        lane = RawLane("one-process+grammar", process, body)
         lane.wait_until_ready()
         for repeat in range(arguments.repeats + 1):
             for is_beside in (False, True) if repeat % 2 else (True, False):

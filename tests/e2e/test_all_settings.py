@@ -6,7 +6,6 @@ Named so that pytest is done with this server before it starts that of the other
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 import openai
+import psutil
 import pytest
 import yaml
 
@@ -107,20 +107,14 @@ def test_they_work_together(configured: Configured, eventually: Any) -> None:
     assert_the_engine_is_one_process_and_missed(configured, eventually)
 
 
-def engine_processes_below(pid: int) -> list[int]:
-    """vLLM names its own."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    names = {child: Path(f"/proc/{child}/comm").read_text() for child in children}
-    below = [process for child in children for process in engine_processes_below(child)]
-    return [child for child in children if names[child].startswith("VLLM::")] + below
-
-
 def assert_the_engine_is_one_process_and_missed(configured: Configured, eventually: Any) -> None:
     """A model that computes on one core has no second process; without the engine the server says so."""
-    [engine] = engine_processes_below(configured.pid)
-    assert os.sched_getaffinity(engine) == {configured.core}
+    below = psutil.Process(configured.pid).children(recursive=True)
+    # vLLM names its processes.
+    [engine] = [process for process in below if process.name().startswith("VLLM::")]
+    assert engine.cpu_affinity() == [configured.core]
     assert httpx.get(f"{configured.url}/health").status_code == 200
-    os.kill(engine, signal.SIGKILL)
+    engine.kill()
     eventually(lambda: httpx.get(f"{configured.url}/health").status_code == 503, timeout_s=60)
 
 
