@@ -43,7 +43,7 @@ class TokenRequest:
     """One run of the engine: `max_tokens` at most after `prompt_ids`.
 
     Attributes:
-        grammar: EBNF over token ids that the tokens must keep to, in xgrammar's notation.
+        grammar: what the tokens must keep to, their end included, in llguidance's Lark.
         min_tokens: tokens before the first of `stop_ids` may come.
         logit_bias: added to the logits of these ids.
         num_logprobs: tell each token's log probability and those of so many likeliest ones; None for nothing.
@@ -112,10 +112,6 @@ class TokenEngine(Protocol):
             EngineDead: the engine is gone.
             EngineError: it failed otherwise.
         """
-        ...
-
-    def grammar_of(self, structural_tag: str) -> str:
-        """A structural tag of xgrammar (JSON text) as the `grammar` of requests; EngineRefusal where there is none."""
         ...
 
     async def check_health(self) -> None:

@@ -14,10 +14,11 @@ from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.stop_strings import StopRule
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Verifier, find_verifier
-from steiner.server.engine import EngineRefusal, Sampling, TokenEngine
+from steiner.server.engine import Sampling
 from steiner.server.errors import InvalidRequest
+from steiner.server.intake.answer_grammar import json_grammar
+from steiner.server.intake.json_schema.document import SchemaRefusal
 from steiner.server.interventions.answer import AnswerFormat
-from steiner.server.json_grammar import schema_grammar
 from steiner.server.prompts import Turn
 from steiner.server.refusals import refusal
 from steiner.server.schemas.chat import GenerationRequest
@@ -79,19 +80,19 @@ def resolve_verifier(policy: Policy) -> Verifier | None:
         raise InvalidRequest(str(error), param="reasoning.verifier", code="invalid_value") from error
 
 
-async def resolve_answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
+async def resolve_answer_format(request: GenerationRequest) -> AnswerFormat | None:
     """What the answer is held to. With tools, a response format is that of an answer without calls.
 
     Raises:
-        InvalidRequest: the engine cannot hold answers to a schema, or not soon, or the tools contradict each other.
+        InvalidRequest: a schema cannot be enforced, or the tools contradict each other.
     """
     if request.response_format is None and not request.tools:
-        return _answer_format(request, engine)
-    # A grammar takes a while to compile.
-    return await asyncio.to_thread(_answer_format, request, engine)
+        return _answer_format(request)
+    # A large schema takes a while.
+    return await asyncio.to_thread(_answer_format, request)
 
 
-def _answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFormat | None:
+def _answer_format(request: GenerationRequest) -> AnswerFormat | None:
     use = resolve_tool_use(request.tools, request.tool_choice, request.parallel_tool_calls)
     match request.response_format:
         case JsonObjectFormat():
@@ -99,15 +100,14 @@ def _answer_format(request: GenerationRequest, engine: TokenEngine) -> AnswerFor
         case JsonSchemaFormat(json_schema=described):
             name, schema = f"schema {described.name}", described.json_schema
         case _:
-            return None if use is None else tool_answer(use, engine)
+            return None if use is None else tool_answer(use)
     try:
-        grammar = schema_grammar(schema, engine)
-    except EngineRefusal as error:
+        return AnswerFormat(name, json_grammar(schema)) if use is None else tool_answer(use, schema)
+    except SchemaRefusal as refused:
         field = request.field_names.schema
         raise InvalidRequest(
-            f"{field} cannot be enforced: {error}", param=field, code="invalid_value"
-        ) from error
-    return AnswerFormat(name, grammar) if use is None else tool_answer(use, engine, schema)
+            f"{field} cannot be enforced: {refused}", param=field, code="invalid_value"
+        ) from refused
 
 
 def check_prompt(request: GenerationRequest, num_prompt: int, limit: int | None) -> None:

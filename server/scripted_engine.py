@@ -83,10 +83,6 @@ class ScriptedEngine:
             if not finished:
                 self.aborted.append(request.request_id)
 
-    def grammar_of(self, structural_tag: str) -> str:
-        """The tag itself: nothing keeps to it."""
-        return structural_tag
-
     async def check_health(self) -> None:
         """Raises EngineDead once `is_dead` is set."""
         if self.is_dead:

@@ -269,7 +269,7 @@ class Service:
     ) -> Assignment:
         policy = resolve_policy(request, self._default_policy, loaded.bound.protocol)
         verifier = resolve_verifier(policy)
-        answer_format = await resolve_answer_format(request, loaded.engine)
+        answer_format = await resolve_answer_format(request)
         try:
             prompt_ids = await loaded.encoder.encode(turns_of(request.messages), tools_of(request.tools))
         except PromptError as error:

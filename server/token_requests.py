@@ -25,13 +25,14 @@ def policy_bias(bound: BoundProtocol, policy: Policy) -> dict[int, float]:
 def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: AnswerFormat) -> TokenRequest:
     """The request that samples the answer, held to its format.
 
-    A grammar of text lets special tokens pass where their spelling would, inside a JSON string, so they are kept out by
-    the largest bias that there is. Where an empty text would fit, the end of the turn waits for a token.
+    Markers that a tokenizer has as ordinary tokens (those of `think`) would pass where their spelling does, inside a
+    JSON string, so they are kept out by the largest bias that there is. Where an empty text would fit, the end of the
+    turn waits for a token.
     """
     kept_out = dict.fromkeys(bound.special_ids - {bound.end_of_turn_id}, -MAX_BIAS)
     return dataclasses.replace(
         request,
-        grammar=answer_format.grammar,
+        grammar=f"start: answer <[{bound.end_of_turn_id}]>\n{answer_format.grammar}",
         logit_bias={**request.logit_bias, **kept_out},
         min_tokens=1,
     )

@@ -9,14 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import json
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from steiner.server.ebnf import GrammarError, ebnf_of
 from steiner.server.engine import (
     EngineDead,
     EngineError,
@@ -33,8 +30,6 @@ if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
 
 LEAST_LOGPROB = -9999.0
-MAX_GRAMMARS = 128
-"""That are remembered by their structural tags; each is some multiple of the tag's length."""
 SAMPLING_DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
 
 
@@ -197,9 +192,6 @@ class VllmEngine:
         except EngineGenerateError as error:
             raise EngineError("the engine failed on this request") from error
 
-    def grammar_of(self, structural_tag: str) -> str:
-        return _grammar_of(structural_tag)
-
     async def check_health(self) -> None:
         if self._llm.errored:
             raise EngineDead("the engine has stopped")
@@ -246,19 +238,6 @@ def _failing_to_start(settings: Settings) -> Iterator[None]:
         ) from error
     except (OSError, ValueError, RuntimeError, TypeError) as error:
         raise EngineStartError(f"vLLM could not start with model {settings.model!r}: {error}") from error
-
-
-@lru_cache(maxsize=MAX_GRAMMARS)
-def _grammar_of(structural_tag: str) -> str:
-    from vllm.v1.structured_output.backend_xgrammar import has_xgrammar_unsupported_json_features
-
-    # What xgrammar would pass over in silence; vLLM looks into whatever objects the schemas are nested in.
-    if has_xgrammar_unsupported_json_features(json.loads(structural_tag)):
-        raise EngineRefusal("The provided JSON schema contains features not supported by xgrammar.")
-    try:
-        return ebnf_of(structural_tag)
-    except GrammarError as error:
-        raise EngineRefusal(str(error)) from error
 
 
 def _told(logprobs: SampleLogprobs | None, num_top: int | None) -> list[TokenLogprobs] | None:

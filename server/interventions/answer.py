@@ -16,7 +16,7 @@ class AnswerFormat:
 
     Attributes:
         name: for a person.
-        grammar: as the engine takes it.
+        grammar: in llguidance's Lark, with the rule `answer` for the whole of it, less the end of the turn.
         may_call: whether there can be calls of tools to read.
     """
 

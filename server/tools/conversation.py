@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from steiner.server.errors import InvalidRequest
+from steiner.server.intake.json_schema.document import MAX_NESTING
 from steiner.server.prompts import Call, Tool
-from steiner.server.schema_limits import MAX_NESTING
 from steiner.server.schemas.messages import Message
 from steiner.server.tools.schemas import FunctionTool
 

@@ -18,7 +18,8 @@ FunctionName = Annotated[str, Field(pattern="^[a-zA-Z0-9_-]{1,64}$")]
 class FunctionDefinition(RequestModel):
     """A function of the caller's.
 
-    Its schema is always kept to, so `strict` changes nothing. Without `parameters` it takes none.
+    With `strict` its schema is kept to, or refused; otherwise as much of it as can be. Without `parameters` it takes
+    none.
     """
 
     name: FunctionName

@@ -27,11 +27,13 @@ class Function:
     Attributes:
         index: of its tool in the request.
         schema: JSON Schema of its arguments, an object.
+        is_strict: whether arguments that cannot be held to the schema are worse than none.
     """
 
     index: int
     name: str
     schema: dict[str, Any]
+    is_strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def resolve_tool_use(
     """What a request asks for; None where it has no tools.
 
     Raises:
-        InvalidRequest: too many tools, two of a name, parameters that are no object, or a choice among none.
+        InvalidRequest: too many tools, two of a name, parameters of a strict one that are no object, or a choice among
+            none.
     """
     if not tools:
         if choice not in (None, "none", "auto"):
@@ -120,13 +123,13 @@ def _index_of(functions: tuple[Function, ...], name: str) -> int:
 
 def _function(index: int, definition: FunctionDefinition) -> Function:
     schema = definition.parameters or NO_PARAMETERS
-    if schema.get("type") != "object":
+    if definition.strict and schema.get("type") != "object":
         raise _invalid(
             f"parameters of {definition.name!r} must be a JSON Schema of type 'object', given type "
             f"{schema.get('type')!r}; arguments are always a JSON object",
             f"tools.{index}.function.parameters",
         )
-    return Function(index, definition.name, schema)
+    return Function(index, definition.name, schema, bool(definition.strict))
 
 
 def _invalid(message: str, param: str) -> InvalidRequest:

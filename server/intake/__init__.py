@@ -1,0 +1,1 @@
+"""From a request to what the conductor is to do."""

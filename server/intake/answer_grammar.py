@@ -1,0 +1,54 @@
+"""The grammars of answers in llguidance's Lark, with the rule `answer` for the whole of one.
+
+They are made of texts only, and of no token ids: a tokenizer that has `<tool_call>` as one token may use it, and one
+that has not spells it. What ends the answer is added by who asks the engine (`token_requests`).
+
+https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from steiner.server.intake.json_schema.code_points import escaped
+from steiner.server.intake.json_schema.grammar import SchemaRules, punctuation, schema_rules
+from steiner.server.intake.json_schema.lexemes import first_bytes
+
+
+def grammar_text(answer: str, parts: Iterable[SchemaRules] = (), more: Iterable[str] = ()) -> str:
+    """A grammar whose rule `answer` is made of the rules of schemas."""
+    rules = [line for part in parts for line in part.lines]
+    return "\n".join([f"answer: {answer}", *more, *rules, *(punctuation() if rules else [])])
+
+
+def json_grammar(schema: object) -> str:
+    """JSON that fits a schema.
+
+    Raises:
+        SchemaRefusal: it cannot be enforced.
+    """
+    rules = schema_rules(schema)
+    return grammar_text(rules.root, [rules])
+
+
+def text_without(excluded: str) -> str:
+    """The terminal of text, of one character or more, that does not contain another."""
+    return f"/(?s:.+)/ & ~/(?s:.*){escaped(excluded)}(?s:.*)/"
+
+
+def text_up_to(end: str) -> str:
+    """The terminal, lazy, of text up to the first occurrence of another, which is included."""
+    return f"/(?s:.*){escaped(end)}/"
+
+
+def exact_text(text: str) -> str:
+    """The terminal of one text."""
+    return f"/{escaped(text)}/"
+
+
+def fault_of(grammar: str) -> str | None:
+    """Why the engine would refuse a grammar; None where it takes it."""
+    fault, first = first_bytes(f"start: answer\n{grammar}")
+    if fault is None and not first:
+        return "nothing fits it"
+    return fault

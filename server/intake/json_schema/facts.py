@@ -1,0 +1,434 @@
+"""What a set of schemas says together of one value, as bounds and rules that no longer overlap.
+
+`Facts` is one way to satisfy them: where schemas leave a choice (`anyOf`), each choice has facts of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import lcm
+from typing import Any
+
+from steiner.server.intake.json_schema.document import Node, SchemaRefusal
+from steiner.server.intake.json_schema.formats import (
+    INTEGERS,
+    NAMES,
+    WITHOUT_RULES,
+    format_conditions,
+)
+from steiner.server.intake.json_schema.patterns import Condition, PatternError, conditions_of
+from steiner.server.intake.json_schema.string_content import content_of
+
+KINDS = ("null", "boolean", "integer", "fraction", "string", "array", "object")
+"""Of values; a fraction is a number that is no integer."""
+KINDS_OF_TYPE = {"number": ("integer", "fraction")} | {kind: (kind,) for kind in KINDS if kind != "fraction"}
+MOST_ENDINGS = 64
+"""Of decimals for a `multipleOf` below 1."""
+
+NodeSet = frozenset[Node]
+"""Schemas of one value together; the empty set allows any."""
+
+
+def kind_of(value: object) -> str:
+    """The kind of a JSON value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "integer" if value.is_integer() else "fraction"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two JSON values are equal: `1` is `1.0`, and `true` is not `1`."""
+    if kind_of(one) != kind_of(other):
+        return False
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    return one == other
+
+
+def exact(number: float) -> Fraction:
+    """A number as it was written: 0.1 is a tenth."""
+    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayRule:
+    """Schemas of the elements, by place and from there on.
+
+    Attributes:
+        rest: behind the prefix; None for any.
+    """
+
+    prefix: tuple[Node, ...]
+    rest: Node | None
+
+    def at(self, index: int) -> Node | None:
+        """The schema of one element."""
+        return self.prefix[index] if index < len(self.prefix) else self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """The schema that so many items fit at least."""
+
+    node: Node
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class PatternRule:
+    """The schema of the members whose names match a pattern."""
+
+    conditions: tuple[Condition, ...]
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRule:
+    """Schemas of the members of an object.
+
+    Attributes:
+        rest: of members that neither have a schema of their own nor match a pattern; None for any.
+        is_open: whether somebody said what such members are.
+    """
+
+    properties: dict[str, Node]
+    patterns: tuple[PatternRule, ...]
+    rest: Node | None
+    is_open: bool
+
+
+@dataclass(slots=True)
+class Facts:
+    """One way to satisfy schemas; numbers are inclusive unless a name says otherwise.
+
+    Attributes:
+        enum: all values that are left; None for no such list.
+        excluded: values that it must not be.
+        multiples: that a number must be a multiple of.
+        names: schemas of the names of members.
+        required: names, with the pointer to where each is asked for.
+        refused: why values of a kind cannot be enforced, where they would be left.
+        pointers: to where a limit first came up, for errors; by "enum", "excluded", "number", "string",
+            "array", "members".
+    """
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    enum: list[Any] | None = None
+    excluded: list[Any] = field(default_factory=list)
+    lower: Fraction | None = None
+    upper: Fraction | None = None
+    lower_excluded: bool = False
+    upper_excluded: bool = False
+    multiples: list[Fraction] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    min_length: int = 0
+    max_length: int | None = None
+    min_items: int = 0
+    max_items: int | None = None
+    arrays: list[ArrayRule] = field(default_factory=list)
+    unique: str | None = None
+    contains: Contains | None = None
+    min_members: int = 0
+    max_members: int | None = None
+    objects: list[ObjectRule] = field(default_factory=list)
+    names: list[Node] = field(default_factory=list)
+    required: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, SchemaRefusal] = field(default_factory=dict)
+    pointers: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> Facts:
+        """Facts that can go another way."""
+        copied = replace(self)
+        for name in ("excluded", "multiples", "conditions", "arrays", "objects", "names"):
+            setattr(copied, name, list(getattr(self, name)))
+        copied.required = dict(self.required)
+        copied.refused = dict(self.refused)
+        copied.pointers = dict(self.pointers)
+        return copied
+
+    def refuse(self, pointer: str, reason: str, *kinds: str) -> None:
+        """Note that values of these kinds cannot be enforced."""
+        for kind in kinds:
+            self.refused.setdefault(kind, SchemaRefusal(pointer, reason))
+
+    def only(self, kinds: Iterable[str]) -> None:
+        """Leave these kinds at most."""
+        self.kinds &= frozenset(kinds)
+
+    def add(self, node: Node) -> None:
+        """Take in what a schema says by itself; references and combinations are not looked at."""
+        for keyword, value in node.keywords.items():
+            rule = RULES.get(keyword)
+            if rule is not None:
+                rule(self, node, value)
+        self._add_array(node)
+        self._add_object(node)
+
+    def _add_type(self, node: Node, value: Any) -> None:
+        names = value if isinstance(value, list) else [value]
+        self.only(kind for name in names for kind in KINDS_OF_TYPE[name])
+
+    def _add_kinds(self, node: Node, value: list[str]) -> None:
+        self.only(value)
+
+    def _add_excluded(self, node: Node, value: list[Any]) -> None:
+        self.excluded += value
+        self.pointers.setdefault("excluded", node.pointer)
+
+    def _add_not_pattern(self, node: Node, value: str) -> None:
+        (condition,) = self._conditions(node.pointer, value)
+        self.conditions.append(Condition(condition.regex, holds=not condition.holds))
+
+    def _add_enum(self, node: Node, value: list[Any], keyword: str = "enum") -> None:
+        self.pointers.setdefault("enum", node.at(keyword))
+        allowed = self.enum
+        kept = [one for one in value if allowed is None or any(same(one, other) for other in allowed)]
+        self.enum = [
+            one for index, one in enumerate(kept) if not any(same(one, other) for other in kept[:index])
+        ]
+
+    def _add_const(self, node: Node, value: Any) -> None:
+        self._add_enum(node, [value], "const")
+
+    def _add_minimum(self, node: Node, value: float, *, excluded: bool = False) -> None:
+        self.pointers.setdefault("number", node.pointer)
+        bound = exact(value)
+        if self.lower is None or (bound, excluded) > (self.lower, self.lower_excluded):
+            self.lower, self.lower_excluded = bound, excluded
+
+    def _add_exclusive_minimum(self, node: Node, value: float) -> None:
+        self._add_minimum(node, value, excluded=True)
+
+    def _add_maximum(self, node: Node, value: float, *, excluded: bool = False) -> None:
+        self.pointers.setdefault("number", node.pointer)
+        bound = exact(value)
+        if self.upper is None or (-bound, excluded) > (-self.upper, self.upper_excluded):
+            self.upper, self.upper_excluded = bound, excluded
+
+    def _add_exclusive_maximum(self, node: Node, value: float) -> None:
+        self._add_maximum(node, value, excluded=True)
+
+    def _add_multiple_of(self, node: Node, value: float) -> None:
+        step = exact(value)
+        if step.denominator > 1:
+            part = step.denominator
+            if step.numerator > 1 or part > MOST_ENDINGS or part & (part - 1):
+                self.refuse(
+                    node.at("multipleOf"),
+                    "checkers that divide doubles reject true multiples of it; use an integer, a half, a quarter or "
+                    "the like, or an enum",
+                    "integer",
+                    "fraction",
+                )
+                return
+        self.multiples.append(step)
+
+    def _add_pattern(self, node: Node, value: str) -> None:
+        self.pointers.setdefault("string", node.at("pattern"))
+        try:
+            self.conditions += conditions_of(value)
+        except PatternError as error:
+            self.refuse(node.at("pattern"), f"{error}", "string")
+
+    def _add_format(self, node: Node, value: str) -> None:
+        if value in INTEGERS:
+            low, high = INTEGERS[value]
+            self._add_minimum(node, low)
+            self._add_maximum(node, high)
+        elif value not in WITHOUT_RULES:
+            conditions = format_conditions(value)
+            if conditions is None:
+                self.refuse(
+                    node.at("format"), f"{value[:50]!r} is not enforced; {', '.join(NAMES)} are", "string"
+                )
+            else:
+                self.conditions += conditions
+
+    def _add_min_length(self, node: Node, value: float) -> None:
+        self.pointers.setdefault("string", node.at("minLength"))
+        self.min_length = max(self.min_length, int(value))
+
+    def _add_max_length(self, node: Node, value: float) -> None:
+        self.pointers.setdefault("string", node.at("maxLength"))
+        self.max_length = int(value) if self.max_length is None else min(self.max_length, int(value))
+
+    def _add_min_items(self, node: Node, value: float) -> None:
+        self.pointers.setdefault("array", node.at("minItems"))
+        self.min_items = max(self.min_items, int(value))
+
+    def _add_max_items(self, node: Node, value: float) -> None:
+        self.pointers.setdefault("array", node.at("maxItems"))
+        self.max_items = int(value) if self.max_items is None else min(self.max_items, int(value))
+
+    def _add_unique_items(self, node: Node, value: bool) -> None:
+        if value:
+            self.unique = self.unique or node.at("uniqueItems")
+
+    def _add_contains(self, node: Node, value: Any) -> None:
+        if node.keywords.get("minContains") == 0 and "maxContains" not in node.keywords:
+            return
+        if self.contains is not None or "maxContains" in node.keywords or node.is_made:
+            self.refuse(
+                node.at("contains"), "it is enforced once for an array, and without maxContains", "array"
+            )
+        else:
+            self.contains = Contains(node.child("contains"), int(node.keywords.get("minContains", 1)))
+
+    def _add_min_properties(self, node: Node, value: float) -> None:
+        self.min_members = max(self.min_members, int(value))
+        self.pointers.setdefault("members", node.at("minProperties"))
+
+    def _add_max_properties(self, node: Node, value: float) -> None:
+        self.max_members = int(value) if self.max_members is None else min(self.max_members, int(value))
+        self.pointers.setdefault("members", node.at("maxProperties"))
+
+    def _add_required(self, node: Node, value: list[str]) -> None:
+        for name in value:
+            self.required.setdefault(name, node.at("required"))
+
+    def _add_property_names(self, node: Node, value: Any) -> None:
+        self.names.append(node.child("propertyNames"))
+
+    def _add_array(self, node: Node) -> None:
+        schema = node.keywords
+        prefix = tuple(
+            node.child("prefixItems", index) for index in range(len(schema.get("prefixItems", ())))
+        )
+        rest = None
+        if "items" in schema:
+            rest = node.child("items")
+        elif "unevaluatedItems" in schema:
+            if _combines(schema):
+                self._refuse_unevaluated(node, "unevaluatedItems", "array")
+            else:
+                rest = node.child("unevaluatedItems")
+        if prefix or rest is not None:
+            self.arrays.append(ArrayRule(prefix, rest))
+
+    def _add_object(self, node: Node) -> None:
+        schema = node.keywords
+        properties = {name: node.child("properties", name) for name in schema.get("properties", ())}
+        patterns = []
+        for pattern in schema.get("patternProperties", ()):
+            child = node.child("patternProperties", pattern)
+            try:
+                patterns.append(PatternRule(conditions_of(pattern), child))
+            except PatternError as error:
+                self.refuse(node.at("patternProperties", pattern), f"{error}", "object")
+        rest, is_open = None, bool(patterns)
+        if "additionalProperties" in schema:
+            rest, is_open = node.child("additionalProperties"), True
+        elif "unevaluatedProperties" in schema:
+            if _combines(schema):
+                self._refuse_unevaluated(node, "unevaluatedProperties", "object")
+            else:
+                rest, is_open = node.child("unevaluatedProperties"), True
+        if properties or patterns or is_open:
+            self.objects.append(ObjectRule(properties, tuple(patterns), rest, is_open))
+
+    def _refuse_unevaluated(self, node: Node, keyword: str, kind: str) -> None:
+        if node.keywords[keyword] is not True:
+            self.refuse(node.at(keyword), "beside references and combinations it is not supported", kind)
+
+    def _conditions(self, pointer: str, pattern: str) -> tuple[Condition, ...]:
+        try:
+            found = conditions_of(pattern)
+        except PatternError as error:
+            raise SchemaRefusal(pointer, f"{error}") from error
+        if len(found) > 1:
+            raise SchemaRefusal(pointer, "the opposite of a pattern with a lookahead is not supported")
+        return found
+
+    def step(self) -> Fraction | None:
+        """What a number must be a multiple of; None for any number."""
+        if not self.multiples:
+            return None
+        numerator = lcm(*(one.numerator for one in self.multiples))
+        denominators = [one.denominator for one in self.multiples]
+        # Each is an integer or a power of a half; the coarser one counts.
+        return Fraction(numerator) if min(denominators) == 1 else Fraction(1, min(denominators))
+
+    def is_admitted_number(self, value: float) -> bool:
+        """Whether bounds and multiples allow a number."""
+        number, step = exact(value), self.step()
+        return not (
+            (
+                self.lower is not None
+                and (number < self.lower or (self.lower_excluded and number == self.lower))
+            )
+            or (
+                self.upper is not None
+                and (number > self.upper or (self.upper_excluded and number == self.upper))
+            )
+            or (step is not None and (number / step).denominator != 1)
+        )
+
+    def string_conditions(self) -> tuple[Condition, ...]:
+        """What the content of a string must keep to, its length and the values that are excluded aside."""
+        return tuple(dict.fromkeys(self.conditions))
+
+    def excluded_strings(self) -> tuple[Condition, ...]:
+        """The same for single values that it must not be."""
+        return tuple(Condition(content_of(one), holds=False) for one in self.excluded if isinstance(one, str))
+
+
+def _combines(schema: dict[str, Any]) -> bool:
+    return any(
+        keyword in schema
+        for keyword in (
+            "$ref",
+            "$dynamicRef",
+            "allOf",
+            "anyOf",
+            "oneOf",
+            "if",
+            "dependentSchemas",
+            "dependencies",
+            "contains",
+            "not",
+        )
+    )
+
+
+RULES: dict[str, Callable[[Facts, Node, Any], None]] = {
+    "type": Facts._add_type,
+    "$kinds": Facts._add_kinds,
+    "$excluded": Facts._add_excluded,
+    "$not_pattern": Facts._add_not_pattern,
+    "enum": Facts._add_enum,
+    "const": Facts._add_const,
+    "minimum": Facts._add_minimum,
+    "maximum": Facts._add_maximum,
+    "exclusiveMinimum": Facts._add_exclusive_minimum,
+    "exclusiveMaximum": Facts._add_exclusive_maximum,
+    "multipleOf": Facts._add_multiple_of,
+    "pattern": Facts._add_pattern,
+    "format": Facts._add_format,
+    "minLength": Facts._add_min_length,
+    "maxLength": Facts._add_max_length,
+    "minItems": Facts._add_min_items,
+    "maxItems": Facts._add_max_items,
+    "uniqueItems": Facts._add_unique_items,
+    "contains": Facts._add_contains,
+    "minProperties": Facts._add_min_properties,
+    "maxProperties": Facts._add_max_properties,
+    "required": Facts._add_required,
+    "propertyNames": Facts._add_property_names,
+}
+"""By keyword; those with a `$` stand in made schemas only."""

@@ -1,0 +1,328 @@
+"""The values that fit a schema as rules of llguidance's Lark.
+
+Between two words of the JSON there may be one character of white space, which is what models are trained to write and
+nothing to lose themselves in.
+
+https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from steiner.server.intake.json_schema.code_points import escaped
+from steiner.server.intake.json_schema.document import SchemaRefusal
+from steiner.server.intake.json_schema.facts import NodeSet
+from steiner.server.intake.json_schema.normal_form import NormalForm
+from steiner.server.intake.json_schema.string_content import content_of
+from steiner.server.intake.json_schema.values import (
+    ArrayValue,
+    ArrayWithHits,
+    DistinctArray,
+    FurtherMembers,
+    Literal,
+    Member,
+    Multiples,
+    ObjectValue,
+    Value,
+    Word,
+)
+
+MAX_RULES = 20_000
+"""Of one grammar."""
+MAX_OPTIONAL = 500
+"""Members of one object that may be left out: the parser looks at all of those that could come next."""
+_SPACE = r"[ \n\r\t]?"
+PUNCTUATION = {
+    "OPEN_OBJECT": rf"\{{{_SPACE}",
+    "CLOSE_OBJECT": rf"{_SPACE}\}}",
+    "OPEN_ARRAY": rf"\[{_SPACE}",
+    "CLOSE_ARRAY": rf"{_SPACE}\]",
+    "COMMA": rf"{_SPACE},{_SPACE}",
+    "COLON": rf"{_SPACE}:{_SPACE}",
+}
+
+
+class Rules:
+    """Writes rules, those of each set of schemas once.
+
+    Args:
+        prefix: of the names of rules and terminals, so that several schemas go into one grammar.
+
+    Raises:
+        SchemaRefusal: from `name_of`: there would be too many, or an object has too many optional members.
+    """
+
+    def __init__(self, form: NormalForm, prefix: str = "") -> None:
+        self._form = form
+        self._prefix = prefix
+        self._names: dict[NodeSet, str] = {}
+        self._terminals: dict[str, str] = {}
+        self._bodies: dict[str, list[str]] = {}
+        self._waiting: list[NodeSet] = []
+
+    def name_of(self, nodes: NodeSet) -> str:
+        """The rule of the values that fit schemas."""
+        name = self._name(nodes)
+        while self._waiting:
+            following = self._waiting.pop()
+            own = self._names[following]
+            self._bodies[own] = [self._value(value) for value in self._form.values(following)]
+            if len(self._bodies) > MAX_RULES:
+                raise SchemaRefusal("", f"its grammar has more than {MAX_RULES} rules; simplify it")
+        return name
+
+    def lines(self, root: str) -> list[str]:
+        """The rules that a value can come of, and the terminals; none where nothing fits the root."""
+        written = self._productive()
+        if root not in written:
+            return []
+        used = _used(root, written)
+        rules = [f"{name}: {' | '.join(written[name])}" for name in written if name in used]
+        text = " ".join(rules)
+        words = set(text.replace("(", " ").replace(")", " ").replace("{", " ").replace("*", " ").split())
+        return rules + [f"{name}: {body}" for body, name in self._terminals.items() if name in words]
+
+    def _productive(self) -> dict[str, list[str]]:
+        """Alternatives of rules, less those that never come to an end."""
+        productive: dict[str, list[str]] = {}
+        while True:
+            found = {
+                name: kept
+                for name, alternatives in self._bodies.items()
+                if (
+                    kept := [one for one in alternatives if _rules_in(one, self._bodies) <= productive.keys()]
+                )
+            }
+            if found == productive:
+                return productive
+            productive = found
+
+    def _name(self, nodes: NodeSet) -> str:
+        name = self._names.get(nodes)
+        if name is None:
+            name = self._names[nodes] = f"{self._prefix}value{len(self._names)}"
+            self._waiting.append(nodes)
+        return name
+
+    def _rule(self, kind: str, *alternatives: str) -> str:
+        name = f"{self._prefix}{kind}_{len(self._bodies)}"
+        self._bodies[name] = list(alternatives)
+        return name
+
+    def _terminal(self, body: str) -> str:
+        return self._terminals.setdefault(body, f"{self._prefix.upper()}WORD{len(self._terminals)}")
+
+    def _value(self, value: Value) -> str:
+        match value:
+            case Literal(text):
+                return self._terminal(f"/{escaped(text)}/")
+            case Word(lexeme):
+                return self._terminal(lexeme.lark())
+            case Multiples(step, low, high):
+                limits = f'"multipleOf": {step}, "minimum": {low}, "maximum": {high}'
+                return self._rule("multiple", f'%json {{"type": "integer", {limits}}}')
+            case ArrayWithHits():
+                return self._with_hits(value)
+            case DistinctArray():
+                return self._distinct(value)
+            case ArrayValue():
+                return self._array(value)
+            case ObjectValue():
+                return self._object(value)
+
+    def _array(self, array: ArrayValue) -> str:
+        """`[`, then what follows each place as a rule of its own."""
+        most = array.max_items
+        num_places = len(array.prefix)
+        behind: str | None = None
+        if array.rest is not None and (most is None or most > num_places):
+            least = max(array.min_items - num_places, 0)
+            room = None if most is None else most - num_places
+            behind = self._repeated(self._name(array.rest), least, room, is_first=not num_places)
+        following = behind
+        for index in range(num_places - 1, -1, -1):
+            item = f"{'COMMA ' if index else ''}{self._name(array.prefix[index])}"
+            choices = [item if following is None else f"{item} {following}"]
+            if following is not None and index + 1 >= array.min_items:
+                choices.append(item)
+            if index >= array.min_items and not index:
+                choices.append('""')
+            following = self._rule("items", *choices)
+        return f"OPEN_ARRAY {following} CLOSE_ARRAY" if following is not None else "OPEN_ARRAY CLOSE_ARRAY"
+
+    def _repeated(self, item: str, least: int, most: int | None, *, is_first: bool) -> str:
+        """So many items, with commas."""
+        if not is_first:
+            return self._rule("items", _times(f"COMMA {item}", least, most))
+        more = _times(f"COMMA {item}", max(least - 1, 0), None if most is None else most - 1)
+        return self._rule("items", f"{item} {more}", *(['""'] if not least else []))
+
+    def _with_hits(self, array: ArrayWithHits) -> str:
+        """A rule for each number of items and hits, as far as they count."""
+        item, hit = self._name(array.item), self._name(array.hit)
+        last = max(array.min_items, array.min_hits, 1) if array.max_items is None else array.max_items
+        if (last + 1) * (array.min_hits + 1) > MAX_RULES // 4:
+            raise SchemaRefusal(array.pointer, "it is not enforced for so many items; lower the limits")
+        names: dict[tuple[int, int], str] = {}
+        for number in range(last, -1, -1):
+            for hits in range(min(number, array.min_hits), -1, -1):
+                ends = number >= array.min_items and hits == array.min_hits
+                choices = ['""'] if ends else []
+                following = min(number + 1, last)
+                own = names[number, hits] = self._rule("hits", *choices)
+                if number < last or array.max_items is None:
+                    comma = "COMMA " if number else ""
+                    more = min(hits + 1, array.min_hits)
+                    for content, then in ((item, hits), (hit, more)) if more > hits else ((item, hits),):
+                        choices.append(f"{comma}{content} {names[following, then]}")
+                self._bodies[own] = choices
+        return f"OPEN_ARRAY {names[0, 0]} CLOSE_ARRAY"
+
+    def _distinct(self, array: DistinctArray) -> str:
+        """A rule for each set of items that have been written."""
+        words = [self._terminal(f"/{escaped(text)}/") for text in array.texts]
+        names: dict[int, str] = {}
+        for taken in range(2 ** len(words) - 1, -1, -1):
+            number = taken.bit_count()
+            if number > array.max_items:
+                continue
+            choices = ['""'] if number >= array.min_items else []
+            if number < array.max_items:
+                comma = "COMMA " if number else ""
+                choices += [
+                    f"{comma}{word} {names[taken | 1 << index]}"
+                    for index, word in enumerate(words)
+                    if not taken >> index & 1
+                ]
+            names[taken] = self._rule("distinct", *choices)
+        return f"OPEN_ARRAY {names[0]} CLOSE_ARRAY"
+
+    def _object(self, value: ObjectValue) -> str:
+        members = [
+            member for member in value.members if member.is_required or not self._form.is_empty(member.value)
+        ]
+        num_optional = sum(not member.is_required for member in members)
+        if num_optional > MAX_OPTIONAL:
+            raise SchemaRefusal(
+                value.pointer,
+                f"an object has {num_optional} optional properties, of {MAX_OPTIONAL} at most; name more of them in "
+                "required",
+            )
+        num_required = len(members) - num_optional
+        most = value.max_members
+        if value.min_members <= num_required and (
+            most is None or (most >= len(members) and not value.further)
+        ):
+            body = _Uncounted(self, members, value.further).rule()
+        else:
+            body = _Counted(self, members, value).rule(0, 0)
+        return f"OPEN_OBJECT {body} CLOSE_OBJECT"
+
+    def member(self, member: Member) -> str:
+        """A member with a name."""
+        return f'{self._terminal(f"""/"{content_of(member.name)}"/""")} COLON {self._name(member.value)}'
+
+    def further(self, further: Iterable[FurtherMembers]) -> str:
+        """Any further member."""
+        choices = (f"{self._terminal(one.name.lark())} COLON {self._name(one.value)}" for one in further)
+        return self._rule("further", *choices)
+
+    def rule(self, kind: str, *alternatives: str) -> str:
+        """A rule of its own; its name."""
+        return self._rule(kind, *alternatives)
+
+
+class _Uncounted:
+    """The members of an object whose number is not limited."""
+
+    def __init__(self, rules: Rules, members: list[Member], further: tuple[FurtherMembers, ...]) -> None:
+        self._rules = rules
+        self._members = members
+        self._further = rules.further(further) if further else None
+
+    def rule(self) -> str:
+        """All of them; from the last one on, as first and as later one."""
+        rules, further = self._rules, self._further
+        if further is None:
+            first = later = rules.rule("end", '""')
+        else:
+            first = rules.rule("end", f"{further} (COMMA {further})*", '""')
+            later = rules.rule("end", f"(COMMA {further})*")
+        for member in reversed(self._members):
+            text = rules.member(member)
+            choices = [f"{text} {later}"], [f"COMMA {text} {later}"]
+            if not member.is_required:
+                choices[0].append(first)
+                choices[1].append(later)
+            first, later = (rules.rule("members", *one) for one in choices)
+        return first
+
+
+class _Counted:
+    """The members of an object whose number is limited: a rule for each place and number."""
+
+    def __init__(self, rules: Rules, members: list[Member], value: ObjectValue) -> None:
+        self._rules = rules
+        self._members = members
+        self._texts = [rules.member(member) for member in members]
+        self._further = rules.further(value.further) if value.further else None
+        self._min = value.min_members
+        self._max = value.max_members
+        self._pointer = value.pointer
+        self._names: dict[tuple[int, int], str] = {}
+
+    def rule(self, index: int, number: int) -> str:
+        """What may follow the members before `index`, of which `number` have been written."""
+        limit = len(self._members) if self._max is None else min(self._max, len(self._members))
+        if len(self._members) * limit > MAX_RULES // 4:
+            raise SchemaRefusal(self._pointer, "it is not enforced for so many properties; leave it out")
+        for place in range(len(self._members), index - 1, -1):
+            for count in range(min(place, limit), -1, -1):
+                self._names[place, count] = self._rules.rule("members", *self._choices(place, count))
+        return self._names[index, number]
+
+    def _choices(self, place: int, number: int) -> list[str]:
+        comma = "COMMA " if number else ""
+        if place == len(self._members):
+            return self._end(number, comma)
+        choices = []
+        if self._max is None or number < self._max:
+            choices.append(f"{comma}{self._texts[place]} {self._names[place + 1, number + 1]}")
+        if not self._members[place].is_required:
+            choices.append(self._names[place + 1, number])
+        return choices
+
+    def _end(self, number: int, comma: str) -> list[str]:
+        choices = ['""'] if number >= self._min else []
+        room = None if self._max is None else self._max - number
+        # Further members may all have one name: the first counts, the rest may not.
+        if self._further is not None and room != 0 and number + 1 >= self._min:
+            more = _times(f"COMMA {self._further}", 0, None if room is None else room - 1)
+            choices.append(f"{comma}{self._further} {more}")
+        return choices
+
+
+def _times(content: str, least: int, most: int | None) -> str:
+    """So many of something; None for any number."""
+    if most == 0:
+        return '""'
+    return f"({content}){{{least},{'' if most is None else most}}}"
+
+
+def _rules_in(alternative: str, bodies: dict[str, list[str]]) -> set[str]:
+    if alternative.startswith("%json"):
+        return set()
+    words = alternative.replace("(", " ").replace(")", " ").replace("{", " ").split()
+    return {word for word in words if word in bodies}
+
+
+def _used(root: str, bodies: dict[str, list[str]]) -> set[str]:
+    used, waiting = {root}, [root]
+    while waiting:
+        for alternative in bodies[waiting.pop()]:
+            for name in _rules_in(alternative, bodies):
+                if name not in used:
+                    used.add(name)
+                    waiting.append(name)
+    return used
