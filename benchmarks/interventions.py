@@ -40,7 +40,7 @@ from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
 from steiner.server.engine import Sampling, TokenEngine, TokenRequest, TokenUpdate
 from steiner.server.interventions.answer import AnswerFormat
-from steiner.server.json_grammar import schema_grammar
+from steiner.server.intake.answer_grammar import json_grammar
 from steiner.server.prompts import PromptEncoder, Turn
 from steiner.server.settings import Settings
 from steiner.server.tokenizer import load_tokenizer
@@ -84,7 +84,7 @@ class Provocation:
         """What the answers are held to."""
         if self.answer_schema is None:
             return None
-        return AnswerFormat("a number", schema_grammar(self.answer_schema, engine))
+        return AnswerFormat("a number", json_grammar(self.answer_schema))
 
     def policy_of(self, index: int) -> Policy:
         """Of the generation with this number in its round."""
@@ -153,9 +153,6 @@ class TimedEngine:
         others = self._num_taken - self._before[generation]
         if most := max(others.values(), default=0):
             self.passed.append(most)
-
-    def grammar_of(self, structural_tag: str) -> str:
-        return self.engine.grammar_of(structural_tag)
 
     async def check_health(self) -> None:
         await self.engine.check_health()

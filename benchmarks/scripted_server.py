@@ -85,10 +85,6 @@ class WalkingEngine:
         finally:
             self._in_hand.dec()
 
-    def grammar_of(self, structural_tag: str) -> str:
-        """The tag itself: nothing keeps to it."""
-        return structural_tag
-
     async def check_health(self) -> None:
         """Always well."""
 

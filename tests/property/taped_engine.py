@@ -33,9 +33,6 @@ class TapedEngine:
 
         conductor.progress.take = record  # type: ignore[method-assign]
 
-    def grammar_of(self, structural_tag: str) -> str:
-        return structural_tag
-
     async def check_health(self) -> None: ...
 
     def shutdown(self) -> None: ...

@@ -71,10 +71,12 @@ def _rules(text: str, prefix: str) -> SchemaRules:
     except RecursionError as error:
         raise SchemaRefusal("", "it is nested too deep; flatten it") from error
     if not lines:
-        raise form.conflict or SchemaRefusal(document.first_reference(), "no value that comes to an end fits")
+        raise form.ways.conflict or SchemaRefusal(
+            document.first_reference(), "no value that comes to an end fits"
+        )
     fault, first = first_bytes("\n".join([f"start: {root}", *lines, *punctuation()]))
     if fault is not None:
         raise SchemaRefusal("", f"its grammar is too large ({fault}); simplify it")
     if not first:
-        raise form.conflict or SchemaRefusal("", "no value fits it")
+        raise form.ways.conflict or SchemaRefusal("", "no value fits it")
     return SchemaRules(root, tuple(lines))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from steiner.server.intake.json_schema.document import ANNOTATIONS, Node, Schema, SchemaRefusal
-from steiner.server.intake.json_schema.facts import KINDS, KINDS_OF_TYPE
 from steiner.server.intake.json_schema.formats import WITHOUT_RULES
+from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE
 
 Way = tuple[Node, ...]
 """Schemas that hold together."""

@@ -1,0 +1,47 @@
+"""The kinds of JSON values, and when two values are equal.
+
+https://json-schema.org/draft/2020-12/json-schema-core#name-instance-data-model
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+KINDS = ("null", "boolean", "integer", "fraction", "string", "array", "object")
+"""Of values; a fraction is a number that is no integer."""
+KINDS_OF_TYPE = {"number": ("integer", "fraction")} | {kind: (kind,) for kind in KINDS if kind != "fraction"}
+
+
+def kind_of(value: object) -> str:
+    """The kind of a JSON value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "integer" if value.is_integer() else "fraction"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two JSON values are equal: `1` is `1.0`, and `true` is not `1`."""
+    if kind_of(one) != kind_of(other):
+        return False
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    return one == other
+
+
+def exact(number: float) -> Fraction:
+    """A number as it was written: 0.1 is a tenth."""
+    return Fraction(number) if isinstance(number, int) else Fraction(repr(number))
