@@ -12,6 +12,7 @@ from steiner.server.access.keys import KeyRing
 from steiner.server.auth import OPEN_PATHS, Authentication
 from steiner.server.body_limit import BodyLimit
 from steiner.server.errors import install_error_handlers
+from steiner.server.head_requests import HeadRequests
 from steiner.server.request_log import RequestLog
 from steiner.server.routes import chat, documentation, health, metrics, models, reasoning, responses, view
 from steiner.server.routes.documented import install_document
@@ -53,6 +54,8 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         redoc_url=None,
         version=version("steiner"),
         root_path=settings.root_path,
+        # A path with a slash behind it is another path; FastAPI would send clients on to one that it makes of `Host`.
+        redirect_slashes=False,
     )
     app.state.service = service
 
@@ -61,6 +64,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
 
     install_error_handlers(app, count_refusal, FIELD_NAMES | RESPONSE_FIELD_NAMES)
     # The last one added is the first to see a request.
+    app.add_middleware(HeadRequests)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes, timeout_s=settings.request_timeout_s)
     app.add_middleware(
         Authentication,

@@ -7,6 +7,7 @@
     |-- Gone                410  there was one, and the server has let it go
     |-- RequestTooLate      408
     |-- RequestTooLarge     413
+    |-- EncodedBody         415  the body is compressed
     |-- RateLimited         429  the caller's limits are used up, or the queue is full
     |-- NotReady            503  still loading, or draining
     `-- EngineUnavailable   503  the engine died; the process is about to end
@@ -64,6 +65,7 @@ REASONS = frozenset(
         "tokens_per_minute",
         "too_large",
         "unknown_route",
+        "unsupported_encoding",
     }
 )
 
@@ -141,6 +143,13 @@ class RequestTooLarge(ApiError):
     type = "invalid_request_error"
 
 
+class EncodedBody(ApiError):
+    """The body is compressed, and would have to be read to be refused for its length."""
+
+    status = 415
+    type = "invalid_request_error"
+
+
 class RateLimited(ApiError):
     """Too much at the moment (RFC 6585, section 4); `Retry-After` says when to come back.
 
@@ -196,12 +205,13 @@ def error_answer(error: ApiError, count_refusal: Callable[[str], None]) -> JSONR
 def _methods_of(app: FastAPI, request: Request) -> set[str]:
     """Methods that are served on the request's path."""
     routes = [route for route in app.routes if isinstance(route, Route)]
-    return {
+    methods = {
         method
         for route in routes
         if route.matches(request.scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def install_error_handlers(
@@ -240,6 +250,10 @@ def install_error_handlers(
                 return answer(late)
             case 413:
                 return answer(RequestTooLarge(str(error.detail), code="too_large"))
+            case 415:
+                encoded = EncodedBody(str(error.detail), code="unsupported_encoding")
+                encoded.headers |= error.headers or {}
+                return answer(encoded)
             case 405:
                 refused = InvalidRequest(
                     f"{request.method} is not served on {request.url.path}", code="method_not_allowed"
