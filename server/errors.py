@@ -156,7 +156,7 @@ class RateLimited(ApiError):
     Args:
         kind: OpenAI's word for the limit, `requests` or `tokens`; `server_error` where it is not the caller's.
         reason: what it is counted as.
-        retry_after_s: whole seconds; None where no wait would help.
+        retry_after_s: whole seconds. What no wait would help is no `RateLimited`: clients send a 429 again.
     """
 
     status = 429
@@ -167,17 +167,13 @@ class RateLimited(ApiError):
         *,
         kind: str,
         reason: str,
-        retry_after_s: int | None,
+        retry_after_s: int,
         code: str = "rate_limit_exceeded",
     ) -> None:
         super().__init__(message, code=code)
         self.type = kind
         self._reason = reason
-        if retry_after_s is None:
-            # OpenAI's clients send a 429 again unless this says no.
-            self.headers["x-should-retry"] = "false"
-        else:
-            self.headers["Retry-After"] = str(retry_after_s)
+        self.headers["Retry-After"] = str(retry_after_s)
 
     @property
     def reason(self) -> str:

@@ -58,6 +58,6 @@ async def read_model(model: ModelName, service: ServiceOfApp) -> ModelCard:
     """The served model, if that is its name."""
     if model != service.settings.model_id:
         raise UnknownResource(
-            f"no model {model!r}; this server has {service.settings.model_id!r}", code="model_not_found"
+            f"no model {model[:80]!r}; this server has {service.settings.model_id!r}", code="model_not_found"
         )
     return _card(service)

@@ -70,7 +70,12 @@ def ending_error(event: Failed | Cancelled) -> ApiError:
             return InvalidRequest(event.message, code="invalid_value")
         case "engine_dead":
             return EngineUnavailable(event.message, code=event.code)
-        case "timeout" | "draining" | "queue_timeout":
+        case "timeout":
+            late = NotReady(f"{event.message}; ask for fewer tokens", code=event.code)
+            # It may end in time on an idle server, but a client that sends it again at once takes as long again.
+            late.headers["x-should-retry"] = "false"
+            return late
+        case "draining" | "queue_timeout":
             return NotReady(event.message, code=event.code)
         case _:
             return ApiError(event.message, code=event.code)
