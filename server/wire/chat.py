@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from json.encoder import encode_basestring
 from typing import Any
@@ -224,8 +224,34 @@ def _error_chunk(error: ApiError) -> str:
     return f"data: {json.dumps(error.body())}\n\n"
 
 
+def _beginning_in_order(
+    streams: Sequence[AsyncIterator[Sequence[Event]]],
+) -> AsyncGenerator[tuple[int, Sequence[Event]], None]:
+    """Batches of events with the numbers of their streams; the first event of each comes before the second of any."""
+    # One alone is spared the layer, which every chunk would go through.
+    return interleaved(streams) if len(streams) == 1 else _first_events_first(streams)
+
+
+async def _first_events_first(
+    streams: Sequence[AsyncIterator[Sequence[Event]]],
+) -> AsyncGenerator[tuple[int, Sequence[Event]], None]:
+    # Each has its first before its generation waits for its turn, so nothing is held up.
+    begun = [await anext(stream) for stream in streams]
+    for index, events in enumerate(begun):
+        yield index, events[:1]
+    for index, events in enumerate(begun):
+        yield index, events[1:]
+    async with aclosing(interleaved(streams)) as batches:
+        async for batch in batches:
+            yield batch
+
+
 async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> AsyncIterator[bytes]:
-    """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it."""
+    """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it.
+
+    The first chunks of all choices come before anything else, in order: the official client's helper takes the k-th
+    choice that it meets for the one of index k.
+    """
     first = choices[0]
     fixed = {
         "id": first.id,
@@ -236,7 +262,7 @@ async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> 
     head = f"data: {json.dumps(fixed, separators=(',', ':'))[:-1]},"
     chunks = [ChatChunks(head, index, include_usage=include_usage) for index in range(len(choices))]
     try:
-        async with aclosing(interleaved([choice.events() for choice in choices])) as batches:
+        async with aclosing(_beginning_in_order([choice.events() for choice in choices])) as batches:
             async for index, events in batches:
                 if piece := chunks[index].encode(events):
                     yield piece

@@ -66,7 +66,7 @@ async def test_what_is_refused_is_not_counted(rates: Rates) -> None:
 
 async def test_what_can_never_fit_is_a_mistake_of_the_caller(rates: Rates) -> None:
     for _ in range(2):
-        with pytest.raises(InvalidRequest, match="1001 tokens.*1000 tokens a minute.*never fits") as refused:
+        with pytest.raises(InvalidRequest, match=r"1001 tokens.*1000 tokens a minute.*never fits") as refused:
             await rates.take(ALICE, "tokens", 1001)
     assert refused.value.status == 400
     assert (await rates.take(ALICE, "tokens", 1000))["x-ratelimit-remaining-tokens"] == "0"
