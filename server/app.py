@@ -16,8 +16,6 @@ from steiner.server.head_requests import HeadRequests
 from steiner.server.request_log import RequestLog
 from steiner.server.routes import chat, documentation, health, metrics, models, reasoning, responses, view
 from steiner.server.routes.documented import install_document
-from steiner.server.schemas.chat import FIELD_NAMES
-from steiner.server.schemas.responses import RESPONSE_FIELD_NAMES
 from steiner.server.service import Service
 from steiner.server.tracing import traced
 
@@ -62,7 +60,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
     def count_refusal(reason: str) -> None:
         service.metrics.refused.labels(reason).inc()
 
-    install_error_handlers(app, count_refusal, FIELD_NAMES | RESPONSE_FIELD_NAMES)
+    install_error_handlers(app, count_refusal)
     # The last one added is the first to see a request.
     app.add_middleware(HeadRequests)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes, timeout_s=settings.request_timeout_s)

@@ -18,12 +18,14 @@ Every message says what was given, what the limit is, and what to do. Nothing of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -210,14 +212,34 @@ def _methods_of(app: FastAPI, request: Request) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def install_error_handlers(
-    app: FastAPI, count_refusal: Callable[[str], None], known_fields: Collection[str]
-) -> None:
+def _model_of(request: Request, source: object) -> type[BaseModel] | None:
+    """What the request's route takes as its body, or as its query."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return None
+    fields = [route.body_field] if source == "body" else route.dependant.query_params
+    annotations = [field.field_info.annotation for field in fields if field is not None]
+    return next((one for one in annotations if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _unreadable(error: HTTPException) -> str:
+    """Why a body could not be read at all; FastAPI says it of JSON only."""
+    match error.__cause__:
+        case UnicodeDecodeError() as cause:
+            return f"the body is not valid JSON: it is no {cause.encoding} text at byte {cause.start}"
+        case RecursionError():
+            return "the body is nested too deep; flatten it"
+        case ValueError() as cause:
+            return f"the body cannot be read: {cause}"
+        case _:
+            return str(error.detail)
+
+
+def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -> None:
     """Answer every error of the app in OpenAI's shape.
 
     Args:
         app: whose handlers are set.
-        known_fields: of request bodies, to suggest for a misspelled one.
         count_refusal: called with the reason, one of a fixed few words, for each error answered.
     """
 
@@ -228,9 +250,10 @@ def install_error_handlers(
         assert isinstance(error, ApiError)
         return answer(error)
 
-    async def on_validation_error(_: Request, error: Exception) -> JSONResponse:
+    async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        message, param = refusal(error.errors(), known_fields)
+        errors = error.errors()
+        message, param = refusal(errors, _model_of(request, errors[0]["loc"][0]), error.body)
         return answer(InvalidRequest(message, param=param, code="invalid_value"))
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -258,7 +281,7 @@ def install_error_handlers(
                 refused.headers["Allow"] = ", ".join(sorted(_methods_of(app, request)))
                 return answer(refused)
             case _:
-                return answer(InvalidRequest(str(error.detail), code="invalid_value"))
+                return answer(InvalidRequest(_unreadable(error), code="invalid_value"))
 
     async def on_failure(_: Request, error: Exception) -> JSONResponse:
         failure = ApiError("internal error; the server's log has it", code="internal_error")

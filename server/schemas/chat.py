@@ -13,12 +13,12 @@ from pydantic import Field, field_validator, model_validator
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
 from steiner.server.schemas.logprobs import LogprobsRequest
-from steiner.server.schemas.messages import Message, RefusalPart, TextPart
+from steiner.server.schemas.messages import Message
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import ResponseFormat
 from steiner.server.schemas.stop import StopRequest
-from steiner.server.tools.schemas import FunctionDefinition, FunctionTool, MessageToolCall, ToolChoice
+from steiner.server.tools.schemas import FunctionTool, ToolChoice
 
 INT64 = 2**63
 INT32 = 2**31
@@ -155,14 +155,3 @@ class ReasoningRequest(GenerationRequest):
                 f"a step stream is of one generation (n=1), given {n}; send the request {n} times"
             )
         return n
-
-
-FIELD_NAMES = frozenset(
-    name
-    for model in (
-        *(ChatRequest, ReasoningRequest, Message, TextPart, RefusalPart, StreamOptions, ReasoningOptions),
-        *(FunctionTool, FunctionDefinition, MessageToolCall),
-    )
-    for name in model.model_fields
-)
-"""Every field that a body may have somewhere."""

@@ -17,17 +17,9 @@ from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import JsonObjectFormat, TextFormat
 from steiner.server.schemas.response_items import (
-    MessageItem,
-    ReasoningItem,
-    ReasoningText,
-    RefusalContent,
     ResponseInput,
-    SummaryText,
-    TextContent,
 )
 from steiner.server.schemas.response_tools import (
-    FunctionCallItem,
-    FunctionCallOutputItem,
     ResponseFunctionTool,
     ResponseToolChoice,
 )
@@ -191,25 +183,3 @@ class ResponseGeneration(GenerationRequest):
     field_names: ClassVar[FieldNames] = FieldNames(
         messages="input", length="max_output_tokens", schema="text.format.schema"
     )
-
-
-RESPONSE_FIELD_NAMES = frozenset(
-    name
-    for model in (
-        ResponseRequest,
-        ResponseReasoning,
-        ResponseText,
-        ResponseStreamOptions,
-        MessageItem,
-        ReasoningItem,
-        TextContent,
-        RefusalContent,
-        SummaryText,
-        ReasoningText,
-        ResponseFunctionTool,
-        FunctionCallItem,
-        FunctionCallOutputItem,
-    )
-    for name in model.model_fields
-)
-"""Every field that a body may have somewhere."""
