@@ -10,8 +10,15 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
-from steiner.server.schemas.chat import FieldNames, GenerationRequest, LogitBias, Metadata, SamplingRequest
+from steiner.reasoning.policy import ReasoningOptions
+from steiner.server.schemas.chat import (
+    EffortParam,
+    FieldNames,
+    GenerationRequest,
+    LogitBias,
+    Metadata,
+    SamplingRequest,
+)
 from steiner.server.schemas.logprobs import MAX_TOP_LOGPROBS
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
@@ -38,7 +45,7 @@ class ResponseReasoning(ReasoningOptions):
     A step's summary is one of its sections and always given: `auto` and `detailed` change nothing.
     """
 
-    effort: ReasoningEffort | None = None
+    effort: EffortParam | None = Field(None, description="xhigh and max are taken as high.")
     summary: Literal["auto", "detailed"] | None = None
     generate_summary: Literal["auto", "detailed"] | None = Field(None, description="Older name of summary.")
     context: Literal["auto"] | None = Field(
