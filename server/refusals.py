@@ -59,7 +59,8 @@ def _param(error: Mapping[str, Any]) -> str | None:
     if isinstance(named, str):
         return named
     # Parts in brackets are branches of a union, or say "the key itself": nothing that a client knows.
-    *path, last = [str(part) for part in _path(error)] or [""]
+    path = [str(part) for part in _path(error)]
+    *path, last = [*path, error["ctx"]["field"]] if "field" in error.get("ctx", {}) else path or [""]
     parts = [part for part in path if not part.startswith(("(", "["))]
     if error["type"] == "extra_forbidden" or not last.startswith(("(", "[")):
         parts.append(last)
@@ -79,6 +80,8 @@ def _message(error: Mapping[str, Any], param: str | None, model: type[BaseModel]
             return f"unknown field {param!r}{hint}"
         case "missing":
             return f"{field} is missing"
+        case "not_offered" if "field" in error["ctx"]:
+            return f"{param}: {error['ctx']['reason']}"
         case "not_offered" | "contradiction":
             return str(error["msg"])
         case "value_error":
