@@ -75,7 +75,8 @@ class AnswerReader:
 
     def end(self, finish_reason: FinishReason) -> FinishReason:
         """Say what is held back, and that this was all; returns the reason, which calls may change."""
-        text = self._pass(self._decoder.flush())
+        cut_off = finish_reason == "length" or self.stopped_by is not None
+        text = self._pass(self._decoder.flush(cut_off=cut_off))
         if self._strings is not None:
             text += self._strings.flush()
         self._say(text, is_last=True)

@@ -19,15 +19,20 @@ class SectionDecoder(Protocol):
         """Text that these ids complete, possibly none."""
         ...
 
-    def flush(self) -> str:
-        """What was held back; the decoder is then as new."""
+    def flush(self, *, cut_off: bool = False) -> str:
+        """What was held back; the decoder is then as new.
+
+        Args:
+            cut_off: the text was not ended by its writer, so that the beginning of a character is no text.
+        """
         ...
 
 
 class SectionText:
     """Decodes ids as they come; for valid UTF-8, agrees with decoding all of them at once.
 
-    A character whose bytes are not complete is held back until they are, or until `flush`, where it becomes U+FFFD.
+    A character whose bytes are not complete is held back until they are, or until `flush`, where it becomes U+FFFD, or
+    nothing if the text was cut off in it.
     The text is the same at any chunking, for broken bytes too: where a chunk does not decode cleanly, its ids are taken
     one by one. Only the last ids are decoded again, so that an id costs the same however long the section is.
     """
@@ -53,11 +58,11 @@ class SectionText:
             return new
         return "".join(map(self._feed_one, ids))
 
-    def flush(self) -> str:
+    def flush(self, *, cut_off: bool = False) -> str:
         """What was held back."""
         text = self._held_text()
         self._context, self._context_text, self._held = [], "", []
-        return text
+        return text.rstrip(REPLACEMENT) if cut_off else text
 
     def _feed_one(self, token_id: int) -> str:
         self._held.append(token_id)

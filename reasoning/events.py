@@ -220,12 +220,16 @@ class Usage(Numbered):
     """Tokens of the generation; forced ones are part of the reasoning and of the completion.
 
     Attributes:
+        total_tokens: prompt and completion together.
         cached_tokens: of the prompt, those that the engine's prefix cache had; 0 where the engine does not tell.
     """
 
     type: Literal["usage"] = "usage"
     prompt_tokens: int
     completion_tokens: int
+    total_tokens: int = Field(
+        default_factory=lambda counts: counts["prompt_tokens"] + counts["completion_tokens"]
+    )
     reasoning_tokens: int
     answer_tokens: int
     forced_tokens: int

@@ -98,9 +98,10 @@ class StepReader:
         self.record.interrupt()
 
     def cut(self) -> None:
-        """The stream stops at any place: as `interrupt`, and a depth that is being spelled is nobody's fault."""
+        """The stream stops at any place: as `interrupt`, and half a character or depth is nobody's fault."""
         self._drop_begun_depth()
-        self.interrupt()
+        self._settle()
+        self.record.interrupt(cut_off=True)
 
     def interrupt(self) -> None:
         """No more comes: end what is open, and leave it undecided."""

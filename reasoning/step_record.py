@@ -70,7 +70,7 @@ class StepRecord:
 
     def verify(self, draft: StepDraft, section: SectionDraft, verdict: Verdict) -> None:
         """A verdict, which ends the text of its section."""
-        self._say_text(section, section.decoder.flush())
+        self._say_text(section, section.decoder.flush(cut_off=self.forced))
         draft.verdict = verdict
         draft.verdict_forced = self.forced
         self._log.say(events.StepVerified, step=draft.id, verdict=verdict, forced=self.forced)
@@ -80,12 +80,16 @@ class StepRecord:
         if self.draft is not None:
             self.draft.repeats = of_step
 
-    def end_section(self) -> None:
-        """The open section has all its text; without one, nothing."""
+    def end_section(self, *, cut_off: bool = False) -> None:
+        """The open section has all its text; without one, nothing.
+
+        Args:
+            cut_off: the tokens ended in it; what the server appended ends a section in the same way.
+        """
         draft = self.draft
         if draft is None or draft.section is None:
             return
-        self._say_text(draft.section, draft.section.decoder.flush())
+        self._say_text(draft.section, draft.section.decoder.flush(cut_off=cut_off or self.forced))
         done, draft.section = draft.section.section(), None
         draft.sections.append(done)
         self._log.say(
@@ -116,10 +120,10 @@ class StepRecord:
         self.num_backtracks += 1
         self._log.say(events.Backtracked, from_step=from_step, to_depth=depth, to_step=self.path.tip)
 
-    def interrupt(self) -> None:
+    def interrupt(self, *, cut_off: bool = False) -> None:
         """No more comes of the last step: it ends as it is, undecided."""
         if self.draft is not None:
-            self.end_section()
+            self.end_section(cut_off=cut_off)
             self.draft.interrupted = True
             self.decide(None)
 

@@ -12,11 +12,10 @@ from steiner.server.access.keys import KeyRing
 from steiner.server.auth import OPEN_PATHS, Authentication
 from steiner.server.body_limit import BodyLimit
 from steiner.server.errors import install_error_handlers
+from steiner.server.head_requests import HeadRequests
 from steiner.server.request_log import RequestLog
 from steiner.server.routes import chat, documentation, health, metrics, models, reasoning, responses, view
 from steiner.server.routes.documented import install_document
-from steiner.server.schemas.chat import FIELD_NAMES
-from steiner.server.schemas.responses import RESPONSE_FIELD_NAMES
 from steiner.server.service import Service
 from steiner.server.tracing import traced
 
@@ -53,14 +52,17 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         redoc_url=None,
         version=version("steiner"),
         root_path=settings.root_path,
+        # A path with a slash behind it is another path; FastAPI would send clients on to one that it makes of `Host`.
+        redirect_slashes=False,
     )
     app.state.service = service
 
     def count_refusal(reason: str) -> None:
         service.metrics.refused.labels(reason).inc()
 
-    install_error_handlers(app, count_refusal, FIELD_NAMES | RESPONSE_FIELD_NAMES)
+    install_error_handlers(app, count_refusal)
     # The last one added is the first to see a request.
+    app.add_middleware(HeadRequests)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes, timeout_s=settings.request_timeout_s)
     app.add_middleware(
         Authentication,

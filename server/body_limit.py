@@ -1,9 +1,10 @@
-"""Refuses bodies that are too long before they are in memory, and those that take too long to come."""
+"""Refuses bodies that are too long before they are in memory, those that take too long to come, and compressed ones."""
 
 from __future__ import annotations
 
 import asyncio
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        codings = _codings(Headers(scope=scope))
         num_bytes = 0
         is_whole = False
         deadline = asyncio.get_running_loop().time() + self._timeout_s
@@ -47,6 +49,14 @@ class BodyLimit:
             if message["type"] == "http.request":
                 is_whole = not message.get("more_body", False)
                 num_bytes += len(message.get("body", b""))
+                if codings and num_bytes:
+                    raise HTTPException(
+                        415,
+                        f"the body is encoded ({', '.join(codings)[:80]}), and this server reads plain JSON "
+                        "alone; send it without compression",
+                        # RFC 9110, 15.5.16: what would be read.
+                        headers={"Accept-Encoding": "identity"},
+                    )
                 if num_bytes > self._max_bytes:
                     # Not an error of ours: FastAPI lets only this one through while it reads a body.
                     raise HTTPException(
@@ -55,3 +65,10 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _codings(headers: Headers) -> list[str]:
+    """What a body was encoded with, for its transfer included, but for what changes nothing about it."""
+    named = [*headers.getlist("content-encoding"), *headers.getlist("transfer-encoding")]
+    codings = [coding.strip() for value in named for coding in value.split(",")]
+    return [coding for coding in codings if coding.lower() not in ("", "identity", "chunked")]

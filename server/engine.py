@@ -64,11 +64,14 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
-    """Log probabilities at one place of the sequence, as the model has them before biases and grammar.
+    """Log probabilities at one place of the sequence, over the tokens that the request's grammar lets through.
+
+    They are those before temperature, penalties and biases.
 
     Attributes:
         logprob: of the sampled token; 0 at most, -9999 at least.
-        top: the likeliest ids with theirs, the likeliest first; the sampled one may be among them.
+        top: the likeliest ids with theirs, the likeliest first; the sampled one may be among them. None that the
+            grammar masks is, so there may be fewer than were asked for.
     """
 
     logprob: float

@@ -7,6 +7,7 @@
     |-- Gone                410  there was one, and the server has let it go
     |-- RequestTooLate      408
     |-- RequestTooLarge     413
+    |-- EncodedBody         415  the body is compressed
     |-- RateLimited         429  the caller's limits are used up, or the queue is full
     |-- NotReady            503  still loading, or draining
     `-- EngineUnavailable   503  the engine died; the process is about to end
@@ -17,12 +18,14 @@ Every message says what was given, what the limit is, and what to do. Nothing of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
@@ -64,6 +67,7 @@ REASONS = frozenset(
         "tokens_per_minute",
         "too_large",
         "unknown_route",
+        "unsupported_encoding",
     }
 )
 
@@ -141,13 +145,20 @@ class RequestTooLarge(ApiError):
     type = "invalid_request_error"
 
 
+class EncodedBody(ApiError):
+    """The body is compressed, and would have to be read to be refused for its length."""
+
+    status = 415
+    type = "invalid_request_error"
+
+
 class RateLimited(ApiError):
     """Too much at the moment (RFC 6585, section 4); `Retry-After` says when to come back.
 
     Args:
         kind: OpenAI's word for the limit, `requests` or `tokens`; `server_error` where it is not the caller's.
         reason: what it is counted as.
-        retry_after_s: whole seconds; None where no wait would help.
+        retry_after_s: whole seconds. What no wait would help is no `RateLimited`: clients send a 429 again.
     """
 
     status = 429
@@ -158,17 +169,13 @@ class RateLimited(ApiError):
         *,
         kind: str,
         reason: str,
-        retry_after_s: int | None,
+        retry_after_s: int,
         code: str = "rate_limit_exceeded",
     ) -> None:
         super().__init__(message, code=code)
         self.type = kind
         self._reason = reason
-        if retry_after_s is None:
-            # OpenAI's clients send a 429 again unless this says no.
-            self.headers["x-should-retry"] = "false"
-        else:
-            self.headers["Retry-After"] = str(retry_after_s)
+        self.headers["Retry-After"] = str(retry_after_s)
 
     @property
     def reason(self) -> str:
@@ -196,22 +203,43 @@ def error_answer(error: ApiError, count_refusal: Callable[[str], None]) -> JSONR
 def _methods_of(app: FastAPI, request: Request) -> set[str]:
     """Methods that are served on the request's path."""
     routes = [route for route in app.routes if isinstance(route, Route)]
-    return {
+    methods = {
         method
         for route in routes
         if route.matches(request.scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def install_error_handlers(
-    app: FastAPI, count_refusal: Callable[[str], None], known_fields: Collection[str]
-) -> None:
+def _model_of(request: Request, source: object) -> type[BaseModel] | None:
+    """What the request's route takes as its body, or as its query."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return None
+    fields = [route.body_field] if source == "body" else route.dependant.query_params
+    annotations = [field.field_info.annotation for field in fields if field is not None]
+    return next((one for one in annotations if isinstance(one, type) and issubclass(one, BaseModel)), None)
+
+
+def _unreadable(error: HTTPException) -> str:
+    """Why a body could not be read at all; FastAPI says it of JSON only."""
+    match error.__cause__:
+        case UnicodeDecodeError() as cause:
+            return f"the body is not valid JSON: it is no {cause.encoding} text at byte {cause.start}"
+        case RecursionError():
+            return "the body is nested too deep; flatten it"
+        case ValueError() as cause:
+            return f"the body cannot be read: {cause}"
+        case _:
+            return str(error.detail)
+
+
+def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -> None:
     """Answer every error of the app in OpenAI's shape.
 
     Args:
         app: whose handlers are set.
-        known_fields: of request bodies, to suggest for a misspelled one.
         count_refusal: called with the reason, one of a fixed few words, for each error answered.
     """
 
@@ -222,9 +250,10 @@ def install_error_handlers(
         assert isinstance(error, ApiError)
         return answer(error)
 
-    async def on_validation_error(_: Request, error: Exception) -> JSONResponse:
+    async def on_validation_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        message, param = refusal(error.errors(), known_fields)
+        errors = error.errors()
+        message, param = refusal(errors, _model_of(request, errors[0]["loc"][0]), error.body)
         return answer(InvalidRequest(message, param=param, code="invalid_value"))
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
@@ -240,6 +269,10 @@ def install_error_handlers(
                 return answer(late)
             case 413:
                 return answer(RequestTooLarge(str(error.detail), code="too_large"))
+            case 415:
+                encoded = EncodedBody(str(error.detail), code="unsupported_encoding")
+                encoded.headers |= error.headers or {}
+                return answer(encoded)
             case 405:
                 refused = InvalidRequest(
                     f"{request.method} is not served on {request.url.path}", code="method_not_allowed"
@@ -248,7 +281,7 @@ def install_error_handlers(
                 refused.headers["Allow"] = ", ".join(sorted(_methods_of(app, request)))
                 return answer(refused)
             case _:
-                return answer(InvalidRequest(str(error.detail), code="invalid_value"))
+                return answer(InvalidRequest(_unreadable(error), code="invalid_value"))
 
     async def on_failure(_: Request, error: Exception) -> JSONResponse:
         failure = ApiError("internal error; the server's log has it", code="internal_error")

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from steiner.server.http1_parser import Http1Parser
 from steiner.server.settings import Settings
 
 # What a connection may take to send its last bytes, once every generation has ended.
@@ -26,7 +27,8 @@ class ListenerError(Exception):
 class GuardedConnection(HttpToolsProtocol):
     """uvicorn's, with a bound on the size of a request's head and on the time until the request is whole.
 
-    Without the second, a client that sends a byte now and then holds a connection for nothing.
+    Without the second, a client that sends a byte now and then holds a connection for nothing. Offers to switch to
+    another protocol are ignored, WebSocket included, which is not served.
     """
 
     max_head_bytes: ClassVar[int]
@@ -34,6 +36,7 @@ class GuardedConnection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.parser: Http1Parser = Http1Parser(self, self._head_without_offer)  # type: ignore[assignment]
         self._num_head_bytes = 0
         self._in_head = True
         self._timer: asyncio.TimerHandle | None = None
@@ -67,14 +70,29 @@ class GuardedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The body begins."""
+        if self._offers_upgrade:
+            return
         self._in_head, self._num_head_bytes = False, 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._offers_upgrade:
+            return
         self._in_head = True
         self._stop_timer()
         super().on_message_complete()
+
+    @property
+    def _offers_upgrade(self) -> bool:
+        """Whether the parser will read this head again, without the offer. CONNECT offers nothing: it asks."""
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _head_without_offer(self) -> bytes:
+        parser = self.parser
+        start = b"%b %b HTTP/%b" % (parser.get_method(), self.url, parser.get_http_version().encode())
+        fields = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([start, *fields, b"", b""])
 
     def _expect_rest(self) -> None:
         self._stop_timer()

@@ -205,17 +205,22 @@ class Service:
         self.lifecycle.require_ready()
         loaded = self.loaded
         assert loaded is not None
-        if request.model not in (None, self.settings.model_id):
+        if request.model is not None and request.model != self.settings.model_id:
             raise UnknownResource(
-                f"no model {request.model!r}; this server has {self.settings.model_id!r}",
+                f"no model {request.model[:80]!r}; this server has {self.settings.model_id!r}",
                 param="model",
                 code="model_not_found",
             )
         num_choices = resolve_num_choices(request, self.settings.max_choices)
+        self.admission.check(caller, num_choices)
         await self._take(caller, "requests", 1)
         assignment = await self._assignment(request, loaded, ID_PREFIX[endpoint])
         check_prompt(request, len(assignment.prompt_ids), self.settings.max_prompt_tokens)
-        await self._take(caller, "tokens", len(assignment.prompt_ids))
+        try:
+            await self._take(caller, "tokens", len(assignment.prompt_ids))
+        except InvalidRequest as error:
+            error.param = request.field_names.messages
+            raise
         # Encoding a long prompt takes a while, in which the server may have begun to drain.
         self.lifecycle.require_ready()
         generations = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import math
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -251,7 +252,10 @@ def _told(logprobs: SampleLogprobs | None, num_top: int | None) -> list[TokenLog
 
     told = []
     for place in logprobs:
-        ranked = sorted(place.items(), key=lambda item: item[1].rank or 0)[:num_top]
+        # Both of vLLM's runners mask what the grammar forbids before they compute log probabilities. Where less is
+        # legal than was asked for, they fill up with masked tokens, which say nothing.
+        legal = [item for item in place.items() if not math.isinf(item[1].logprob)]
+        ranked = sorted(legal, key=lambda item: item[1].rank or 0)[:num_top]
         top = tuple((token_id, value(one)) for token_id, one in ranked)
         told.append(TokenLogprobs(value(next(iter(place.values()))), top))
     return told

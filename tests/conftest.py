@@ -150,7 +150,7 @@ class Stage:
     def service(self, engine: ScriptedEngine, **settings: object) -> Service:
         """A service with metrics of its own that is ready."""
         service = Service(
-            Settings(served_model_name="tiny", **{"store": "memory", **settings}), CollectorRegistry()
+            Settings(**{"served_model_name": "tiny", "store": "memory", **settings}), CollectorRegistry()
         )  # type: ignore[arg-type]
         encoder = PromptEncoder(self.tokenizer, self.bound.special_ids)
         service.adopt(

@@ -15,7 +15,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 
 from steiner.server.access.caller import Caller
-from steiner.server.errors import RateLimited
+from steiner.server.errors import InvalidRequest, RateLimited
 
 # Without a finished generation to judge by, and how much the newest one counts in the average.
 FIRST_GUESS_S = 10.0
@@ -101,12 +101,36 @@ class Admission:
         pace_s = self._average_s / self._max_running
         return min(LONGEST_RETRY_S, max(1, math.ceil((self.num_waiting + 1) * pace_s)))
 
+    def check(self, caller: Caller, count: int) -> None:
+        """Refuse a request that asks for more places than it could ever have.
+
+        Raises:
+            InvalidRequest: it does; waiting for others to end would not help.
+        """
+        allowed = self._max_concurrent(caller)
+        if allowed and count > allowed:
+            limit = f"{allowed}, the generations that {caller.name} may have at once"
+        elif count > self._max_running + self._max_queued:
+            limit = (
+                f"{self._max_running + self._max_queued}, the generations that this server runs "
+                f"({self._max_running}) and lets wait ({self._max_queued}) at once"
+            )
+        else:
+            return
+        raise InvalidRequest(
+            f"n ({count}) is above {limit}; lower it or send several requests",
+            param="n",
+            code="invalid_value",
+        )
+
     def enter(self, caller: Caller, count: int = 1) -> list[Place]:
         """Places for `count` generations of one request: all of them, or none.
 
         Raises:
+            InvalidRequest: there can never be as many.
             RateLimited: the queue is full, or the caller would hold more than it may.
         """
+        self.check(caller, count)
         allowed = self._max_concurrent(caller)
         if allowed and self._held[caller] + count > allowed:
             raise RateLimited(

@@ -22,7 +22,7 @@ from redis.asyncio import ConnectionPool
 
 from steiner.server.access.caller import Caller
 from steiner.server.access.quotas import Quotas
-from steiner.server.errors import RateLimited
+from steiner.server.errors import InvalidRequest, RateLimited
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +56,8 @@ class Window:
         return math.floor(self.previous * self.previous_s / WINDOW_S + self.current)
 
     def wait_s(self, limit: int, cost: int) -> float:
-        """Seconds until `cost` more fit under `limit`, if nothing else comes; infinite where they never do."""
+        """Seconds until `cost`, which is at most `limit`, more fit under it, if nothing else comes."""
         room = limit - cost
-        if room < 0:
-            return math.inf
         if self.used <= room:
             return 0.0
         if self.current <= room:
@@ -103,11 +101,18 @@ class Rates:
         """Count `cost` requests or tokens; gives OpenAI's headers of this limit, none without a limit.
 
         Raises:
-            RateLimited: they would exceed the caller's limit; nothing is counted then.
+            RateLimited: they would exceed the caller's limit at the moment; nothing is counted then.
+            InvalidRequest: they exceed it by themselves.
         """
         limit = self._limit(caller, kind)
         if not limit:
             return {}
+        if cost > limit:
+            raise InvalidRequest(
+                f"the prompt has {cost} tokens, and {caller.name} may take {limit} {kind} a minute, so it never fits; "
+                "shorten it",
+                code="context_length_exceeded",
+            )
         key = _key(caller, kind, limit)
         try:
             taken = await self._windows.acquire_sliding_window_entry(key, limit, WINDOW_S, cost)
@@ -196,18 +201,13 @@ def _duration(seconds: float) -> str:
 def _refusal(
     caller: Caller, kind: Kind, limit: int, cost: int, window: Window, headers: dict[str, str]
 ) -> RateLimited:
-    wait_s = window.wait_s(limit, cost)
-    reached = (
-        f"{caller.name} may take {limit} {kind} a minute, has taken {window.used} and asks for {cost} more"
-    )
-    retry_after_s = None
-    if math.isinf(wait_s):
-        advice = "that never fits; send a shorter prompt"
-    else:
-        retry_after_s = max(1, math.ceil(wait_s))
-        advice = f"try again in {retry_after_s} s"
+    retry_after_s = max(1, math.ceil(window.wait_s(limit, cost)))
     error = RateLimited(
-        f"{reached}; {advice}", kind=kind, reason=f"{kind}_per_minute", retry_after_s=retry_after_s
+        f"{caller.name} may take {limit} {kind} a minute, has taken {window.used} and asks for {cost} more; "
+        f"try again in {retry_after_s} s",
+        kind=kind,
+        reason=f"{kind}_per_minute",
+        retry_after_s=retry_after_s,
     )
     error.headers |= headers
     return error

@@ -12,9 +12,10 @@ from steiner.server.routes.dependencies import CallerOfRequest, ServiceOfApp
 from steiner.server.routes.disconnect import until_disconnect
 from steiner.server.routes.documented import CHUNK_STREAM, OF_A_GENERATION, refusals
 from steiner.server.routes.examples import CHAT
-from steiner.server.schemas.chat import ChatRequest
+from steiner.server.schemas.chat import ChatRequest, StreamOptions
 from steiner.server.schemas.chat_completion import ChatCompletion
 from steiner.server.wire.chat import chat_completion, chat_stream
+from steiner.server.wire.chat_usage import ToldUsage
 
 router = APIRouter(tags=["chat"])
 
@@ -42,11 +43,17 @@ async def create_chat_completion(
 
     if body.stream:
         options = body.stream_options
-        include_usage = bool(options and options.include_usage)
         return ChunkStream(
-            chat_stream(choices, include_usage=include_usage),
+            chat_stream(choices, _told_usage(options)),
             keep_alive_s=service.settings.keep_alive_s,
             send_timeout_s=service.settings.send_timeout_s,
             on_close=cancel,
         )
     return JSONResponse(await until_disconnect(chat_completion(choices), request, cancel))
+
+
+def _told_usage(options: StreamOptions | None) -> ToldUsage:
+    # As in vLLM the second has no effect without the first.
+    if options is None or not options.include_usage:
+        return "never"
+    return "always" if options.continuous_usage_stats else "at the end"

@@ -24,13 +24,14 @@ STATUSES = {
     404: "Nothing of this name, or not for this key.",
     410: "It was here and is gone.",
     413: "The body is longer than this server reads.",
+    415: "The body is compressed; send it plain.",
     429: "The limits of this key are used up, or the queue is full; `Retry-After` says when to come back.",
     500: "The server failed; its log says how.",
     503: "Loading, draining or failed; send the request again later, or elsewhere.",
 }
 
 #: What a route that starts a generation may answer.
-OF_A_GENERATION = (400, 401, 404, 413, 429, 500, 503)
+OF_A_GENERATION = (400, 401, 404, 413, 415, 429, 500, 503)
 #: What a route that looks something up may answer.
 OF_A_LOOK_UP = (400, 401, 404, 410, 500, 503)
 

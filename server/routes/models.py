@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import Scope
 
 from steiner.server.errors import UnknownResource
 from steiner.server.routes.dependencies import ServiceOfApp
@@ -12,7 +15,24 @@ from steiner.server.routes.documented import refusals
 from steiner.server.schemas.model_list import ModelCard, ModelList
 from steiner.server.service import Service
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+
+class ModelRoute(APIRoute):
+    """Of the paths below it, which are names of models, only that of the served one exists for other methods."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether this route has the path, and the method, too."""
+        match, inner = super().matches(scope)
+        name = inner.get("path_params", {}).get("model")
+        if name == "" or (match is Match.PARTIAL and name not in (None, _model_id(scope))):
+            return Match.NONE, {}
+        return match, inner
+
+
+def _model_id(scope: Scope) -> str:
+    return str(scope["app"].state.service.settings.model_id)
+
+
+router = APIRouter(prefix="/v1/models", tags=["models"], route_class=ModelRoute)
 
 ModelName = Annotated[str, Path(description="Name as in the list; it may have slashes.")]
 
@@ -38,6 +58,6 @@ async def read_model(model: ModelName, service: ServiceOfApp) -> ModelCard:
     """The served model, if that is its name."""
     if model != service.settings.model_id:
         raise UnknownResource(
-            f"no model {model!r}; this server has {service.settings.model_id!r}", code="model_not_found"
+            f"no model {model[:80]!r}; this server has {service.settings.model_id!r}", code="model_not_found"
         )
     return _card(service)

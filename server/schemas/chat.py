@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
 from steiner.server.schemas.logprobs import LogprobsRequest
-from steiner.server.schemas.messages import Message, RefusalPart, TextPart
+from steiner.server.schemas.messages import Message
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import ResponseFormat
 from steiner.server.schemas.stop import StopRequest
-from steiner.server.tools.schemas import FunctionDefinition, FunctionTool, MessageToolCall, ToolChoice
+from steiner.server.tools.schemas import FunctionTool, ToolChoice
 
 INT64 = 2**63
 INT32 = 2**31
@@ -39,6 +39,9 @@ class StreamOptions(RequestModel):
     """Options of a stream."""
 
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = Field(
+        None, description="vLLM's: with include_usage each chunk tells the tokens of its choice so far."
+    )
     include_obfuscation: bool | None = None
 
     @field_validator("include_obfuscation")
@@ -47,6 +50,17 @@ class StreamOptions(RequestModel):
         if value:
             raise ValueError("chunks are not obfuscated here; leave it out or send false")
         return value
+
+
+def _known_effort(effort: object) -> object:
+    return "high" if effort in ("xhigh", "max") else effort
+
+
+EffortParam = Annotated[
+    ReasoningEffort,
+    BeforeValidator(_known_effort, json_schema_input_type=ReasoningEffort | Literal["xhigh", "max"]),
+]
+"""An effort; the largest ones of newer clients are the largest one here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +100,7 @@ class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
     )
     max_tokens: int | None = Field(None, ge=1, description="Older name of max_completion_tokens.")
 
-    reasoning_effort: ReasoningEffort | None = None
+    reasoning_effort: EffortParam | None = Field(None, description="xhigh and max are taken as high.")
     reasoning: ReasoningOptions | None = Field(None, description="Limits and rules of reasoning.")
     response_format: ResponseFormat | None = Field(None, description="Of the answer alone.")
     tools: list[FunctionTool] | None = Field(None, description="Functions that the answer may call.")
@@ -155,14 +169,3 @@ class ReasoningRequest(GenerationRequest):
                 f"a step stream is of one generation (n=1), given {n}; send the request {n} times"
             )
         return n
-
-
-FIELD_NAMES = frozenset(
-    name
-    for model in (
-        *(ChatRequest, ReasoningRequest, Message, TextPart, RefusalPart, StreamOptions, ReasoningOptions),
-        *(FunctionTool, FunctionDefinition, MessageToolCall),
-    )
-    for name in model.model_fields
-)
-"""Every field that a body may have somewhere."""

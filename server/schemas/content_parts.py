@@ -17,6 +17,10 @@ NOT_READ: dict[str, str] = {
     "image_pil": IMAGE,
     "image_embeds": IMAGE,
     "video_url": VIDEO,
+    "video_embeds": VIDEO,
+    "prompt_embeds": "prompts are made of text; send a text part",
+    "thinking": "of earlier reasoning the prompt keeps what reasoning_steps concluded; send those back",
+    "tool_reference": "send the tool in tools",
     # Responses.
     "input_image": IMAGE,
     "input_file": FILE,

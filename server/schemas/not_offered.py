@@ -1,6 +1,7 @@
-"""Parameters of OpenAI's and vLLM's chat completions that are not offered here, each with the reason.
+"""Fields of OpenAI's and vLLM's requests that are not offered here, each with the reason.
 
-They are refused by name, unless the value given is what happens anyway.
+They are refused by name, unless the value given is what happens anyway. Those at the top of a body of the Responses API
+are in `responses_not_offered`, kinds of content parts in `content_parts`.
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ NOT_OFFERED: dict[str, NotOffered] = {
     "ec_transfer_params": NotOffered("caches are not transferred"),
     "echo": NotOffered("the answer does not repeat the messages", (False,)),
     "ignore_eos": NotOffered("the answer ends with the model's end of turn", (False,)),
+    **{
+        f"guided_{what}": NotOffered("it is the older form of response_format; send that")
+        for what in ("choice", "decoding_backend", "grammar", "json", "regex", "whitespace_pattern")
+    },
     "include_reasoning": NotOffered(
         "the reasoning is always part of the answer; ignore it there, or send reasoning_effort 'none'",
         (True,),
@@ -90,6 +95,37 @@ NOT_OFFERED: dict[str, NotOffered] = {
 }
 
 
+CACHE_BREAKPOINT = NotOffered("the prefix cache finds by itself what prompts share; leave it out")
+DEFERRED = NotOffered("tools are in the prompt from the start; leave it out", (False,))
+NOT_OFFERED_IN: dict[str, dict[str, NotOffered]] = {
+    # Messages and items, and their parts. `cache_control` is Anthropic's name, which LiteLLM passes on.
+    "Message": {
+        "tools": NotOffered("send tools at the top of the body"),
+        "task": NotOffered("the model's chat template knows no tasks"),
+    },
+    "TextPart": {"prompt_cache_breakpoint": CACHE_BREAKPOINT, "cache_control": CACHE_BREAKPOINT},
+    "TextContent": {"prompt_cache_breakpoint": CACHE_BREAKPOINT, "cache_control": CACHE_BREAKPOINT},
+    "OutputText": {"prompt_cache_breakpoint": CACHE_BREAKPOINT, "cache_control": CACHE_BREAKPOINT},
+    # Tools.
+    "FunctionTool": {"defer_loading": DEFERRED, "cache_control": CACHE_BREAKPOINT},
+    "FunctionDefinition": {"defer_loading": DEFERRED},
+    "ResponseFunctionTool": {
+        "allowed_callers": NotOffered("the answer alone calls tools; leave it out", (["direct"],)),
+        "async": NotOffered("the caller runs tools, and as it likes; leave it out", (False,)),
+        "cache_control": CACHE_BREAKPOINT,
+        "defer_loading": DEFERRED,
+        "output_schema": NotOffered("what a function returns is not checked; say it in its description"),
+    },
+}
+"""The same of objects within a body, by the name of their class."""
+
+WITHOUT_EFFECT_IN: dict[str, frozenset[str]] = {
+    "FunctionCallItem": frozenset({"async", "caller", "namespace"}),
+    "FunctionCallOutputItem": frozenset({"caller", "name", "namespace"}),
+}
+"""What comes back with an item and says nothing to the model, by the name of its class."""
+
+
 def without_what_is_not_offered(data: Any, not_offered: Mapping[str, NotOffered] = NOT_OFFERED) -> Any:
     """A body without the parameters that are not offered, null, empty and harmless ones.
 
@@ -109,6 +145,6 @@ def without_what_is_not_offered(data: Any, not_offered: Mapping[str, NotOffered]
         ):
             continue
         raise PydanticCustomError(
-            "not_offered", "{param}: {reason}", {"param": name, "reason": refused.reason}
+            "not_offered", "{field}: {reason}", {"field": name, "reason": refused.reason}
         )
     return {name: value for name, value in data.items() if name not in not_offered}

@@ -10,24 +10,23 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
-from steiner.server.schemas.chat import FieldNames, GenerationRequest, LogitBias, Metadata, SamplingRequest
+from steiner.reasoning.policy import ReasoningOptions
+from steiner.server.schemas.chat import (
+    EffortParam,
+    FieldNames,
+    GenerationRequest,
+    LogitBias,
+    Metadata,
+    SamplingRequest,
+)
 from steiner.server.schemas.logprobs import MAX_TOP_LOGPROBS
 from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import JsonObjectFormat, TextFormat
 from steiner.server.schemas.response_items import (
-    MessageItem,
-    ReasoningItem,
-    ReasoningText,
-    RefusalContent,
     ResponseInput,
-    SummaryText,
-    TextContent,
 )
 from steiner.server.schemas.response_tools import (
-    FunctionCallItem,
-    FunctionCallOutputItem,
     ResponseFunctionTool,
     ResponseToolChoice,
 )
@@ -46,7 +45,7 @@ class ResponseReasoning(ReasoningOptions):
     A step's summary is one of its sections and always given: `auto` and `detailed` change nothing.
     """
 
-    effort: ReasoningEffort | None = None
+    effort: EffortParam | None = Field(None, description="xhigh and max are taken as high.")
     summary: Literal["auto", "detailed"] | None = None
     generate_summary: Literal["auto", "detailed"] | None = Field(None, description="Older name of summary.")
     context: Literal["auto"] | None = Field(
@@ -191,25 +190,3 @@ class ResponseGeneration(GenerationRequest):
     field_names: ClassVar[FieldNames] = FieldNames(
         messages="input", length="max_output_tokens", schema="text.format.schema"
     )
-
-
-RESPONSE_FIELD_NAMES = frozenset(
-    name
-    for model in (
-        ResponseRequest,
-        ResponseReasoning,
-        ResponseText,
-        ResponseStreamOptions,
-        MessageItem,
-        ReasoningItem,
-        TextContent,
-        RefusalContent,
-        SummaryText,
-        ReasoningText,
-        ResponseFunctionTool,
-        FunctionCallItem,
-        FunctionCallOutputItem,
-    )
-    for name in model.model_fields
-)
-"""Every field that a body may have somewhere."""

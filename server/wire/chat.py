@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from json.encoder import encode_basestring
 from typing import Any
@@ -20,6 +20,7 @@ from steiner.reasoning.events import AnswerDelta, AnswerDone, Cancelled, Done, E
 from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generation import Generation
+from steiner.server.wire.chat_usage import ToldUsage, count_so_far, total_usage, usage_body
 from steiner.server.wire.event_json import delta_json, event_json
 from steiner.server.wire.interleaving import interleaved
 from steiner.server.wire.reasoning_text import ReasoningText
@@ -28,32 +29,6 @@ from steiner.server.wire.tool_calls import tool_call_chunk, tool_calls_field
 logger = logging.getLogger(__name__)
 
 DONE = "data: [DONE]\n\n"
-
-
-def total_usage(usages: Sequence[Usage]) -> Usage:
-    """Of all choices; the prompt is one, and the first to come finds in the cache what was there before."""
-    return Usage(
-        prompt_tokens=usages[0].prompt_tokens,
-        completion_tokens=sum(usage.completion_tokens for usage in usages),
-        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
-        answer_tokens=sum(usage.answer_tokens for usage in usages),
-        forced_tokens=sum(usage.forced_tokens for usage in usages),
-        cached_tokens=usages[0].cached_tokens,
-    )
-
-
-def usage_body(usage: Usage) -> dict[str, Any]:
-    """Usage in OpenAI's shape; forced tokens are part of the completion and of the reasoning."""
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning_tokens,
-            "forced_tokens": usage.forced_tokens,
-        },
-    }
 
 
 def logprobs_body(tokens: Iterable[AnswerToken]) -> dict[str, Any]:
@@ -70,7 +45,12 @@ def ending_error(event: Failed | Cancelled) -> ApiError:
             return InvalidRequest(event.message, code="invalid_value")
         case "engine_dead":
             return EngineUnavailable(event.message, code=event.code)
-        case "timeout" | "draining" | "queue_timeout":
+        case "timeout":
+            late = NotReady(f"{event.message}; ask for fewer tokens", code=event.code)
+            # It may end in time on an idle server, but a client that sends it again at once takes as long again.
+            late.headers["x-should-retry"] = "false"
+            return late
+        case "draining" | "queue_timeout":
             return NotReady(event.message, code=event.code)
         case _:
             return ApiError(event.message, code=event.code)
@@ -143,25 +123,31 @@ class ChatChunks:
     Args:
         head: what every chunk of the stream begins with.
         index: of the choice.
-        include_usage: whether the stream tells usage, which these chunks then have as null.
+        told: which chunks tell usage; null stands in those that do not, where the stream tells any.
+        usage_so_far: counts of the choice, by their names in the event.
 
     Attributes:
         usage: of the choice, once it has ended.
         failed: whether it ended in an error, which is then said.
     """
 
-    def __init__(self, head: str, index: int, *, include_usage: bool) -> None:
+    def __init__(
+        self, head: str, index: int, told: ToldUsage, usage_so_far: Callable[[], Mapping[str, int]]
+    ) -> None:
         self.usage: Usage | None = None
         self.failed = False
-        self._after_choice = (',"usage":null' if include_usage else "") + "}\n\n"
+        self._tells_always = told == "always"
+        self._usage_so_far = usage_so_far
         self._before_delta = f'{head}"choices":[{{"index":{index},"delta":{{'
-        self._before_ending = f',"finish_reason":null}}]{self._after_choice}'
-        self._after_delta = f'}},"logprobs":null{self._before_ending}'
+        self._end_with("" if told == "never" else ',"usage":null')
         self._reasoning = ReasoningText()
         self._stop_reason: str | int | None = None
 
     def encode(self, events: Sequence[Event]) -> bytes:
         """Chunks of one batch of events, joined."""
+        if self._tells_always and events:
+            usage = usage_body(count_so_far(self._usage_so_far(), events))
+            self._end_with(f',"usage":{json.dumps(usage, separators=(",", ":"))}')
         return "".join(map(self._chunk, events)).encode()
 
     def _chunk(self, event: Event) -> str:
@@ -207,6 +193,11 @@ class ChatChunks:
                 quoted = encode_basestring(text)
                 return self._with_delta(f'"reasoning":{quoted},"reasoning_content":{quoted},{step}')
 
+    def _end_with(self, usage: str) -> None:
+        self._after_choice = f"{usage}}}\n\n"
+        self._before_ending = f',"finish_reason":null}}]{self._after_choice}'
+        self._after_delta = f'}},"logprobs":null{self._before_ending}'
+
     def _with_delta(self, fields: str) -> str:
         return f"{self._before_delta}{fields}{self._after_delta}"
 
@@ -219,8 +210,27 @@ def _error_chunk(error: ApiError) -> str:
     return f"data: {json.dumps(error.body())}\n\n"
 
 
-async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> AsyncIterator[bytes]:
-    """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it."""
+async def _first_events_first(
+    streams: Sequence[AsyncIterator[Sequence[Event]]],
+) -> AsyncGenerator[tuple[int, Sequence[Event]], None]:
+    """Batches of events with the numbers of their streams; the first event of each comes before the second of any."""
+    # Each has its first before its generation waits for its turn, so nothing is held up.
+    begun = [await anext(stream) for stream in streams]
+    for index, events in enumerate(begun):
+        yield index, events[:1]
+    for index, events in enumerate(begun):
+        yield index, events[1:]
+    async with aclosing(interleaved(streams)) as batches:
+        async for batch in batches:
+            yield batch
+
+
+async def chat_stream(choices: Sequence[Generation], told: ToldUsage) -> AsyncIterator[bytes]:
+    """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it.
+
+    The first chunks of all choices come before anything else, in order: the official client's helper takes the k-th
+    choice that it meets for the one of index k.
+    """
     first = choices[0]
     fixed = {
         "id": first.id,
@@ -229,9 +239,15 @@ async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> 
         "model": first.model,
     }
     head = f"data: {json.dumps(fixed, separators=(',', ':'))[:-1]},"
-    chunks = [ChatChunks(head, index, include_usage=include_usage) for index in range(len(choices))]
+    chunks = [
+        ChatChunks(head, index, told, lambda one=one: one.usage)  # type: ignore[misc]
+        for index, one in enumerate(choices)
+    ]
     try:
-        async with aclosing(interleaved([choice.events() for choice in choices])) as batches:
+        streams = [choice.events() for choice in choices]
+        # One alone is spared the layer, which every chunk would go through.
+        is_simple = len(streams) == 1 and told != "always"
+        async with aclosing((interleaved if is_simple else _first_events_first)(streams)) as batches:
             async for index, events in batches:
                 if piece := chunks[index].encode(events):
                     yield piece
@@ -244,6 +260,6 @@ async def chat_stream(choices: Sequence[Generation], *, include_usage: bool) -> 
         return
     usages = [one.usage for one in chunks if one.usage is not None]
     ending = DONE
-    if include_usage:
+    if told != "never":
         ending = f'{head}"choices":[],"usage":{json.dumps(usage_body(total_usage(usages)))}}}\n\n{DONE}'
     yield ending.encode()

@@ -147,5 +147,5 @@ def _usage(usage: Usage) -> dict[str, Any]:
             "reasoning_tokens": usage.reasoning_tokens,
             "forced_tokens": usage.forced_tokens,
         },
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
     }

@@ -65,6 +65,37 @@ def test_stream_and_whole_have_the_same_choices(
     assert len({request.request_id for request in served.engine.requests}) == 6
 
 
+@pytest.mark.parametrize("per_update", [1, 3, 400])
+@pytest.mark.parametrize("max_running", [1, 2, 8])
+def test_choices_of_a_stream_begin_in_order(
+    stage: Any, serve: Any, texts: list[str], per_update: int, max_running: int
+) -> None:
+    served = serve(stage.engine(*texts, per_update=per_update), max_running=max_running)
+    client = client_of(served)
+    for num_choices in (2, 3, 8):
+        chunks = list(client.chat.completions.create(**ASK, n=num_choices, stream=True))
+        first, rest = chunks[:num_choices], chunks[num_choices:]
+        assert [[choice.index for choice in chunk.choices] for chunk in first] == [
+            [i] for i in range(num_choices)
+        ]
+        assert {chunk.choices[0].delta.role for chunk in first} == {"assistant"}
+        assert {chunk.choices[0].delta.role for chunk in rest} == {None}
+
+
+@pytest.mark.parametrize("per_update", [1, 400])
+def test_the_official_helper_of_streams_reads_every_choice(
+    stage: Any, serve: Any, texts: list[str], per_update: int
+) -> None:
+    client = client_of(serve(stage.engine(*texts, per_update=per_update)))
+    with client.chat.completions.stream(**ASK, n=3, seed=5) as stream:
+        for _ in stream:
+            pass
+        completion = stream.get_final_completion()
+    assert [choice.index for choice in completion.choices] == [0, 1, 2]
+    assert [choice.message.content for choice in completion.choices] == ["22", "make 22", "left 4"]
+    assert [choice.finish_reason for choice in completion.choices] == ["stop"] * 3
+
+
 def test_seeds_of_choices_do_not_meet_those_of_continuations(stage: Any) -> None:
     for seed in (0, 7, -3, 2**63 - 1):
         assignment = stage.conductor(stage.engine(""), sampling=Sampling(seed=seed)).assignment

@@ -74,13 +74,30 @@ def test_prompt_and_generated_tokens_a_minute(stage: Any, serve: Any, eventually
     assert len(engine.requests) == 1
 
 
-def test_a_prompt_that_never_fits_is_not_tried_again(stage: Any, serve: Any) -> None:
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/reasoning", "/v1/responses"])
+def test_a_prompt_that_never_fits_is_a_mistake_of_the_caller(stage: Any, serve: Any, path: str) -> None:
+    limit = NUM_PROMPT_TOKENS - 1
+    served = serve(stage.engine(stage.one_step), api_keys=[key("a", tokens_per_minute=limit)])
+    body, param = (BODY, "messages")
+    if path == "/v1/responses":
+        body, param = ({"input": BODY["messages"]}, "input")
+    answer = httpx.post(served.url + path, json=body, headers={"Authorization": "Bearer a"})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["type"], error["code"]) == ("invalid_request_error", "context_length_exceeded")
+    assert error["param"] == param
+    assert f"{NUM_PROMPT_TOKENS} tokens" in error["message"]
+    assert f"{limit} tokens a minute" in error["message"]
+    assert not served.engine.requests
+
+
+def test_it_is_not_sent_again(stage: Any, serve: Any) -> None:
     served = serve(stage.engine(stage.one_step), tokens_per_minute=NUM_PROMPT_TOKENS - 1)
     requests = []
     with (
         httpx.Client(event_hooks={"request": [requests.append]}) as http,
         openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", http_client=http) as client,
-        pytest.raises(openai.RateLimitError) as refused,
+        pytest.raises(openai.BadRequestError) as refused,
     ):
         client.chat.completions.create(model="tiny", messages=BODY["messages"])  # type: ignore[arg-type]
     assert "never fits" in refused.value.message

@@ -292,11 +292,45 @@ def test_a_bad_body_is_refused_by_name(served: Any, route: str, case: str) -> No
         b"[" * 100_000,
     ],
 )
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("route", [*ROUTES, "/v1/responses"])
 def test_a_body_that_is_no_json_object_is_refused(served: Any, route: str, body: bytes) -> None:
     answer = httpx.post(served.url + route, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400, answer.text
     assert refused(answer)["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "line 1, column 2 (character 1)"),
+        (b'{"messages": [', "line 1, column 15 (character 14)"),
+        (b'{"messages": [],}', "line 1, column 17 (character 16)"),
+        (b'{\n  "model": "tiny",\n  "n": 1 2\n}', "delimiter: line 3, column 10 (character 30)"),
+        (b"{'a': 1}", "line 1, column 2 (character 1)"),
+        (b'{"a": "\n"}', "control character"),
+        (b'{"a": tru}', "line 1, column 7 (character 6)"),
+        (b"{} {}", "Extra data: line 1, column 4 (character 3)"),
+        (b'{"\xc3\xa9\xc3\xa9": 1,, }', "line 1, column 10 (character 9)"),
+        (b'{"a": "\xff"}', "utf-8 text at byte 7"),
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"n": ' + b"1" * 5000 + b"}", "4300 digits"),
+    ],
+)
+@pytest.mark.parametrize("route", [*ROUTES, "/v1/responses"])
+def test_broken_json_names_no_field_and_says_where(served: Any, route: str, body: bytes, words: str) -> None:
+    answer = httpx.post(served.url + route, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    error = refused(answer)
+    assert error["param"] is None
+    assert words in error["message"]
+
+
+def test_an_unknown_query_has_hints_of_its_own(served: Any) -> None:
+    for query, near in (("strem=true", "'stream'"), ("temprature=1", None), ("orderr=asc", None)):
+        error = refused(httpx.get(f"{served.url}/v1/responses/resp_1?{query}"))
+        assert error["param"] == query.partition("=")[0]
+        assert ("did you mean" in error["message"]) == (near is not None)
+        assert near is None or near in error["message"]
 
 
 def test_json_without_its_content_type_is_told_so(served: Any) -> None:

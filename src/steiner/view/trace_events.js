@@ -66,12 +66,14 @@ function sayAnswer(say, trace) {
   if (trace.finish_reason === null) return;
   const { answer: text, num_answer_tokens: num_tokens, finish_reason, tool_calls } = trace;
   if (text || tool_calls.length) say("answer.done", { text, num_tokens, finish_reason, tool_calls });
+  const completion_tokens = trace.num_reasoning_tokens + trace.num_answer_tokens;
   say("usage", {
     prompt_tokens: trace.num_prompt_tokens,
+    completion_tokens,
+    total_tokens: trace.num_prompt_tokens + completion_tokens,
     reasoning_tokens: trace.num_reasoning_tokens,
     answer_tokens: trace.num_answer_tokens,
     forced_tokens: trace.num_forced_tokens,
-    completion_tokens: trace.num_reasoning_tokens + trace.num_answer_tokens,
     cached_tokens: 0,
   });
   say("done", { finish_reason });

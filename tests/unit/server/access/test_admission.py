@@ -8,7 +8,7 @@ import pytest
 
 from steiner.server.access.admission import Admission, Place, TurnedAway
 from steiner.server.access.caller import Caller
-from steiner.server.errors import RateLimited
+from steiner.server.errors import InvalidRequest, RateLimited
 
 ALICE, BOB = Caller("alice"), Caller("bob")
 
@@ -54,10 +54,28 @@ async def test_beyond_the_queue_requests_are_refused_and_take_nothing() -> None:
 
 
 async def test_places_of_one_request_are_taken_together_or_not_at_all() -> None:
-    gate = admission(max_running=1, max_queued=1)
+    gate = admission(max_running=1, max_queued=2)
+    [running] = gate.enter(BOB)
     with pytest.raises(RateLimited):
         gate.enter(ALICE, 3)
+    assert (gate.num_running, gate.num_waiting) == (1, 0)
+    running.release()
+
+
+@pytest.mark.parametrize(
+    ("max_running", "max_queued", "allowed", "count"),
+    [(9, 10, 2, 3), (1, 1, 0, 3), (2, 0, 0, 3), (2, 0, 8, 3), (16, 1024, 1, 2)],
+)
+async def test_what_can_never_be_is_no_matter_of_waiting(
+    max_running: int, max_queued: int, allowed: int, count: int
+) -> None:
+    gate = admission(max_running, max_queued, max_concurrent=lambda _: allowed)
+    for refuse in (gate.check, gate.enter):
+        with pytest.raises(InvalidRequest, match=rf"n \({count}\) is above {count - 1}") as refused:
+            refuse(ALICE, count)
+        assert (refused.value.status, refused.value.param) == (400, "n")
     assert (gate.num_running, gate.num_waiting) == (0, 0)
+    assert len(gate.enter(ALICE, count - 1)) == count - 1
 
 
 async def test_nobody_holds_more_than_it_may() -> None:

@@ -1,0 +1,31 @@
+"""HEAD wherever GET is: the same answer without its content (RFC 9110, 9.3.2)."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class HeadRequests:
+    """ASGI middleware, right around the routes: FastAPI's routes of GET know no HEAD.
+
+    Args:
+        app: what it wraps.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; of HEAD's answer the head alone."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            # Over with its head, so that a stream does not run on for nobody; the server then says that the client
+            # has left.
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)
