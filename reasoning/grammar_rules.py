@@ -128,7 +128,9 @@ class GrammarRules:
 
     def _ends_of_text(self, state: State) -> frozenset[int]:
         """What may end the text of the open section or the answer."""
-        return self.automaton.ends_of_text(state) if state.phase == "text" else self.automaton.allowed(state).ids
+        return (
+            self.automaton.ends_of_text(state) if state.phase == "text" else self.automaton.allowed(state).ids
+        )
 
     def _text_rule(self, max_tokens: int | None, is_begun: bool) -> str:
         """Tokens of text: one at least unless it is begun."""

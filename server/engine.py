@@ -43,7 +43,7 @@ class TokenRequest:
     """One run of the engine: `max_tokens` at most after `prompt_ids`.
 
     Attributes:
-        grammar: EBNF over token ids that the tokens must keep to, in xgrammar's notation.
+        grammar: Lark that the tokens must keep to, in llguidance's dialect.
         min_tokens: tokens before the first of `stop_ids` may come.
         logit_bias: added to the logits of these ids.
         num_logprobs: tell each token's log probability and those of so many likeliest ones; None for nothing.

@@ -20,7 +20,7 @@ async def test_the_reasoning_knows_nothing_of_it(stage: Any) -> None:
     events = await stage.events(conductor.run())
     first, second = engine.requests
     assert first.grammar not in (None, FORMAT.grammar)
-    assert first.stop_ids == (stage.bound.end_of_turn_id,)
+    assert first.stop_ids == (stage.bound.end_of_turn_id, stage.bound.reasoning_end_id)
     assert second.grammar == FORMAT.grammar
     assert second.min_tokens == 1
     assert second.stop_ids == (stage.bound.end_of_turn_id,)
