@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from steiner.reasoning.automaton import Allowed, Automaton, Phase, State
-from steiner.reasoning.lark import START, any_but, in_a_row
+from steiner.reasoning.lark import HEADER, START, any_but, in_a_row
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 
@@ -66,7 +66,8 @@ class GrammarRules:
         with self._lock:
             places = _Places(self, self.automaton.initial if start is None else start)
             rules = dict(places.rules())
-            return "".join(f"{name}: {body}\n" for name, body in (*rules.items(), *self._used_by(rules)))
+            lines = (f"{name}: {body}\n" for name, body in (*rules.items(), *self._used_by(rules)))
+            return f"{HEADER}{''.join(lines)}"
 
     def ways(self, place: str, state: State) -> list[Way]:
         """All ways on from the start of a step."""
@@ -174,7 +175,8 @@ class _Places:
 
     def rules(self) -> Iterator[tuple[str, str]]:
         """Names and bodies, the whole first."""
-        ends, last = [], {}
+        ends: list[str] = []
+        last: dict[str, str] = {}
         for symbols, places in self._ends.items():
             if len(places) > 1:
                 name = f"last_{len(last)}"

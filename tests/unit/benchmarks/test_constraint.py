@@ -90,7 +90,7 @@ def test_a_run_with_small_counts(scripts: Scripts, tmp_path: Path, monkeypatch: 
     # Head, rule, and three policies of two protocols.
     assert compiled.count("\n") == followed.count("\n") == 7
     report = json.loads((tmp_path / "cost.json").read_text())
-    assert report["machine"]["versions"]["xgrammar"]
+    assert report["machine"]["versions"]["llguidance"]
     assert [(record["protocol"], record["policy"]) for record in report["results"]] == [
         (protocol, policy) for protocol in ("steiner", "steiner-preview") for policy in ("2", "3", "minimal")
     ]
