@@ -66,7 +66,7 @@ def test_drafts_are_checked_and_taken_back(seed: int, num_drafts: int, spoken: S
         wrong = rng.choice(np.flatnonzero(~before).tolist())
         assert grammar.validate_tokens([wrong, *draft]) == []
         is_cut = draft[-1] == bound.end_of_turn_id == spoken.tokenizer.eos_token_id
-        legal = grammar.validate_tokens([*draft, wrong])
+        legal = grammar.validate_tokens(draft)
         assert legal == (draft[:-1] if is_cut else draft)
         for token_id in legal:
             assert mask(grammar)[token_id]
@@ -126,9 +126,8 @@ def long_search(automaton: Automaton, section_tokens: int) -> list[int]:
         elif state.phase == "depth" and not state.spelled:
             token_id = bound.depth_ids[1][0]
         else:
-            token_id = next(
-                (i for i in (wanted, verdict_id, bound.step_start_id) if i in allowed.ids), min(allowed.ids)
-            )
+            preferred = (wanted, verdict_id, bound.step_start_id)
+            token_id = next((i for i in preferred if i in allowed.ids), min(allowed.ids))
         token_ids.append(token_id)
         state = automaton.advance(state, token_id)
     return token_ids
