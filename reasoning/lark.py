@@ -6,8 +6,11 @@ https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md#special-token
 from collections.abc import Iterable
 
 HEADER = '%llguidance {"no_forcing": true}\n'
-"""First line of a grammar over ids. Where only one id can come, llguidance would note it in other bytes than the token's
-own, and lose its place when speculative decoding takes that token back (1.7.6; llguidance's pull request 364)."""
+"""First line of a grammar over ids.
+
+Where only one id can come, llguidance would note it in other bytes than the token's own, and lose its place when
+speculative decoding takes that token back (1.7.6; https://github.com/guidance-ai/llguidance/pull/364).
+"""
 START = "start"
 """The rule that a whole sequence must match."""
 
