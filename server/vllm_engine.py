@@ -67,7 +67,7 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         "served_model_name": settings.model_id,
         "otlp_traces_endpoint": settings.otlp_traces_endpoint,
         # Left on auto, the first structured request would choose the backend of all later ones.
-        "structured_outputs_config": {"backend": "xgrammar"},
+        "structured_outputs_config": {"backend": "guidance"},
         "enable_prefix_caching": True,
     }
     if settings.nnodes > 1:

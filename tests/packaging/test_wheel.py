@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = (".py", ".yaml", ".jinja", ".html", ".css", ".js", ".json", ".svg")
-HEAVY = ("torch", "vllm", "transformers", "fastapi", "xgrammar", "numpy")
+HEAVY = ("torch", "vllm", "transformers", "fastapi", "llguidance", "numpy")
 
 
 def shipped() -> set[str]:

@@ -26,7 +26,7 @@ END_OF_TURN = "<|im_end|>"
 
 
 def byte_tokenizer(
-    protocol: Protocol, num_words: int = 0, end_of_turn: str = END_OF_TURN
+    protocol: Protocol, num_words: int = 0, end_of_turn: str = END_OF_TURN, eos: str | None = None
 ) -> PreTrainedTokenizerFast:
     """Byte-level BPE as Qwen's: numbers are spelled digit by digit. The words stand in the vocabulary only.
 
@@ -44,7 +44,7 @@ def byte_tokenizer(
             for token in protocol.special_tokens
         ]
     )
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=end_of_turn)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=eos or end_of_turn)
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,13 @@ def spelled_in_bytes(protocol: Protocol, end_of_turn: str = END_OF_TURN) -> Spok
 def digits() -> Spoken:
     """Numbers are spelled digit by digit."""
     return spelled_in_bytes(STEINER)
+
+
+@pytest.fixture(scope="session")
+def turns() -> Spoken:
+    """As Qwen's base models have it: the end of a turn is not the tokenizer's end of a sequence."""
+    tokenizer = byte_tokenizer(STEINER, eos="<|endoftext|>")
+    return Spoken(tokenizer, STEINER.bind(tokenizer))
 
 
 @pytest.fixture(scope="session")
@@ -129,9 +136,11 @@ def sectioned() -> Spoken:
     )
 
 
-@pytest.fixture(scope="session", params=["words", "digits", "preview", "thinking", "framed", "sectioned"])
+@pytest.fixture(
+    scope="session", params=["words", "digits", "turns", "preview", "thinking", "framed", "sectioned"]
+)
 def spoken(request: pytest.FixtureRequest) -> Spoken:
-    """Every protocol, `steiner` twice, and two with other markers missing."""
+    """Every protocol, `steiner` three times, and two with other markers missing."""
     value: Spoken = request.getfixturevalue(request.param)
     return value
 
@@ -143,7 +152,7 @@ def stepwise(request: pytest.FixtureRequest) -> Spoken:
     return value
 
 
-@pytest.fixture(scope="session", params=["digits", "preview", "thinking"])
+@pytest.fixture(scope="session", params=["digits", "turns", "preview", "thinking"])
 def bytewise(request: pytest.FixtureRequest) -> Spoken:
     """Every protocol, in bytes."""
     value: Spoken = request.getfixturevalue(request.param)

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.grammar_mask import Mask
 
 from steiner.reasoning.automaton import Automaton, State
 from steiner.reasoning.grammar import UNCOUNTED, compile_continuation
 from steiner.reasoning.policy import Policy
-
-from .test_grammar_mask import mask_of as mask_of
 
 policies = st.builds(
     Policy,
@@ -51,7 +50,7 @@ def left_by_cuts(automaton: Automaton, states: list[State]) -> list[State]:
 @settings(max_examples=25)
 @given(policy=policies, seed=st.integers(0, 2**32 - 1))
 def test_the_mask_behind_a_cut_is_the_automatons_without_counts(
-    policy: Policy, seed: int, stepwise: Any, walker: Any, mask_of: Any
+    policy: Policy, seed: int, stepwise: Any, walker: Any
 ) -> None:
     bound = stepwise.bound
     rng = random.Random(seed)
@@ -61,7 +60,7 @@ def test_the_mask_behind_a_cut_is_the_automatons_without_counts(
         lifted = {"max_steps": UNCOUNTED, "max_backtracks": start.num_backtracks if is_used_up else UNCOUNTED}
         automaton = Automaton(bound, policy.model_copy(update=lifted))
         walk = walker(automaton, rng.randrange(2**32)).walk(start)
-        mask = mask_of(stepwise, compile_continuation(bound, policy, start), bound.vocab_size + 7)
+        mask = Mask(stepwise.tokenizer, compile_continuation(bound, policy, start), bound.vocab_size + 7)
         any_text = np.zeros_like(mask.flags())
         any_text[: bound.vocab_size] = True
         any_text[sorted(bound.special_ids)] = False
@@ -71,4 +70,4 @@ def test_the_mask_behind_a_cut_is_the_automatons_without_counts(
             expected = any_text.copy() if allowed.text else np.zeros_like(any_text)
             expected[sorted(allowed.ids)] = True
             assert np.array_equal(mask.flags(), expected), state
-            assert mask.matcher.accept_token(token_id), state
+            assert mask.accept(token_id), state

@@ -1,22 +1,19 @@
-"""xgrammar's mask of the compiled grammar is the automaton's, token by token, and the stop token ends it."""
+"""llguidance's mask of the grammar is the automaton's, token by token, and the end of the turn ends it."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-import torch
-import xgrammar
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.grammar_mask import Mask
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.grammar import MAX_RULES, compile_grammar, counts_in_grammar, enforced_policy
+from steiner.reasoning.grammar import MAX_PLACES, compile_grammar, counts_in_grammar, enforced_policy
 from steiner.reasoning.policy import Policy
 
 POLICIES = [
@@ -35,44 +32,6 @@ NUM_POSITIONS = 10_000
 seeds = st.integers(0, 2**32 - 1)
 
 
-Flags = npt.NDArray[np.bool_]
-
-
-class Mask:
-    """A matcher, with its mask as flags of the rows that may be sampled."""
-
-    def __init__(self, compiled: Any, num_rows: int, stop_id: int) -> None:
-        self.matcher = xgrammar.GrammarMatcher(compiled, override_stop_tokens=[stop_id])
-        self._bits = xgrammar.allocate_token_bitmask(1, num_rows)
-        self._num_rows = num_rows
-
-    def flags(self) -> Flags:
-        self.matcher.fill_next_token_bitmask(self._bits)
-        as_bytes = self._bits[0].contiguous().view(torch.uint8).numpy()
-        return np.unpackbits(as_bytes, bitorder="little")[: self._num_rows].astype(bool)
-
-
-Masks = Callable[[Any, str, int], Mask]
-
-
-@pytest.fixture(scope="session")
-def mask_of() -> Masks:
-    """A fresh mask of a grammar; rows beyond the tokenizer stand for the padding of a model's vocabulary."""
-
-    @lru_cache(maxsize=8)
-    def compiler(spoken: Any, num_rows: int) -> Any:
-        info = xgrammar.TokenizerInfo.from_huggingface(
-            spoken.tokenizer, vocab_size=num_rows, stop_token_ids=[spoken.bound.end_of_turn_id]
-        )
-        return xgrammar.GrammarCompiler(info, max_threads=1)
-
-    def make(spoken: Any, grammar: str, num_rows: int) -> Mask:
-        compiled = compiler(spoken, num_rows).compile_grammar(grammar)
-        return Mask(compiled, num_rows, spoken.bound.end_of_turn_id)
-
-    return make
-
-
 def assert_same(mask: Mask, automaton: Automaton, states: list[State], token_ids: list[int]) -> None:
     bound = automaton.bound
     nothing = np.zeros_like(mask.flags())
@@ -84,8 +43,8 @@ def assert_same(mask: Mask, automaton: Automaton, states: list[State], token_ids
         expected = (any_text if allowed.text else nothing).copy()
         expected[sorted(allowed.ids)] = True
         assert np.array_equal(mask.flags(), expected), state
-        assert mask.matcher.accept_token(token_id), state
-        assert mask.matcher.is_terminated() == (token_id == bound.end_of_turn_id)
+        assert mask.accept(token_id), state
+        assert mask.has_ended == (token_id == bound.end_of_turn_id)
 
 
 def drawn_policy(rng: random.Random) -> Policy:
@@ -101,9 +60,7 @@ def drawn_policy(rng: random.Random) -> Policy:
     )
 
 
-def test_the_mask_is_the_automatons_at_ten_thousand_places(
-    bytewise: Any, walker: Any, mask_of: Masks
-) -> None:
+def test_the_mask_is_the_automatons_at_ten_thousand_places(bytewise: Any, walker: Any) -> None:
     """On random walks under random policies, rows of padding included."""
     rng = random.Random(bytewise.bound.protocol.name)
     num_positions = num_policies = 0
@@ -115,7 +72,7 @@ def test_the_mask_is_the_automatons_at_ten_thousand_places(
         for _ in range(8):
             walk = walker(automaton, rng.randrange(2**32)).walk()
             assert_same(
-                mask_of(bytewise, grammar, bytewise.bound.vocab_size + 7),
+                Mask(bytewise.tokenizer, grammar, bytewise.bound.vocab_size + 7),
                 automaton,
                 walk.states,
                 walk.token_ids,
@@ -127,12 +84,10 @@ def test_the_mask_is_the_automatons_at_ten_thousand_places(
 @settings(max_examples=6)
 @given(seed=seeds)
 @pytest.mark.parametrize("policy", POLICIES, ids=range(len(POLICIES)))
-def test_the_mask_is_the_automatons(
-    policy: Policy, seed: int, spoken: Any, walker: Any, mask_of: Masks
-) -> None:
+def test_the_mask_is_the_automatons(policy: Policy, seed: int, spoken: Any, walker: Any) -> None:
     automaton = Automaton(spoken.bound, enforced_policy(policy))
     walk = walker(automaton, seed).walk()
-    mask = mask_of(spoken, compile_grammar(spoken.bound, policy), spoken.bound.vocab_size + 7)
+    mask = Mask(spoken.tokenizer, compile_grammar(spoken.bound, policy), spoken.bound.vocab_size + 7)
     assert_same(mask, automaton, walk.states, walk.token_ids)
 
 
@@ -140,23 +95,21 @@ def test_the_mask_is_the_automatons(
 @given(seed=seeds)
 @pytest.mark.parametrize("policy", POLICIES, ids=range(len(POLICIES)))
 def test_a_resumed_grammar_goes_on_where_the_walk_stood(
-    policy: Policy, seed: int, spoken: Any, walker: Any, mask_of: Masks
+    policy: Policy, seed: int, spoken: Any, walker: Any
 ) -> None:
     automaton = Automaton(spoken.bound, enforced_policy(policy))
     walk = walker(automaton, seed).walk()
     # From any place but behind the answer's end, where nothing is left to continue.
     for position in random.Random(seed).choices(range(len(walk.token_ids)), k=4):
         grammar = compile_grammar(spoken.bound, policy, walk.states[position])
-        mask = mask_of(spoken, grammar, spoken.bound.vocab_size)
+        mask = Mask(spoken.tokenizer, grammar, spoken.bound.vocab_size)
         assert_same(mask, automaton, walk.states[position:], walk.token_ids[position:])
 
 
 @settings(max_examples=8)
 @given(seed=seeds)
 @pytest.mark.parametrize("policy", POLICIES[1:4], ids=range(1, 4))
-def test_a_resumed_closing_leads_to_the_answer(
-    policy: Policy, seed: int, spoken: Any, walker: Any, mask_of: Masks
-) -> None:
+def test_a_resumed_closing_leads_to_the_answer(policy: Policy, seed: int, spoken: Any, walker: Any) -> None:
     automaton = Automaton(spoken.bound, enforced_policy(policy))
     way = walker(automaton, seed)
     states = way.walk().states
@@ -164,11 +117,13 @@ def test_a_resumed_closing_leads_to_the_answer(
         for token_id in automaton.closing(state)[:1]:
             begun = automaton.advance(state, token_id, closing=True)
             rest = way.walk(begun)
-            mask = mask_of(spoken, compile_grammar(spoken.bound, policy, begun), spoken.bound.vocab_size)
+            mask = Mask(
+                spoken.tokenizer, compile_grammar(spoken.bound, policy, begun), spoken.bound.vocab_size
+            )
             assert_same(mask, automaton, rest.states, rest.token_ids)
 
 
-def test_a_long_search_goes_as_deep_as_two_digits(digits: Any, walker: Any, mask_of: Masks) -> None:
+def test_a_long_search_goes_as_deep_as_two_digits(digits: Any, walker: Any) -> None:
     policy = Policy(max_steps=300, max_depth=64, max_backtracks=300, max_section_tokens=1)
     automaton = Automaton(digits.bound, enforced_policy(policy))
     way = walker(automaton, 5)
@@ -178,7 +133,7 @@ def test_a_long_search_goes_as_deep_as_two_digits(digits: Any, walker: Any, mask
         token_ids.append(token_id)
         state = automaton.advance(state, token_id)
     assert max(len(state.spelled) for state in states) == 2
-    mask = mask_of(digits, compile_grammar(digits.bound, policy), digits.bound.vocab_size)
+    mask = Mask(digits.tokenizer, compile_grammar(digits.bound, policy), digits.bound.vocab_size)
     assert_same(mask, automaton, states, token_ids)
 
 
@@ -205,44 +160,28 @@ def deep_search(automaton: Automaton, text_id: int, num_steps: int) -> Iterator[
 
 
 @pytest.mark.parametrize("policy", [Policy(), Policy.for_effort("low")], ids=["medium", "low"])
-def test_the_mask_at_the_size_of_qwens_vocabulary(
-    policy: Policy, at_qwens_size: Any, walker: Any, mask_of: Masks
-) -> None:
+def test_the_mask_at_the_size_of_qwens_vocabulary(policy: Policy, at_qwens_size: Any, walker: Any) -> None:
     bound = at_qwens_size.bound
     automaton = Automaton(bound, enforced_policy(policy))
     walk = walker(automaton, 3).walk()
-    mask = mask_of(at_qwens_size, compile_grammar(bound, policy), 151_680)
+    mask = Mask(at_qwens_size.tokenizer, compile_grammar(bound, policy), 151_680)
     # Fifteen rows stand behind the vocabulary; none of them may ever be sampled.
     assert_same(mask, automaton, walk.states[:120], walk.token_ids[:120])
-
-
-def test_grammars_of_one_compiler_do_not_share_masks(digits: Any, mask_of: Masks) -> None:
-    """Same shape, other ids: xgrammar's cache by rule takes one for the other unless something tells them apart."""
-    bound = digits.bound
-    at_once, stepwise = Policy(max_reasoning_tokens=0), Policy()
-    last = State("step_end", section=3, num_steps=32, verdict="verified")
-    for policy, start, expected in [
-        (at_once, None, bound.reasoning_start_id),
-        (stepwise, last, bound.step_end_id),
-    ]:
-        grammar = compile_grammar(bound, policy, start)
-        assert np.flatnonzero(mask_of(digits, grammar, bound.vocab_size).flags()).tolist() == [expected]
 
 
 @pytest.mark.parametrize(
     ("policy", "counted"),
     [
         (Policy.for_effort("minimal"), (True, True)),
-        (Policy(max_steps=7, max_depth=4, max_backtracks=4), (True, True)),
-        (Policy.for_effort("low"), (True, False)),
-        (Policy(max_steps=12, max_depth=8, max_backtracks=0), (True, True)),
+        (Policy(max_steps=5, max_depth=4, max_backtracks=2), (True, True)),
+        (Policy(max_steps=7, max_backtracks=4), (True, False)),
+        (Policy(max_steps=7, max_backtracks=0), (True, True)),
+        (Policy.for_effort("low"), (False, False)),
         (Policy(), (False, False)),
-        (Policy(max_steps=1000, max_depth=16, max_backtracks=4), (False, True)),
+        (Policy(max_steps=1000, max_depth=6, max_backtracks=4), (False, True)),
         (Policy.for_effort("high"), (False, False)),
     ],
 )
-def test_counts_stay_near_the_number_of_rules_that_compiles_fast(
-    policy: Policy, counted: tuple[bool, bool], words: Any
-) -> None:
+def test_what_is_counted_takes_few_places(policy: Policy, counted: tuple[bool, bool], words: Any) -> None:
     assert (counts_in_grammar(policy).steps, counts_in_grammar(policy).backtracks) == counted
-    assert compile_grammar(words.bound, policy).count("\nstep_") <= MAX_RULES
+    assert compile_grammar(words.bound, policy).count("\nstep_") <= MAX_PLACES

@@ -7,10 +7,10 @@ import random
 from collections.abc import AsyncGenerator, Iterator
 from typing import Literal
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.grammar_mask import Mask
 
 from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.events import Event
@@ -23,8 +23,6 @@ from steiner.server.engine import Sampling, TokenRequest, TokenUpdate
 
 from .conftest import Spoken
 from .taped_engine import TapedEngine
-from .test_grammar_mask import Mask, Masks
-from .test_grammar_mask import mask_of as mask_of
 
 PROMPT = (1, 2, 3)
 MAX_TOKENS = 1_500
@@ -32,21 +30,18 @@ MOST_REQUESTS = 3
 """The first, one behind backtracks that are used up, one behind the end of reasoning."""
 
 Obedience = Literal["mask", "steps", "nothing"]
-"""What the engine keeps to: xgrammar's mask of the grammar; whole steps, whatever the grammar says; nothing."""
+"""What the engine keeps to: llguidance's mask of the grammar; whole steps, whatever the grammar says; nothing."""
 
 
 class InsistingEngine(TapedEngine):
     """Says backtrack wherever what it keeps to lets it, and the end of reasoning only where nothing else is left."""
 
-    def __init__(
-        self, spoken: Spoken, obedience: Obedience, seed: int, per_update: int, mask_of: Masks
-    ) -> None:
+    def __init__(self, spoken: Spoken, obedience: Obedience, seed: int, per_update: int) -> None:
         super().__init__()
         self._spoken = spoken
         self._obedience = obedience
         self._rng = random.Random(seed)
         self._per_update = per_update
-        self._mask_of = mask_of
 
     async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         self.requests.append(request)
@@ -67,7 +62,7 @@ class InsistingEngine(TapedEngine):
         if bound.reasoning_end_id in request.prompt_ids:
             return iter([0, bound.end_of_turn_id])
         if self._obedience == "mask" and request.grammar is not None:
-            return self._masked(self._mask_of(self._spoken, request.grammar, bound.vocab_size))
+            return self._masked(Mask(self._spoken.tokenizer, request.grammar, bound.vocab_size))
         if self._obedience == "nothing":
             return self._backtracks()
         return self._steps(begun=len(request.prompt_ids) > len(PROMPT))
@@ -75,7 +70,7 @@ class InsistingEngine(TapedEngine):
     def _masked(self, mask: Mask) -> Iterator[int]:
         bound = self._spoken.bound
         while True:
-            legal = set(np.flatnonzero(mask.flags()).tolist())
+            legal = mask.ids()
             markers = legal & bound.special_ids
             others = markers - {bound.reasoning_end_id}
             if bound.backtrack_id in legal:
@@ -83,7 +78,7 @@ class InsistingEngine(TapedEngine):
                 token_id = bound.backtrack_id
             else:
                 token_id = self._rng.choice(sorted(others or markers or legal))
-            assert mask.matcher.accept_token(token_id)
+            assert mask.accept(token_id)
             yield token_id
 
     def _steps(self, begun: bool) -> Iterator[int]:
@@ -163,11 +158,10 @@ def test_going_back_past_the_limit_costs_two_requests_at_most(
     seed: int,
     per_update: int,
     stepwise: Spoken,
-    mask_of: Masks,
 ) -> None:
     limits = {"memory": memory and bool(stepwise.bound.depth_ids), "constrained": constrained}
     policy = policy.model_copy(update=limits)
-    engine = InsistingEngine(stepwise, obedience, seed, per_update, mask_of)
+    engine = InsistingEngine(stepwise, obedience, seed, per_update)
     events, trace = run(engine, stepwise, policy)
     assert events[-1].type == "done"
     cuts = [cut for cut in trace.interventions if cut.kind == "budget"]
@@ -185,14 +179,14 @@ def test_going_back_past_the_limit_costs_two_requests_at_most(
         assert trace.ended_by != "max_backtracks" or trace.steps[-1].verdict == "refuted"
 
 
-def test_behind_backtracks_that_are_used_up_the_search_goes_on(stepwise: Spoken, mask_of: Masks) -> None:
+def test_behind_backtracks_that_are_used_up_the_search_goes_on(stepwise: Spoken) -> None:
     """Where the grammar of the whole policy counts neither, that of the continuation keeps none all the same."""
     wide = {"min_steps": 2, "max_steps": 300, "max_depth": 64, "allow_change_of_mind": True}
     policy = Policy(max_backtracks=3, max_section_tokens=1, refute_repeats=False, **wide)
     assert not counts_in_grammar(policy).backtracks
     num_longer = 0
     for seed in range(20):
-        engine = InsistingEngine(stepwise, "mask", seed, 5, mask_of)
+        engine = InsistingEngine(stepwise, "mask", seed, 5)
         _, trace = run(engine, stepwise, policy)
         cuts = [cut.num_forced_tokens for cut in trace.interventions]
         num_longer += cuts[:1] == [0] and len(trace.steps) > policy.max_backtracks + 1

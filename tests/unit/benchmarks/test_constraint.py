@@ -82,17 +82,17 @@ def test_what_is_refused_is_no_measurement(scripts: Scripts) -> None:
 
 
 def test_a_run_with_small_counts(scripts: Scripts, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
-    command = "constraint.py --steps 2 3 --efforts minimal --rows 2000 --section-tokens 4 --repeats 2"
+    command = "constraint.py --steps 2 3 --efforts minimal low --rows 2000 --section-tokens 4 --repeats 2"
     outputs = ["--json", str(tmp_path / "cost.json"), "--figure", str(tmp_path / "cost.svg")]
     monkeypatch.setattr(sys, "argv", [*command.split(), *outputs])
     assert scripts["constraint"].main() == 0
     compiled, followed = capsys.readouterr().out.strip().split("\n\n")
-    # Head, rule, and three policies of two protocols.
-    assert compiled.count("\n") == followed.count("\n") == 7
+    # Head, rule, and four policies of two protocols.
+    assert compiled.count("\n") == followed.count("\n") == 9
     report = json.loads((tmp_path / "cost.json").read_text())
-    assert report["machine"]["versions"]["xgrammar"]
+    assert report["machine"]["versions"]["llguidance"]
     assert [(record["protocol"], record["policy"]) for record in report["results"]] == [
-        (protocol, policy) for protocol in ("steiner", "steiner-preview") for policy in ("2", "3", "minimal")
+        (protocol, policy) for protocol in ("steiner", "steiner-preview") for policy in ("2", "3", "minimal", "low")
     ]
     for record in report["results"]:
         assert sum(record["share_of_phases"].values()) == pytest.approx(1)

@@ -1,35 +1,25 @@
 """What the grammar says from each kind of start, and what it counts."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import xgrammar
+from tests.grammar_mask import Mask
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.grammar import MAX_RULES, Counted, compile_grammar, counts_in_grammar, enforced_policy
+from steiner.reasoning.grammar import MAX_PLACES, compile_grammar, counts_in_grammar, enforced_policy
+from steiner.reasoning.grammar_rules import Counted
 from steiner.reasoning.policy import Policy
-
-Compile = Callable[[str], Any]
-
-
-@pytest.fixture(scope="module")
-def compiler(tokenizer: Any, bound: Any) -> Any:
-    info = xgrammar.TokenizerInfo.from_huggingface(
-        tokenizer, vocab_size=bound.vocab_size, stop_token_ids=[bound.end_of_turn_id]
-    )
-    return xgrammar.GrammarCompiler(info, max_threads=1)
 
 
 @pytest.fixture
-def accepts(compiler: Any, bound: Any, spelling: Any) -> Callable[[str, str], bool]:
+def accepts(tokenizer: Any, bound: Any, spelling: Any) -> Callable[[str, str], bool]:
     """Whether a grammar takes a text to the last token."""
 
     def check(grammar: str, text: str) -> bool:
-        matcher = xgrammar.GrammarMatcher(
-            compiler.compile_grammar(grammar), override_stop_tokens=[bound.end_of_turn_id]
-        )
-        return all(matcher.accept_token(token_id) for token_id in spelling.ids_of(text))
+        mask = Mask(tokenizer, grammar, bound.vocab_size)
+        return all(mask.accept(token_id) for token_id in spelling.ids_of(text))
 
     return check
 
@@ -42,7 +32,7 @@ def accepts(compiler: Any, bound: Any, spelling: Any) -> Callable[[str, str], bo
         ("<start><step_start>", "{in_step}<end>22<eot>"),
         (
             "<start><step_start>{understanding}{next_step}<step_verification_start>left",
-            " 1<verified><step_verification_end>{summary}<step_end><end>22<eot>",
+            "1<verified><step_verification_end>{summary}<step_end><end>22<eot>",
         ),
         (
             "<start><step_start>{understanding}{next_step}<step_verification_start>left 1",
@@ -98,17 +88,18 @@ def test_nothing_follows_a_turn_that_is_done(spelling: Any, bound: Any, accepts:
     policy = Policy(max_reasoning_tokens=0)
     done = spelling.state(Automaton(bound, policy), "<start><end>22<eot>")
     grammar = compile_grammar(bound, policy, done)
-    assert accepts(grammar, "<eot>")
+    assert accepts(grammar, "")
     assert not accepts(grammar, "22")
+    assert not accepts(compile_grammar(bound, policy), "<start><end>22<eot>22")
 
 
 @pytest.mark.parametrize(
     ("limits", "counted"),
     [
         ({}, Counted(steps=False, backtracks=False)),
-        ({"max_steps": 6, "max_backtracks": 4}, Counted(steps=True, backtracks=True)),
-        ({"max_steps": 12, "max_backtracks": 8}, Counted(steps=True, backtracks=False)),
-        ({"max_steps": 1000, "max_backtracks": 4}, Counted(steps=False, backtracks=True)),
+        ({"max_steps": 5, "max_backtracks": 2}, Counted(steps=True, backtracks=True)),
+        ({"max_steps": 7, "max_backtracks": 4}, Counted(steps=True, backtracks=False)),
+        ({"max_steps": 1000, "max_backtracks": 4, "max_depth": 6}, Counted(steps=False, backtracks=True)),
         ({"max_steps": 1000, "max_backtracks": 1000}, Counted(steps=False, backtracks=False)),
         # States that no trace can reach do not count: two steps have no more than one backtrack.
         ({"max_steps": 2, "max_backtracks": 10**6, "max_depth": 64}, Counted(steps=True, backtracks=True)),
@@ -120,14 +111,14 @@ def test_what_is_counted(limits: dict[str, int], counted: Counted, bound: Any) -
     enforced = enforced_policy(policy)
     assert (enforced.max_steps == policy.max_steps) == counted.steps
     assert (enforced.max_backtracks == policy.max_backtracks) == counted.backtracks
-    assert compile_grammar(bound, policy).count("\nstep_") <= MAX_RULES
+    assert compile_grammar(bound, policy).count("\nstep_") <= MAX_PLACES
 
 
 @pytest.mark.parametrize("counted", [True, False])
 def test_the_minimum_of_steps_is_kept_without_counting_all(
     counted: bool, bound: Any, spelling: Any, accepts: Any
 ) -> None:
-    policy = Policy(min_steps=3, **({"max_steps": 12} if counted else {}))
+    policy = Policy(min_steps=3, **({"max_steps": 6} if counted else {}))
     assert counts_in_grammar(policy).steps == counted
     grammar = compile_grammar(bound, policy)
     assert not accepts(grammar, spelling.path("<proceed>", "<end>"))
@@ -140,12 +131,25 @@ def test_the_same_request_gets_the_same_text(bound: Any) -> None:
     assert compile_grammar(bound, Policy(max_steps=3)) != compile_grammar(bound, Policy(max_steps=4))
 
 
-def test_every_rule_leads_to_the_mark(bound: Any, spelling: Any) -> None:
-    """Or xgrammar might take a rule for the one of another grammar that has the same shape."""
-    for policy in (Policy(), Policy.for_effort("high"), Policy(max_reasoning_tokens=0)):
-        rules = dict(line.split(" ::= ") for line in compile_grammar(bound, policy).splitlines())
-        rules = {name.split("[")[0]: body for name, body in rules.items()}
-        leading = {"mark"}
-        while more := {name for name, body in rules.items() if leading & set(body.split())} - leading:
-            leading |= more
-        assert leading == set(rules)
+def test_every_rule_is_used_and_written(bound: Any, spelling: Any) -> None:
+    rules = Automaton(bound, Policy())
+    begun = spelling.state(rules, "<start><step_start><step_understanding_start>left")
+    for policy, start in [(Policy(), None), (Policy.for_effort("minimal"), None), (Policy(), begun)]:
+        written = dict(line.split(": ") for line in compile_grammar(bound, policy, start).splitlines()[1:])
+        used = {name for body in written.values() for name in re.findall(r"[a-z]\w*", body)}
+        assert used | {"start"} == set(written)
+
+
+def test_a_long_reasoning_ends(bound: Any, spelling: Any, tokenizer: Any) -> None:
+    """Written right-recursively, its end was more than llguidance's parser holds."""
+    grammar = compile_grammar(bound, Policy(max_steps=2000, max_section_tokens=1))
+    mask = Mask(tokenizer, grammar, bound.vocab_size)
+    step = spelling.ids_of(spelling.step("refuted").replace(" 15", "").replace(" 22", "").replace(" 7", ""))
+    back = spelling.ids_of("<backtrack>0")
+    for token_id in [*spelling.ids_of("<start>"), *(step + back) * 1999]:
+        assert mask.accept(token_id)
+    ending = (
+        spelling.path("<end>").removeprefix("<start>").replace(" 15", "").replace(" 22", "").replace(" 7", "")
+    )
+    assert all(mask.accept(token_id) for token_id in spelling.ids_of(f"{ending}22<eot>"))
+    assert mask.has_ended

@@ -22,7 +22,7 @@ async def test_the_reasoning_is_sampled_without(stage: Any, answer_format: Answe
     await stage.events(conductor.run())
     first, second = engine.requests
     assert first.logit_bias == {stage.bound.backtrack_id: 2.0}
-    assert first.stop_ids == (stage.bound.end_of_turn_id,)
+    assert first.stop_ids == (stage.bound.end_of_turn_id, stage.bound.reasoning_end_id)
     assert second.logit_bias[left] == 5.0
     kept_out = {token_id for token_id, bias in second.logit_bias.items() if bias == -MAX_BIAS}
     if answer_format is None:

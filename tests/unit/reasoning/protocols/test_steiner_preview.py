@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
-import xgrammar
+from tests.grammar_mask import Mask
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
@@ -15,7 +14,7 @@ from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.errors import MissingTokenError
 from steiner.reasoning.events import Backtracked
-from steiner.reasoning.grammar import compile_grammar
+from steiner.reasoning.grammar import compile_grammar, enforced_policy
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
@@ -78,25 +77,18 @@ def test_the_grammar_allows_what_the_automaton_allows(
     tokenizer: PreTrainedTokenizerFast, policy: Policy
 ) -> None:
     bound = STEINER_PREVIEW.bind(tokenizer)
-    info = xgrammar.TokenizerInfo.from_huggingface(
-        tokenizer, vocab_size=LOGIT_ROWS, stop_token_ids=[bound.end_of_turn_id]
-    )
-    compiled = xgrammar.GrammarCompiler(info).compile_grammar(compile_grammar(bound, policy))
-    automaton, rng = Automaton(bound, policy), random.Random(3)
+    automaton, rng = Automaton(bound, enforced_policy(policy)), random.Random(3)
     text_ids = [i for i in range(LOGIT_ROWS) if automaton.is_text(i)]
     for _ in range(3):
-        matcher = xgrammar.GrammarMatcher(compiled, override_stop_tokens=[bound.end_of_turn_id])
+        mask = Mask(tokenizer, compile_grammar(bound, policy), LOGIT_ROWS)
         state = automaton.initial
         while state.phase != "done":
             allowed = automaton.allowed(state)
-            mask = xgrammar.allocate_token_bitmask(1, LOGIT_ROWS)
-            matcher.fill_next_token_bitmask(mask)
-            legal = (mask[0].unsqueeze(-1) >> torch.arange(32, dtype=torch.int32)) & 1
             expected = set(allowed.ids) | (set(text_ids) if allowed.text else set())
-            assert set(legal.flatten().nonzero().flatten().tolist()) == expected
+            assert mask.ids() == expected
             candidates = [*sorted(allowed.ids), *([rng.choice(text_ids)] if allowed.text else [])]
             token_id = rng.choice(candidates)
-            assert matcher.accept_token(token_id)
+            assert mask.accept(token_id)
             state = automaton.advance(state, token_id)
 
 
@@ -175,15 +167,11 @@ def test_automaton_and_grammar_take_the_sample(tokenizer: PreTrainedTokenizerFas
     bound = STEINER_PREVIEW.bind(tokenizer)
     automaton = Automaton(bound, Policy())
     state = automaton.initial
-    info = xgrammar.TokenizerInfo.from_huggingface(
-        tokenizer, vocab_size=LOGIT_ROWS, stop_token_ids=[bound.end_of_turn_id]
-    )
-    compiled = xgrammar.GrammarCompiler(info).compile_grammar(compile_grammar(bound, Policy()))
-    matcher = xgrammar.GrammarMatcher(compiled, override_stop_tokens=[bound.end_of_turn_id])
+    mask = Mask(tokenizer, compile_grammar(bound, Policy()), LOGIT_ROWS)
     for token_id in sample_ids(tokenizer):
         state = automaton.advance(state, token_id)
-        assert matcher.accept_token(token_id)
-    assert (state.phase, matcher.is_terminated()) == ("done", True)
+        assert mask.accept(token_id)
+    assert (state.phase, mask.has_ended) == ("done", True)
 
 
 def test_the_order_of_the_ids_does_not_matter() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import xgrammar
+from tests.grammar_mask import Mask
 
 from steiner.reasoning.policy import Policy
 from steiner.server.interventions.answer import AnswerFormat
@@ -20,7 +20,7 @@ async def test_the_reasoning_knows_nothing_of_it(stage: Any) -> None:
     events = await stage.events(conductor.run())
     first, second = engine.requests
     assert first.grammar not in (None, FORMAT.grammar)
-    assert first.stop_ids == (stage.bound.end_of_turn_id,)
+    assert first.stop_ids == (stage.bound.end_of_turn_id, stage.bound.reasoning_end_id)
     assert second.grammar == FORMAT.grammar
     assert second.min_tokens == 1
     assert second.stop_ids == (stage.bound.end_of_turn_id,)
@@ -34,18 +34,14 @@ async def test_the_reasoning_knows_nothing_of_it(stage: Any) -> None:
 
 
 @pytest.mark.parametrize("max_steps", [1, 4])
-async def test_the_model_may_end_its_reasoning_beside_the_stop_tokens(stage: Any, max_steps: int) -> None:
-    """vLLM hands xgrammar the request's stop tokens, which are masked until the grammar may end."""
+async def test_the_model_may_end_its_reasoning_where_the_request_stops(stage: Any, max_steps: int) -> None:
     reasoning, answer = stage.one_step.split("<end>")
     engine = stage.engine(f"{reasoning}<end>", answer)
     await stage.events(stage.conductor(engine, Policy(max_steps=max_steps), answer_format=FORMAT).run())
-    info = xgrammar.TokenizerInfo.from_huggingface(stage.tokenizer, vocab_size=stage.bound.vocab_size)
     request = engine.requests[0]
-    matcher = xgrammar.GrammarMatcher(
-        xgrammar.GrammarCompiler(info).compile_grammar(request.grammar),
-        override_stop_tokens=list(request.stop_ids),
-    )
-    assert all(matcher.accept_token(token_id) for token_id in stage.ids_of(f"{reasoning}<end>"))
+    mask = Mask(stage.tokenizer, request.grammar, stage.bound.vocab_size)
+    assert all(mask.accept(token_id) for token_id in stage.ids_of(f"{reasoning}<end>"))
+    assert request.stop_ids[-1] == stage.ids_of("<end>")[0]
 
 
 async def test_a_reasoning_without_a_grammar_stops_at_its_end(stage: Any) -> None:
