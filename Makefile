@@ -9,19 +9,28 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 export VENV PYTHON
 
-.PHONY: help install demo test check format train-smoke bench constraints sbom clean
+.PHONY: help install install-tests demo test check format train-smoke bench constraints sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
 
-install: ## create .venv with the pinned packages (all targets below do it first; a second run is instant)
+install: ## create .venv with the pinned packages (the targets below do it first; a second run is instant)
 	@$(ROOT)/scripts/install
+
+install-tests: ## the same, and from apt the programs that the tests run (as root or through sudo)
+	@$(ROOT)/scripts/install --tests
 
 demo: install ## start the server on models/steiner-tiny and watch it solve a held-out problem
 	@cd $(ROOT) && $(BIN)/steiner demo $(ARGS)
 
-test: install ## run the tests, in two processes; ARGS='-k parser' narrows them, WORKERS=0 makes it one process
+test: install-tests ## run the tests, in two processes; ARGS='-k parser' narrows them, WORKERS=0 makes it one process
 	@cd $(ROOT) && { $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }
+
+test-fast: install-tests ## the tests that start no engine and take no long time: two minutes on two cores
+	@cd $(ROOT) && $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder -m 'not e2e and not slow' $(ARGS)
+
+check-bare: ## run `make test`, narrowed, in a minimal Debian made for it (root and debootstrap; a quarter of an hour)
+	@$(ROOT)/scripts/check-bare
 
 check: install ## ruff, mypy and the import contracts
 	@cd $(ROOT) && $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

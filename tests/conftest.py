@@ -147,11 +147,10 @@ class Stage:
         new_decoder = section_texts(self.tokenizer.backend_tokenizer)
         return Conductor(engine, self.bound, assignment, new_decoder, self.spelling)
 
-    def service(self, engine: ScriptedEngine, **settings: object) -> Service:
+    def service(self, engine: ScriptedEngine, **settings: Any) -> Service:
         """A service with metrics of its own that is ready."""
-        service = Service(
-            Settings(**{"served_model_name": "tiny", "store": "memory", **settings}), CollectorRegistry()
-        )  # type: ignore[arg-type]
+        chosen: dict[str, Any] = {"served_model_name": "tiny", "store": "memory", **settings}
+        service = Service(Settings(**chosen), CollectorRegistry())
         encoder = PromptEncoder(self.tokenizer, self.bound.special_ids)
         service.adopt(
             LoadedModel(

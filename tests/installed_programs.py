@@ -1,4 +1,4 @@
-"""Programs of other people: where one is missing, the test says how to get it."""
+"""Programs of other people, which `make test` installs: where one is missing all the same, the test says so."""
 
 from __future__ import annotations
 
@@ -8,17 +8,6 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = {
-    "chromium": "apt-get install chromium",
-    "curl": "apt-get install curl",
-    "hadolint": "make install",
-    "kubectl": "apt-get install kubectl, from Kubernetes' own package repository",
-    "nginx": "apt-get install nginx-light",
-    "openssl": "apt-get install openssl",
-    "prometheus": "apt-get install prometheus",
-    "promtool": "apt-get install prometheus",
-}
-
 
 def find_program(name: str) -> str:
     """Path of an installed program; fails the test that needs it where it is missing."""
@@ -26,5 +15,5 @@ def find_program(name: str) -> str:
     also = f"/usr/sbin:/usr/local/sbin:{Path(sys.executable).parent}"
     found = shutil.which(name) or shutil.which(name, path=also)
     if found is None:
-        pytest.fail(f"{name} is not installed: {PACKAGES[name]} (CONTRIBUTING.md)")
+        pytest.fail(f"{name} is not installed: make install-tests")
     return found

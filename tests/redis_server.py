@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .installed_programs import find_program
 
 
 @dataclass
@@ -23,8 +24,7 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        executable = shutil.which("redis-server")
-        assert executable, "redis-server is missing; Debian: apt install redis-server"
+        executable = find_program("redis-server")
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
         log = (self.folder / "redis.log").open("ab")
         with log:

@@ -73,6 +73,7 @@ def start_server(model: Path, folder: Path) -> RunningServer:
             pass
         time.sleep(0.25)
     process.kill()
+    process.wait()
     raise RuntimeError(f"the server did not get ready:\n{server.tail()}")
 
 

@@ -10,10 +10,11 @@ import sys
 
 from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.server.loaded_model import LoadedModel
 from steiner.server.main import Process
 from steiner.server.prompts import PromptEncoder
 from steiner.server.scripted_engine import Script, ScriptedEngine
-from steiner.server.service import LoadedModel, LoadError, Service
+from steiner.server.service import LoadError, Service
 from steiner.server.settings import Settings
 from steiner.server.token_spelling import TokenSpelling
 from steiner.training.tokenizer import build_tokenizer, family_words

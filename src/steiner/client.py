@@ -16,7 +16,7 @@ Errors:
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache
@@ -125,11 +125,11 @@ class ReasoningClient:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._transport = transport
 
-    def stream(self, prompt: str | Messages, **options: Any) -> Iterator[Event]:
+    def stream(self, prompt: str | Messages, **options: Any) -> Generator[Event, None, None]:
         """`stream_async` for code that does not await; closing the iterator closes the connection."""
         return _one_by_one(self.stream_async(prompt, **options))
 
-    def follow(self, generation_id: str, after: int = 0) -> Iterator[Event]:
+    def follow(self, generation_id: str, after: int = 0) -> Generator[Event, None, None]:
         """`follow_async` for code that does not await."""
         return _one_by_one(self.follow_async(generation_id, after))
 
@@ -270,7 +270,7 @@ def _event_of(message: Message) -> Event:
         ) from error
 
 
-def _one_by_one(events: AsyncGenerator[Event]) -> Iterator[Event]:
+def _one_by_one(events: AsyncGenerator[Event]) -> Generator[Event, None, None]:
     with OwnLoop() as loop:
         try:
             while (event := loop.run(_next(events))) is not None:

@@ -67,7 +67,7 @@ def expert() -> Iterator[str]:
 
 def evaluate(url: str, benchmarks: list[str], output: Path, *options: str) -> dict[str, Any]:
     given = [argument for benchmark in benchmarks for argument in ("--benchmark", benchmark)]
-    command = [
+    command: list[str | Path] = [
         sys.executable,
         "-m",
         "steiner.cli",

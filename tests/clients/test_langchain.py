@@ -19,7 +19,7 @@ class Result(BaseModel):
 
 
 def model_of(served: Any, **options: Any) -> ChatOpenAI:
-    return ChatOpenAI(base_url=f"{served.url}/v1", api_key="none", model="tiny", max_retries=0, **options)  # type: ignore[arg-type]
+    return ChatOpenAI(base_url=f"{served.url}/v1", api_key="none", model="tiny", max_retries=0, **options)
 
 
 def test_the_documented_openai_program_runs(

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "view.py"
 def test_it_measures_every_step_and_every_frame(program: Callable[[str], str], tmp_path: Path) -> None:
     assert program("chromium")
     figures = tmp_path / "figures.json"
-    command = [sys.executable, SCRIPT, "--steps", "40", "--pace-ms", "1", "--json", figures]
+    command: list[str | Path] = [sys.executable, SCRIPT, "--steps", "40", "--pace-ms", "1", "--json", figures]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     assert "| steps shown | 40 |" in done.stdout

@@ -14,7 +14,14 @@ PUBLISHED = SCRIPT.parents[1] / "docs" / "pictures"
 
 def test_a_recorded_search_is_drawn_again(program: Callable[[str], str], tmp_path: Path) -> None:
     assert program("chromium")
-    command = [sys.executable, SCRIPT, "--trace", PUBLISHED / "tree.json", "--folder", tmp_path]
+    command: list[str | Path] = [
+        sys.executable,
+        SCRIPT,
+        "--trace",
+        PUBLISHED / "tree.json",
+        "--folder",
+        tmp_path,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "tree.svg").read_bytes() == (PUBLISHED / "tree.svg").read_bytes()

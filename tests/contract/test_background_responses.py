@@ -88,7 +88,7 @@ def test_a_cancelled_one_keeps_what_it_said(stage: Any, serve: Any, eventually: 
     cancelled = client.responses.cancel(response.id)
     assert cancelled.status == "cancelled"
     assert [item.status for item in cancelled.output] == ["completed", "incomplete"]
-    assert cancelled.output[1].content[0].text == "left 2"
+    assert cancelled.output[1].content[0].text == "left 2"  # type: ignore[index]
     assert cancelled.usage.output_tokens == len(stage.ids_of(half))
     assert len(served.engine.aborted) == 1
     # Once more is no mistake.

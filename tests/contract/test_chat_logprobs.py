@@ -31,7 +31,7 @@ def test_stream_and_whole_tell_the_same(engine: ScriptedEngine, serve: Any) -> N
         assert token.logprob == -0.5
         assert [one.logprob for one in token.top_logprobs] == [-0.5, -2.0]
         assert token.top_logprobs[0].bytes == token.bytes
-    streamed = []
+    streamed: list[Any] = []
     for chunk in client.chat.completions.create(**ASK, logprobs=True, top_logprobs=2, stream=True):
         [part] = chunk.choices
         assert (part.logprobs is not None) == bool(part.delta.content)

@@ -34,14 +34,14 @@ def test_stream_and_whole_end_alike(
     )
     choice = whole.choices[0]
     answer = "make 22 from 15 left 3"
-    assert choice.message.content == answer[: answer.index(choice.stop_reason)]  # type: ignore[attr-defined]
-    assert choice.stop_reason in ([stop] if isinstance(stop, str) else stop)  # type: ignore[attr-defined]
+    assert choice.message.content == answer[: answer.index(choice.stop_reason)]
+    assert choice.stop_reason in ([stop] if isinstance(stop, str) else stop)
     assert choice.finish_reason == "stop"
-    assert choice.message.reasoning_steps[0]["verdict"] == "verified"  # type: ignore[attr-defined]
+    assert choice.message.reasoning_steps[0]["verdict"] == "verified"
     *body, last = chunks
     assert "".join(chunk.choices[0].delta.content or "" for chunk in body) == choice.message.content
     assert body[-1].choices[0].finish_reason == "stop"
-    assert body[-1].choices[0].stop_reason == choice.stop_reason  # type: ignore[attr-defined]
+    assert body[-1].choices[0].stop_reason == choice.stop_reason
     assert last.usage == whole.usage
 
 
@@ -53,7 +53,7 @@ def test_vllms_parameters_are_honoured(stage: Any, serve: Any, text: str) -> Non
     assert included.choices[0].message.content == "make 22 from 15 left"
     [token_id] = stage.ids_of("left")
     by_token = client.chat.completions.create(**ASK, extra_body={"stop_token_ids": [token_id]})
-    assert by_token.choices[0].stop_reason == token_id  # type: ignore[attr-defined]
+    assert by_token.choices[0].stop_reason == token_id
     assert by_token.choices[0].message.content == "make 22 from 15"
 
 
@@ -71,5 +71,5 @@ def test_the_step_stream_ends_there_too(stage: Any, serve: Any, text: str) -> No
     [done] = [event for event in events if event.type == "answer.done"]
     assert (done.text, done.stop_reason) == ("make 22 from 15", " left")
     said = "".join(event.text for event in events if event.type == "answer.delta")
-    trace = httpx.get(f"{served.url}/v1/reasoning/{events[0].id}").json()  # type: ignore[union-attr]
+    trace = httpx.get(f"{served.url}/v1/reasoning/{events[0].id}").json()
     assert said == trace["answer"] == done.text

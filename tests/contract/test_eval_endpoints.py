@@ -47,7 +47,7 @@ async def test_a_chat_endpoint_tells_answer_usage_and_end(stage: Any, serve: Any
     assert endpoint.model == "tiny"
     said = [event async for event in endpoint.stream_async("make 22", temperature=0.0, top_k=3)]
     assert [event.type for event in said] == ["answer.done", "usage", "done"]
-    assert said[0].text == "( 15 + 11 ) - 4"  # type: ignore[union-attr]
+    assert said[0].text == "( 15 + 11 ) - 4"
     [request] = served.engine.requests
     assert stage.tokenizer.decode(request.prompt_ids).count("make 22") == 2
 

@@ -5,7 +5,7 @@ from typing import Any
 import openai
 import pytest
 
-ASK = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
+ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 
 
 def client_of(served: Any) -> openai.OpenAI:
@@ -18,9 +18,9 @@ def test_a_completion_carries_answer_reasoning_steps_and_usage(stage: Any, serve
     [choice] = completion.choices
     assert choice.message.content == "make 22"
     assert choice.finish_reason == "stop"
-    assert choice.message.reasoning == choice.message.reasoning_content  # type: ignore[attr-defined]
-    assert "left 2 [refuted]\nleft 2\n[back to depth 1]\n\nleft 3" in choice.message.reasoning  # type: ignore[attr-defined]
-    verdicts = [step["verdict"] for step in choice.message.reasoning_steps]  # type: ignore[attr-defined]
+    assert choice.message.reasoning == choice.message.reasoning_content
+    assert "left 2 [refuted]\nleft 2\n[back to depth 1]\n\nleft 3" in choice.message.reasoning
+    verdicts = [step["verdict"] for step in choice.message.reasoning_steps]
     assert verdicts == ["verified", "refuted", "verified"]
     assert completion.usage is not None
     assert completion.usage.completion_tokens == len(stage.ids_of(stage.with_backtrack))
@@ -49,7 +49,7 @@ def test_the_stream_joins_to_the_completion(stage: Any, serve: Any, per_update: 
     assert "".join(delta.content or "" for delta in deltas) == whole.choices[0].message.content
     for name in ("reasoning", "reasoning_content"):
         joined = "".join(getattr(delta, name, None) or "" for delta in deltas)
-        assert joined == whole.choices[0].message.reasoning  # type: ignore[attr-defined]
+        assert joined == whole.choices[0].message.reasoning
     events = [delta.reasoning_step for delta in deltas if hasattr(delta, "reasoning_step")]
     assert [event["step"] for event in events if event["type"] == "step.done"] == [1, 2, 3]
     assert [chunk.choices[0].finish_reason for chunk in body] == [None] * (len(body) - 1) + ["stop"]
@@ -94,7 +94,7 @@ def test_effort_none_answers_at_once(stage: Any, serve: Any) -> None:
     client = client_of(serve(stage.engine("22<eot>")))
     completion = client.chat.completions.create(**ASK, reasoning_effort="none")
     assert completion.choices[0].message.content == "22"
-    assert completion.choices[0].message.reasoning is None  # type: ignore[attr-defined]
+    assert completion.choices[0].message.reasoning is None
 
 
 def test_length_is_a_finish_reason(stage: Any, serve: Any) -> None:
@@ -103,7 +103,7 @@ def test_length_is_a_finish_reason(stage: Any, serve: Any) -> None:
     assert completion.choices[0].finish_reason == "length"
     assert completion.usage is not None
     assert completion.usage.completion_tokens == 9
-    assert completion.choices[0].message.reasoning_steps[0]["interrupted"]  # type: ignore[attr-defined]
+    assert completion.choices[0].message.reasoning_steps[0]["interrupted"]
 
 
 def test_the_models_list_has_the_model(stage: Any, serve: Any) -> None:

@@ -25,7 +25,7 @@ class Running:
     def __init__(self, drain_timeout_s: float, what: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, PROGRAM, str(port), str(drain_timeout_s), what]
+        command: list[str | Path] = [sys.executable, PROGRAM, str(port), str(drain_timeout_s), what]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
     def status(self, path: str) -> int:

@@ -93,10 +93,11 @@ def test_a_prompt_that_never_fits_is_a_mistake_of_the_caller(stage: Any, serve: 
 
 def test_it_is_not_sent_again(stage: Any, serve: Any) -> None:
     served = serve(stage.engine(stage.one_step), tokens_per_minute=NUM_PROMPT_TOKENS - 1)
-    requests = []
+    requests: list[httpx.Request] = []
     with (
         httpx.Client(event_hooks={"request": [requests.append]}) as http,
-        openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", http_client=http) as client,
+        # Of types it knows httpx2 alone; it takes both.
+        openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", http_client=http) as client,  # type: ignore[arg-type]
         pytest.raises(openai.BadRequestError) as refused,
     ):
         client.chat.completions.create(model="tiny", messages=BODY["messages"])  # type: ignore[arg-type]

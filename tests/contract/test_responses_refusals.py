@@ -130,7 +130,7 @@ def test_a_bad_body_is_refused_by_name(served: Any, case: str) -> None:
     assert len(served.engine.requests) == num_before
 
 
-BAD_QUERIES: dict[str, tuple[str, str | None]] = {
+BAD_QUERIES: dict[str, tuple[str | None, str]] = {
     "?starting_after=x&stream=true": ("starting_after", "integer"),
     "?starting_after=-1&stream=true": ("starting_after", "0"),
     "?starting_after=1": (None, "stream=true"),

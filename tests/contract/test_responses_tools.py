@@ -89,7 +89,7 @@ def test_the_stream_says_each_call(stage: Any, serve: Any, script: list[str]) ->
             "response.function_call_arguments.done",
             "response.output_item.done",
         ]
-        joined = "".join(event.delta for event in mine[1:-2])
+        joined = "".join(str(event.delta) for event in mine[1:-2])
         assert joined == mine[-2].arguments == call.arguments
     assert events[-1].response == client.responses.retrieve(final.id)
 

@@ -14,7 +14,7 @@ from steiner.reasoning.tool_calls import call_text
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.trace_of_events import trace_of
 
-WEATHER: dict[str, Any] = {
+WEATHER: Any = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -26,7 +26,7 @@ WEATHER: dict[str, Any] = {
         },
     },
 }
-NOW: dict[str, Any] = {"type": "function", "function": {"name": "now"}}
+NOW: Any = {"type": "function", "function": {"name": "now"}}
 ASK: list[Any] = [{"role": "user", "content": "Is it warm in Oslo?"}]
 CALL = call_text("get_weather", {"city": 'Os"lo', "unit": "c"})
 SECOND = call_text("now", {})

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from importlib.metadata import distribution
 from pathlib import Path
@@ -90,23 +89,15 @@ class ScratchImage:
         self._variables: dict[str, str] = {}
         self._folder = "/"
 
-    def build(self) -> subprocess.CompletedProcess[str]:
-        """Carry out all instructions, and print the versions that are there at the end."""
+    def run(self, arguments: list[str], **variables: str) -> list[str]:
+        """Command that builds the image and runs it as `docker run --read-only --tmpfs /tmp IMAGE arguments` does.
+
+        Between the two it prints the versions of all packages that are there.
+        """
         built = self._built()
         listing = RUN.format(
             environment=self._words(), chroot=self._chroot(), command="'pip list --format=freeze'"
         )
-        return subprocess.run(
-            self._namespace(f"{built}\n{listing}"),
-            capture_output=True,
-            text=True,
-            timeout=900,
-            check=False,
-        )
-
-    def run(self, arguments: list[str], **variables: str) -> list[str]:
-        """Command that runs the image as `docker run --read-only --tmpfs /tmp` does, with these arguments."""
-        built = self._built()
         user, group = self._stage.last_of("USER").value.split(":")
         self._variables |= variables
         command = shlex.join([*self._stage.last_of("ENTRYPOINT").arguments, *arguments])
@@ -119,11 +110,7 @@ class ScratchImage:
             as_user=f"setpriv --reuid {user} --regid {group} --clear-groups --no-new-privs --bounding-set -all",
             command=command,
         )
-        return self._namespace(built + serve)
-
-    @staticmethod
-    def _namespace(script: str) -> list[str]:
-        return ["unshare", "--mount", "bash", "-c", script]
+        return ["unshare", "--mount", "bash", "-c", f"{built}\n{listing}{serve}"]
 
     def _built(self) -> str:
         self._variables = {"PATH": "/opt/environment/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -16,7 +16,7 @@ STAGES = read_stages()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-@pytest.fixture(params=STAGES.values(), ids=STAGES)
+@pytest.fixture(params=list(STAGES.values()), ids=list(STAGES))
 def image(request: pytest.FixtureRequest) -> Stage:
     stage: Stage = request.param
     return stage

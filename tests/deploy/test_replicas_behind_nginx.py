@@ -147,7 +147,14 @@ def test_a_replica_that_drains_sends_new_requests_on_and_streams_to_their_end(
 
 
 def test_a_rolling_restart_under_load_loses_nothing() -> None:
-    command = [sys.executable, FOLDER / "rolling_restart.py", "--replicas", "2", "--clients", "8"]
+    command: list[str | Path] = [
+        sys.executable,
+        FOLDER / "rolling_restart.py",
+        "--replicas",
+        "2",
+        "--clients",
+        "8",
+    ]
     done = subprocess.run(
         [*command, "--rounds", "1"], capture_output=True, text=True, timeout=600, check=False
     )

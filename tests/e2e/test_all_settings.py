@@ -72,7 +72,7 @@ def configured(random_checkpoint: Path, tmp_path: Path, collector: Any) -> Itera
 
 def test_they_work_together(configured: Configured, eventually: Any) -> None:
     url, collector = configured.url, configured.collector
-    body = {"messages": [{"role": "user", "content": PROBLEM}], "max_tokens": 200}
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": PROBLEM}], "max_tokens": 200}
     stranger = httpx.post(
         f"{url}/v1/chat/completions", json=body, headers={"Authorization": "Bearer sk-other"}
     )
@@ -95,7 +95,7 @@ def test_they_work_together(configured: Configured, eventually: Any) -> None:
             include=["message.output_text.logprobs"],
             top_logprobs=3,
         )
-        [part] = told.output[-1].content
+        [part] = told.output[-1].content or []
         assert part.text != ""
         said = b"".join(bytes(token.bytes) for token in part.logprobs).decode(errors="replace")
         # The tokens may end inside a character, and the answer then before it.

@@ -2,9 +2,9 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,8 @@ def test_the_demo_shows_a_tree_an_answer_and_what_the_checker_says(tmp_path: Pat
     assert "steiner serve" in done.stdout
 
 
-def test_the_curl_line_works_as_printed(server: Any) -> None:
-    if shutil.which("curl") is None:
-        pytest.skip("no curl on this machine")
+def test_the_curl_line_works_as_printed(server: Any, program: Callable[[str], str]) -> None:
+    program("curl")
     stream = shell(curl_line(server.url, server.model, PROMPT))
     names = [
         line.removeprefix("event: ").strip() for line in stream.splitlines() if line.startswith("event: ")

@@ -1,6 +1,7 @@
 """The shipped weights solve every family in every language, and revise what a second message makes wrong."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from typing import Any
 
@@ -27,8 +28,14 @@ def client(server: Any) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=180)
 
 
-def answer_to(client: openai.OpenAI, server: Any, messages: Sequence[Any]) -> Any:
-    return client.chat.completions.create(model=server.model, messages=messages, temperature=0).choices[0]
+def answers_to(client: openai.OpenAI, server: Any, chats: Sequence[Sequence[Any]]) -> list[Any]:
+    """The message that ends each chat; they are asked at once, for an engine is fastest with many."""
+
+    def ask(chat: Sequence[Any]) -> Any:
+        return client.chat.completions.create(model=server.model, messages=chat, temperature=0)
+
+    with ThreadPoolExecutor(len(chats)) as asking:
+        return [completion.choices[0].message for completion in asking.map(ask, chats)]
 
 
 @pytest.mark.parametrize(("family", "language"), list(product(FAMILIES, LANGUAGES)))
@@ -36,23 +43,23 @@ def test_problems_are_solved_in_their_language(
     client: openai.OpenAI, server: Any, family: str, language: Language
 ) -> None:
     problems = held_out_problems(family, [SIZE], PROBLEMS_EACH, seed=21, language=language)
-    right = 0
-    for problem in problems:
-        choice = answer_to(client, server, [{"role": "user", "content": problem.prompt}])
-        right += problem.accepts(choice.message.content)
+    chats = [[{"role": "user", "content": problem.prompt}] for problem in problems]
+    answers = answers_to(client, server, chats)
+    right = sum(problem.accepts(said.content) for problem, said in zip(problems, answers, strict=True))
     # One slip in six is within the few in a hundred that held-out problems show.
     assert right >= PROBLEMS_EACH - 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_news_revise_the_conclusion(client: openai.OpenAI, server: Any, family: str) -> None:
-    right = changed = 0
-    for dialogue in held_out_dialogues(family, [SIZE], DIALOGUES_EACH, seed=22):
-        question = {"role": "user", "content": dialogue.first_prompt}
-        first = answer_to(client, server, [question]).message.model_dump(exclude_none=True)
-        changed += not dialogue.accepts(first["content"])
-        news = {"role": "user", "content": dialogue.revision}
-        right += dialogue.accepts(answer_to(client, server, [question, first, news]).message.content)
+    dialogues = list(held_out_dialogues(family, [SIZE], DIALOGUES_EACH, seed=22))
+    chats: list[list[Any]] = [[{"role": "user", "content": dialogue.first_prompt}] for dialogue in dialogues]
+    first = answers_to(client, server, chats)
+    changed = sum(not dialogue.accepts(said.content) for dialogue, said in zip(dialogues, first, strict=True))
+    for chat, dialogue, said in zip(chats, dialogues, first, strict=True):
+        chat += [said.model_dump(exclude_none=True), {"role": "user", "content": dialogue.revision}]
+    second = answers_to(client, server, chats)
+    right = sum(dialogue.accepts(said.content) for dialogue, said in zip(dialogues, second, strict=True))
     # Another claim may tell the same of everybody.
     assert changed >= DIALOGUES_EACH // 2
     assert right >= DIALOGUES_EACH - 2

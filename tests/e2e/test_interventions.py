@@ -65,7 +65,7 @@ def test_the_answer_alone_is_held_to_a_schema(server: Any, budget: int | None) -
     assert isinstance(said["found"], bool)
     assert 0 <= said["value"] <= 99
     assert whole.choices[0].finish_reason == "stop"
-    steps = whole.choices[0].message.model_extra["reasoning_steps"]  # type: ignore[index]
+    steps = whole.choices[0].message.model_extra["reasoning_steps"]
     assert bool(steps) == (budget != 0)
     chunks = client.chat.completions.create(**request, stream=True)
     assert (

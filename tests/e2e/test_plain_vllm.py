@@ -66,7 +66,7 @@ def test_the_answer_stands_alone_and_the_steps_beside_it(client: openai.OpenAI) 
     choice = reply.choices[0]
     tokenizer = PreTrainedTokenizerFast.from_pretrained(SHIPPED)
     parser = Parser(STEINER.bind(tokenizer), section_texts(tokenizer.backend_tokenizer))
-    parser.feed(choice.token_ids)  # type: ignore[attr-defined]
+    parser.feed(choice.token_ids)
     trace = parser.trace
     assert choice.finish_reason == "stop"
     assert choice.message.content == trace.answer != ""
@@ -96,7 +96,7 @@ def test_the_responses_route_has_both_too(client: openai.OpenAI) -> None:
     )
     reasoning, message = response.output
     assert (reasoning.type, message.type) == ("reasoning", "message")
-    assert reasoning.content[0].text == reasoning_of(whole)  # type: ignore[union-attr,index]
+    assert reasoning.content[0].text == reasoning_of(whole)  # type: ignore[index]
     assert response.output_text == whole.content
 
 

@@ -23,7 +23,7 @@ TIMEOUT_S = 120
 def draw_limits(draw: random.Random) -> dict[str, Any]:
     if draw.random() < 0.1:
         return {"max_reasoning_tokens": 0}
-    limits = {
+    limits: dict[str, Any] = {
         "max_steps": draw.choice([1, 2, 5, 32, 128]),
         "max_depth": draw.choice([1, 3, 16]),
         "max_backtracks": draw.choice([0, 1, 5, 96]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def step_of(number: int, record: dict[str, Any], depth: int, parent: int) -> Ste
     return Step(id=number, depth=depth, parent=parent, sections=sections)
 
 
-def judged(prompt: str, record: dict[str, Any]) -> list[tuple[str, str | None]]:
+def judged(prompt: str, record: Mapping[str, Any]) -> list[tuple[str, str | None]]:
     """Of each step its verdict, and the verifier's if it has one."""
     verifier = find_verifier("routes")
     done: list[Step] = []
@@ -97,7 +98,7 @@ def judged(prompt: str, record: dict[str, Any]) -> list[tuple[str, str | None]]:
     for number, told in enumerate(record["steps"], 1):
         step = step_of(number, told, len(path), path[-1])
         judgement = verifier.verify(prompt, Trace(protocol="steiner", steps=tuple(done)), step)
-        verdicts.append((told["verdict"], judgement and judgement.verdict))
+        verdicts.append((told["verdict"], judgement.verdict if judgement else None))
         decision = Backtrack(to_depth=told["to_depth"]) if told["decision"] == "backtrack" else Proceed()
         done.append(step.model_copy(update={"verdict": told["verdict"], "decision": decision}))
         path.append(number)

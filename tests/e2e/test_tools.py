@@ -28,13 +28,17 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": schema}} for name, schema in SCHEMAS.items()
 ]
-ASK = [{"role": "user", "content": "make 22 from 15 4 11"}]
+ASK: list[Any] = [{"role": "user", "content": "make 22 from 15 4 11"}]
 
 
 def ask(server: Any, **fields: Any) -> Any:
     client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=TIMEOUT_S, max_retries=0)
     policy = {"max_reasoning_tokens": 40, "max_section_tokens": None}
-    request = {"temperature": 1.0, "extra_body": {"reasoning": policy}, "max_completion_tokens": 400}
+    request: dict[str, Any] = {
+        "temperature": 1.0,
+        "extra_body": {"reasoning": policy},
+        "max_completion_tokens": 400,
+    }
     return client.chat.completions.create(
         model=server.model, messages=ASK, **({"tools": TOOLS} | request | fields)
     )

@@ -139,7 +139,7 @@ def test_a_long_search_goes_as_deep_as_two_digits(digits: Any, walker: Any) -> N
 
 def deep_search(automaton: Automaton, text_id: int, num_steps: int) -> Iterator[int]:
     """Proceed all the way down, go back to depth 12, proceed once, end, answer."""
-    bound = automaton.bound
+    bound: Any = automaton.bound
 
     def step(verdict_id: int) -> Iterator[int]:
         yield bound.step_start_id

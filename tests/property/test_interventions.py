@@ -66,7 +66,7 @@ class LegalEngine(TapedEngine):
             yield TokenUpdate(update, ("stop" if stopped else "length") if finished else None)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Contrary:
     """A verifier with an opinion on every third step."""
 
@@ -168,7 +168,7 @@ def test_every_request_goes_on_from_what_was_taken(
     words: Spoken, memory: bool, policy: Policy, seed: int, per_update: int, judged: bool
 ) -> None:
     done = run(words, policy.model_copy(update={"memory": memory}), seed, per_update, judged)
-    contexts = {PROMPT}
+    contexts: set[tuple[int, ...]] = {PROMPT}
     folding = FoldingContext(words.bound)
     whole: list[int] = []
     for token_id, _ in done.engine.tape:

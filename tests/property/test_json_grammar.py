@@ -18,7 +18,7 @@ from steiner.server.json_grammar import json_format, structural_tag_of
 
 END = 256
 MAX_BYTES = 2000
-ATOMS = (
+ATOMS: tuple[str, ...] = (
     "a",
     "é",
     '"',

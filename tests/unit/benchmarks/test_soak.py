@@ -30,7 +30,15 @@ def scripts() -> Iterator[dict[str, ModuleType]]:
 
 
 def test_a_small_soak_breaks_nothing() -> None:
-    command = [sys.executable, FOLDER / "soak.py", "--scripted", "--generations", "200", "--seed", "7"]
+    command: list[str | Path] = [
+        sys.executable,
+        FOLDER / "soak.py",
+        "--scripted",
+        "--generations",
+        "200",
+        "--seed",
+        "7",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "seed 7" in done.stdout
@@ -70,7 +78,7 @@ def test_a_step_stream_has_each_number_once_and_one_ending(
 
 
 def chunk(finish_reason: str | None, usage: dict[str, Any] | None = None, num_choices: int = 1) -> Message:
-    choices = [{"delta": {}, "finish_reason": finish_reason}] * num_choices
+    choices: list[dict[str, Any]] = [{"delta": {}, "finish_reason": finish_reason}] * num_choices
     return Message("message", json.dumps({"id": "chatcmpl-1", "choices": choices, "usage": usage}), "")
 
 

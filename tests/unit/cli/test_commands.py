@@ -7,11 +7,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {"type": "reasoning.started", "id": "rsn_1", "model": "m", "protocol": "steiner", "policy": {}},
     {"type": "step.started", "step": 1, "depth": 1, "parent": 0},
     {"type": "answer.delta", "text": "42"},

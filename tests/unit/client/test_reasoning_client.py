@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +18,7 @@ from steiner.client import (
 )
 
 URL = "http://server"
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {"type": "reasoning.started", "id": "rsn_1", "model": "m", "protocol": "steiner", "policy": {}},
     {"type": "answer.delta", "text": "4"},
     {"type": "answer.delta", "text": "2"},

@@ -26,7 +26,7 @@ def step(
     step_id: int, parent: int | None, decision: Any, verdict: Any, text: str = "", **fields: Any
 ) -> Step:
     texts = {"next_step": text or f"try {step_id}", "summary": f"so {step_id}"}
-    sections = tuple(Section(role=role, name=role, text=said, num_tokens=2) for role, said in texts.items())  # type: ignore[arg-type]
+    sections = tuple(Section(role=role, name=role, text=said, num_tokens=2) for role, said in texts.items())
     values = {"depth": None, "sections": sections, "decision": decision, "verdict": verdict, **fields}
     return Step(id=step_id, parent=parent, **values)
 

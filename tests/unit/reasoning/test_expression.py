@@ -79,5 +79,5 @@ def test_signs_and_powers_can_be_left_out() -> None:
 
 
 def test_an_expression_names_the_numbers_it_uses() -> None:
-    assert read_expression("( 15 - 4 ) * 2") == (22, [15, 4, 2])
+    assert read_expression("( 15 - 4 ) * 2") == (Fraction(22), [15, 4, 2])
     assert read_expression("-4 + 15") is None

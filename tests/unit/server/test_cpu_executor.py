@@ -11,9 +11,7 @@ def chosen(
     monkeypatch: pytest.MonkeyPatch, cores: str, asked: str | None = None, **parallel: int
 ) -> type[Executor]:
     monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", cores)
-    config = VllmConfig(
-        parallel_config=ParallelConfig(distributed_executor_backend=asked, **parallel)  # type: ignore[arg-type]
-    )
+    config = VllmConfig(parallel_config=ParallelConfig(distributed_executor_backend=asked, **parallel))
     choose_executor(config, asked)
     return Executor.get_class(config)
 

@@ -266,6 +266,6 @@ async def test_over_http(stage: Any, options: dict[str, Any], param: str) -> Non
 
 def test_every_protocol_can_be_named_by_hand() -> None:
     for name in PROTOCOLS:
-        assert Settings(protocol=name).protocol == name  # type: ignore[arg-type]
+        assert Settings(protocol=name).protocol == name
     with pytest.raises(ValidationError, match="protocol"):
-        Settings(protocol="thinking")  # type: ignore[arg-type]
+        Settings(protocol="thinking")

@@ -275,4 +275,4 @@ def test_a_tokenizer_without_markers_is_refused() -> None:
         composed(bare)
     assert isinstance(refusal.value.__cause__, MissingTokenError)
     with pytest.raises(TypeError, match="fast tokenizer"):
-        composed(object())  # type: ignore[arg-type]
+        composed(object())

@@ -206,7 +206,7 @@ def test_a_forced_verdict_stands_behind_the_text_it_judges_and_its_reason_below(
 
 
 def test_a_note_does_not_break_the_text_that_it_comes_into() -> None:
-    text = [
+    text: list[dict[str, Any]] = [
         {"type": "violation", "detail": "odd", "token_id": None, "text": ""},
         {"type": "section.delta", "step": 1, "role": "summary", "text": " and on"},
     ]

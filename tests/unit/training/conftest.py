@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
 from hypothesis import settings
@@ -112,7 +112,7 @@ def teacher_trace() -> Callable[..., TraceRecord]:
                 "node": 1,
             }
 
-        return {
+        record: TraceRecord = {
             "id": "q1-0",
             "family": "school",
             "language": "en",
@@ -122,7 +122,7 @@ def teacher_trace() -> Callable[..., TraceRecord]:
             "folded": False,
             "steps": [step("five times four is 20", "backtrack"), step("16 and 2 is 18", "end")],
             "answer": "18",
-            **changes,
-        }  # type: ignore[typeddict-item]
+        }
+        return cast(TraceRecord, record | changes)
 
     return build

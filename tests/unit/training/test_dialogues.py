@@ -12,7 +12,7 @@ from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.tasks.dialogue import problem_of_dialogue
 from steiner.reasoning.verifiers.task import is_solvable
 from steiner.server.resolution import turns_of
-from steiner.server.schemas.chat import Message
+from steiner.server.schemas.messages import Message
 from steiner.training.config import Recipe
 from steiner.training.dialogues import dialogue_record, draw_dialogue, turn_text
 from steiner.training.encode import chat_prompt, encode_chats

@@ -76,7 +76,7 @@ BUDGETS = {
     "verified_budgets": [budget(1, 0.97), budget(4, 0.99, fell=[]), budget(8, 0.99, fell=[])],
 }
 DIRECT = GREEDY | {"command": "steiner eval runs/direct --style direct", "all": SCORE | {"accuracy": 0.4}}
-MANIFEST = {
+MANIFEST: dict[str, Any] = {
     "recipe": {
         "name": "tiny", "seed": 1, "model": {"layers": 4, "width": 128}, "cpt": {"tokens": 8_000_000},
         "sft": {"tokens": 14_000_000}, "rl": {"steps": 20},
@@ -148,7 +148,7 @@ def test_what_follows_from_the_figures_is_said(tmp_path: Path) -> None:
 
 
 def test_the_hub_reads_its_metadata(tmp_path: Path) -> None:
-    data = ModelCard(write(tmp_path, EVIDENCE)).data
+    data: Any = ModelCard(write(tmp_path, EVIDENCE)).data
     assert (data.license, data.library_name) == ("apache-2.0", "transformers")
     assert data.model_name == "steiner-tiny"
     assert [(r.dataset_type, r.metric_value) for r in data.eval_results] == [

@@ -97,11 +97,9 @@ def test_a_backtrack_leads_to_an_unknown_place(tokenizer: PreTrainedTokenizerFas
 
     def step(title: str) -> str:
         texts = (title, "think", "sum", "look")
-        return (
-            STEINER_PREVIEW.step_start
-            + "".join(s.start + text + s.end for s, text in zip(STEINER_PREVIEW.sections, texts, strict=True))
-            + STEINER_PREVIEW.step_end
-        )
+        sections = zip(STEINER_PREVIEW.sections, texts, strict=True)
+        joined = "".join(f"{section.start}{text}{section.end}" for section, text in sections)
+        return f"{STEINER_PREVIEW.step_start}{joined}{STEINER_PREVIEW.step_end}"
 
     text = (
         f"{STEINER_PREVIEW.reasoning_start}{step('a')}{STEINER_PREVIEW.proceed}{step('b')}"

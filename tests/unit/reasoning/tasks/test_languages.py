@@ -38,7 +38,8 @@ SAID = {
 
 @pytest.mark.parametrize("english", SAID)
 def test_said_in_every_language(english: str) -> None:
-    for language, told in zip(("ja", "zh"), SAID[english], strict=True):
+    others: tuple[Language, ...] = ("ja", "zh")
+    for language, told in zip(others, SAID[english], strict=True):
         assert in_language(english, language) == told
         assert in_english(told) == english
         assert language_of(told) == language

@@ -166,7 +166,8 @@ def test_giving_up_is_right_where_nothing_solves_the_problem() -> None:
     assert judge("knights", PARADOX, "none") == Judgement("verified", "there is no solution")
     assert judge("knights", KNIGHTS, "none") == Judgement("refuted", "there is a solution")
     assert verdict(judge("countdown", "make 99 from 1 2 3", "none")) == "verified"
-    assert verdict(judge("countdown", COUNTDOWN, "none", *[("15 4 + = 19", 0, "refuted")] * 3)) == "refuted"
+    told: Told = ("15 4 + = 19", 0, "refuted")
+    assert verdict(judge("countdown", COUNTDOWN, "none", *[told] * 3)) == "refuted"
 
 
 def test_a_search_that_tried_everything_needs_no_other_proof() -> None:

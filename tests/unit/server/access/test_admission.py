@@ -14,8 +14,8 @@ ALICE, BOB = Caller("alice"), Caller("bob")
 
 
 def admission(max_running: int = 1, max_queued: int = 10, **options: Any) -> Admission:
-    options = {"max_wait_s": 60.0, "max_concurrent": lambda _: 0} | options
-    return Admission(max_running=max_running, max_queued=max_queued, **options)
+    given: dict[str, Any] = {"max_wait_s": 60.0, "max_concurrent": lambda _: 0}
+    return Admission(max_running=max_running, max_queued=max_queued, **given | options)
 
 
 def has_turn(place: Place) -> bool:

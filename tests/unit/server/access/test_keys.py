@@ -60,4 +60,4 @@ A, B = hash_key("a"), hash_key("b")
 )
 def test_keys_that_make_no_sense_are_refused(keys: list[dict[str, object]], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        Settings(api_keys=keys)  # type: ignore[arg-type]
+        Settings(api_keys=keys)

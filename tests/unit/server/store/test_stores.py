@@ -15,7 +15,13 @@ PLENTY = Limits(retention_s=60, max_retained=100, max_retained_bytes=1 << 20)
 
 
 def record(name: str = "rsn_1", **fields: Any) -> Record:
-    given = {"owner": "ann", "model": "tiny", "created": 17, "endpoint": "reasoning", "process": "one"}
+    given: dict[str, Any] = {
+        "owner": "ann",
+        "model": "tiny",
+        "created": 17,
+        "endpoint": "reasoning",
+        "process": "one",
+    }
     return Record(name, **(given | {"request": {"note": "ü"}} | fields))
 
 

@@ -151,7 +151,7 @@ def test_text_may_come_before_calls_and_not_behind_them(any_tokenizer: PreTraine
 
 def test_one_call_alone_where_calls_are_not_parallel(any_tokenizer: PreTrainedTokenizerFast) -> None:
     for mode in ("auto", "required"):
-        walker = Walker(any_tokenizer, tag_of(mode, parallel=False))  # type: ignore[arg-type]
+        walker = Walker(any_tokenizer, tag_of(mode, parallel=False))
         assert walker.takes(CALL)
         assert not walker.takes(f"{CALL}\n{NOW}")
 
@@ -166,7 +166,7 @@ def test_none_is_text_without_a_call(any_tokenizer: PreTrainedTokenizerFast) -> 
 def test_a_response_format_is_that_of_an_answer_without_calls(any_tokenizer: PreTrainedTokenizerFast) -> None:
     takes = {
         mode: Walker(any_tokenizer, structural_tag(ToolUse(FUNCTIONS, mode, True), NUMBER)).takes
-        for mode in ("none", "auto", "required")  # type: ignore[attr-defined]
+        for mode in ("none", "auto", "required")
     }
     number, text = '{"value": 5}', "five"
     assert [mode for mode, take in takes.items() if take(number)] == ["none", "auto"]

@@ -58,7 +58,7 @@ def test_some_fields_alone(written: Recipe) -> None:
     folder = written.output / "data"
     whole = list(read_records(folder, PROBLEMS))
     some = list(read_records(folder, PROBLEMS, fields=("id", "problem")))
-    assert some == [{"id": record["id"], "problem": record["problem"]} for record in whole]
+    assert list[Any](some) == [{"id": record["id"], "problem": record["problem"]} for record in whole]
     [first, *_] = read_records(folder, TRACES, fields=("steps.list.element.to_depth",))
     assert all(list(step) == ["to_depth"] for step in first["steps"])
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -88,7 +89,14 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
 ) -> None:
     whole, killed = recipe_of(output=tmp_path / "whole"), recipe_of(output=tmp_path / "killed")
     write_data(whole, workers=1, shard_records=SHARD_RECORDS)
-    command = [sys.executable, WRITER, killed.model_dump_json(), str(workers), where, str(number)]
+    command: list[str | Path] = [
+        sys.executable,
+        WRITER,
+        killed.model_dump_json(),
+        str(workers),
+        where,
+        str(number),
+    ]
     # Their output would stay open, and this would wait, if workers outlived a killed parent.
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if where == "group" and workers > 1:
@@ -176,8 +184,12 @@ def test_drills_without_a_problem_to_train_on_are_an_error(
 def test_a_process_is_started_only_for_a_shard_of_its_own(
     recipe_of: RecipeOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writers = set()
-    original = sharing.write_shard
-    monkeypatch.setattr(sharing, "write_shard", lambda *a: writers.add(os.getpid()) or original(*a))
+    writers = []
+
+    def write(*arguments: Any) -> Any:
+        writers.append(os.getpid())
+        return write_shard(*arguments)
+
+    monkeypatch.setattr(sharing, "write_shard", write)
     write_data(recipe_of(), workers=8)
-    assert writers == {os.getpid()}
+    assert set(writers) == {os.getpid()}

@@ -8,7 +8,7 @@ import pytest
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack, End
-from steiner.training.evals.accuracy import Outcome, ask_all, request_seed
+from steiner.training.evals.accuracy import Messages, Outcome, ask_all, request_seed
 from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.split import is_held_out
@@ -19,9 +19,9 @@ class Recorded:
 
     def __init__(self, answer: str, finish_reason: str = "stop") -> None:
         self.answer, self.finish_reason = answer, finish_reason
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.asked: list[tuple[str | Messages, dict[str, Any]]] = []
 
-    async def stream_async(self, prompt: str, **options: Any) -> AsyncIterator[Event]:
+    async def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncIterator[Event]:
         self.asked.append((prompt, options))
         done = {"interrupted": False, "num_tokens": 20}
         yield events.StepDone(

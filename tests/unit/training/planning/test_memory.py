@@ -89,7 +89,7 @@ def test_activations_are_those_of_a_real_forward_pass(
     counted = count_activations(config, recipe, 128)
     model: torch.nn.Module = Qwen2ForCausalLM(config).to(torch.bfloat16)
     if lora is not None:
-        model = with_adapters(model, Lora(rank=8), range(len(special_tokens())), 0)  # type: ignore[arg-type]
+        model = with_adapters(model, Lora(rank=8), range(len(special_tokens())), 0)
     own = {p.untyped_storage().data_ptr() for p in [*model.parameters(), *model.buffers()]}
     kept: dict[int, torch.UntypedStorage] = {}
 

@@ -1,6 +1,7 @@
 """Knights and knaves: claims by hand, and checker, search and generator against trying everything."""
 
 import random
+from collections.abc import Callable
 from itertools import pairwise, permutations, product
 from typing import Any
 
@@ -27,7 +28,7 @@ FAMILY = Knights()
 TOLD = "knights Ann Bob Cora : Ann says knave Bob ; Bob says both Ann Cora ; Cora says same Ann Bob"
 PROBLEM = FAMILY.parse(TOLD)
 # In other words than the rules have them.
-CLAIMS = {
+CLAIMS: dict[str, Callable[..., bool]] = {
     "knight": lambda a: a,
     "knave": lambda a: not a,
     "both": lambda a, b: a and b,

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from steiner.training.config import Recipe
+from steiner.training.config import ModelShape, Recipe
 from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import PROBLEMS, ProblemRecord
 from steiner.training.data.shards import read_records
@@ -111,7 +111,9 @@ def words(recipe: Recipe) -> PreTrainedTokenizerFast:
 @pytest.fixture
 def new_policy(recipe: Recipe, words: PreTrainedTokenizerFast) -> Callable[[], Qwen2ForCausalLM]:
     """Makes the same untrained policy each time."""
-    return lambda: build_model(recipe.model, words, 1)
+    assert isinstance(recipe.model, ModelShape)
+    shape = recipe.model
+    return lambda: build_model(shape, words, 1)
 
 
 @pytest.fixture

@@ -122,6 +122,7 @@ def test_what_was_paid_says_what_the_rest_will_likely_cost(
     assert [plan[kind].calls for kind in ("attempt", "hidden", "revealed")] == [4, 8, 8]
     for one in plan.values():
         assert one.likely_cost == pytest.approx(one.calls * one.paid.cost / one.paid.calls)
+        assert one.likely_cost is not None
         assert one.likely_cost < one.cost
 
 

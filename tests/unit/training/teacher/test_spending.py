@@ -61,7 +61,7 @@ async def test_what_is_set_aside_and_spent_stays_below_the_cap() -> None:
     assert not waiting.done()
     purse.settle(0.3, 0.1)
     await waiting
-    assert (purse.spent, purse.reserved) == (pytest.approx(0.6), pytest.approx(0.21))
+    assert [purse.spent, purse.reserved] == pytest.approx([0.6, 0.21])
     purse.settle(0.21, 0.21)
     with pytest.raises(
         CapReachedError, match=r"cap is 1 USD: 0\.8100 is spent, and the next call may cost 0\.2000"

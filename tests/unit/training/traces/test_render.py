@@ -107,8 +107,8 @@ def test_sections_stand_in_the_order_of_the_protocol_and_empty_ones_are_left_out
 
 def test_a_decision_stands_behind_its_step() -> None:
     sections = SectionTexts("u", "n", "v", "s")
-    assert step_text(TraceStep(sections, "verified", "end", 1)).endswith(STEINER.step_end)
+    assert step_text(TraceStep(sections, "verified", "end", 1)).endswith(f"{STEINER.step_end}")
     assert step_text(TraceStep(sections, "verified", "proceed", 1)).endswith(
-        STEINER.step_end + STEINER.proceed
+        f"{STEINER.step_end}{STEINER.proceed}"
     )
     assert step_text(TraceStep(sections, "refuted", 0, 1)).endswith(f"{STEINER.step_end}{STEINER.backtrack}0")
