@@ -154,4 +154,6 @@ def _anchor(name: str) -> str:
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(" ".join(c.split()).replace("|", r"\|") for c in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(" ".join(c.split()).replace("|", r"\|") for c in line) + " |" for line in lines
+    )
