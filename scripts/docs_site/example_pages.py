@@ -1,7 +1,11 @@
 """The page of the examples: their list, and behind it every program as it stands in the repository."""
 
 import json
+import re
 from pathlib import Path
+
+#: In a notebook, whose own headings go below that of its file.
+HEADING = re.compile(r"^(?=#+ )", re.MULTILINE)
 
 
 def examples_page(listing: Path) -> str:
@@ -17,7 +21,7 @@ def examples_page(listing: Path) -> str:
         elif path.suffix == ".ipynb":
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
             shown = (
-                "".join(cell["source"])
+                HEADING.sub("##", "".join(cell["source"]))
                 if cell["cell_type"] == "markdown"
                 else f"```python\n{''.join(cell['source'])}\n```"
                 for cell in cells

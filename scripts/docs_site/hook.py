@@ -21,7 +21,7 @@ FROM_ELSEWHERE = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
-    "examples/README.md": "examples/index.md",
+    "examples/README.md": "examples.md",
     "models/steiner-tiny/README.md": "models/steiner-tiny.md",
     "models/steiner-tiny/eval/budgets.svg": "models/eval/budgets.svg",
     "models/steiner-tiny/eval/best-of.svg": "models/eval/best-of.svg",
@@ -31,7 +31,7 @@ MADE = {
     "reference/settings.md": settings_page,
     "reference/rest.md": rest_page,
 }
-ADDRESS_OF = FROM_ELSEWHERE | {"examples": "examples/index.md", "docs/decisions": "decisions/index.md"}
+ADDRESS_OF = FROM_ELSEWHERE | {"examples": "examples.md", "docs/decisions": "decisions/index.md"}
 SOURCE_OF = {address: source for source, address in FROM_ELSEWHERE.items()}
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)\s]*)?\)")
@@ -67,12 +67,19 @@ def _on_the_site(link: re.Match[str], source: str, address: str) -> str:
         return link[0]
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
     found = ADDRESS_OF.get(path)
+    if found is None and path.startswith("examples/") and (ROOT / path).is_file():
+        # Every program is a part of one page, below its name.
+        part = path.removeprefix("examples/").replace(".", "")
+        return f"[{link['text']}]({_relative('examples.md', address)}#{part})"
     if found is None and path.startswith("docs/") and (ROOT / path).is_file():
         found = path.removeprefix("docs/")
     if found is not None:
-        relative = posixpath.relpath(found, posixpath.dirname(address) or ".")
-        return f"{link['image']}[{link['text']}]({relative}{link['anchor'] or ''})"
+        return f"{link['image']}[{link['text']}]({_relative(found, address)}{link['anchor'] or ''})"
     if (ROOT / path).exists():
         return link["text"]
     # Broken: left for the strict build to refuse.
     return link[0]
+
+
+def _relative(target: str, address: str) -> str:
+    return posixpath.relpath(target, posixpath.dirname(address) or ".")

@@ -7,7 +7,8 @@
 Each method has a twin for code that awaits (`stream_async`, `trace_async`, ...), which is the one implementation: the
 others run it on an event loop of their own, in notebooks, too. There a trace shows itself as a picture.
 
-Errors:
+The errors, with what each means:
+
     ClientError(SteinerError)
     +-- RequestRefusedError    the server answered 4xx or 5xx; carries status, param and code
     +-- ConnectionLostError    no answer, or the stream broke and could not be resumed
