@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 export VENV PYTHON
 
-.PHONY: help install demo test check format train-smoke bench docs pictures constraints sbom clean
+.PHONY: help install demo test check format train-smoke bench constraints sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
@@ -35,6 +35,7 @@ train-smoke: install ## run every training stage on a nano model, in minutes, in
 bench: install ## tokens per second of the server beside vLLM's own, on the same weights
 	@cd $(ROOT) && $(BIN)/python benchmarks/serve.py $(ARGS)
 
+.PHONY: docs pictures
 docs: install ## build the documentation site into build/site; a broken link or any other warning ends it
 	@cd $(ROOT) && NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict $(ARGS)
 

@@ -13,7 +13,6 @@ from typing import ClassVar
 
 import pytest
 
-PYPROJECT = Path(__file__).resolve().parents[3] / "pyproject.toml"
 EVENTS = [
     {"type": "reasoning.started", "id": "rsn_1", "model": "m", "protocol": "steiner", "policy": {}},
     {"type": "step.started", "step": 1, "depth": 1, "parent": 0},
@@ -195,6 +194,7 @@ def test_a_wrong_setting_of_serve_ends_before_anything_loads() -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
+    pyproject = Path(__file__).resolve().parents[3] / "pyproject.toml"
     done = steiner("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"steiner {version('steiner')}\n", "")
-    assert version("steiner") == tomllib.loads(PYPROJECT.read_text())["project"]["version"]
+    assert version("steiner") == tomllib.loads(pyproject.read_text())["project"]["version"]
