@@ -24,7 +24,7 @@ for problem in PROBLEMS:
     reply = client.chat.completions.create(
         model=model, messages=[{"role": "user", "content": problem}], temperature=0
     )
-    answer = reply.choices[0].message.content
+    answer = reply.choices[0].message.content or ""
     is_right = checker.check_answer(problem, answer) is True
     num_right += is_right
     print(f"{'right' if is_right else 'wrong'}  {problem}\n       {answer}")

@@ -20,7 +20,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def build(site: Path, config: Path = ROOT / "properdocs.yml") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "properdocs", "build", "--strict", "-f", config, "--site-dir", site]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "properdocs",
+        "build",
+        "--strict",
+        "-f",
+        config,
+        "--site-dir",
+        site,
+    ]
     return subprocess.run(
         command,
         cwd=ROOT,

@@ -1,4 +1,7 @@
-"""docs/guide/own-model.md, pasted into a shell as it stands: a model is trained, served, asked and measured."""
+"""docs/guide/own-model.md, pasted into a shell as it stands: a model is trained, served, asked and measured.
+
+Here and not beside the other examples, so that it is over before the server starts that those share.
+"""
 
 from __future__ import annotations
 
