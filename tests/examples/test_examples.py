@@ -18,6 +18,7 @@ pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
+PROGRAMS = sorted(path for path in EXAMPLES.iterdir() if path.suffix in (".py", ".sh", ".ipynb"))
 MAX_LINES = 40
 
 
@@ -93,7 +94,11 @@ def test_the_documented_calls_run(server: Any, capsys: pytest.CaptureFixture[str
         assert lines[:2] == ["( 15 + 11 ) - 4", "1 0 refuted"]
 
 
-@pytest.mark.parametrize("path", sorted(path for path in EXAMPLES.iterdir() if path.suffix != ".md"))
+def test_there_are_eight() -> None:
+    assert len(PROGRAMS) == 8
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
 def test_each_is_short_and_listed(path: Path) -> None:
     assert f"[{path.name}]({path.name})" in (EXAMPLES / "README.md").read_text()
     if path.suffix == ".ipynb":
