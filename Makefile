@@ -44,6 +44,10 @@ train-smoke: install ## run every training stage on a nano model, in minutes, in
 bench: install ## tokens per second of the server beside vLLM's own, on the same weights
 	@cd $(ROOT) && $(BIN)/python benchmarks/serve.py $(ARGS)
 
+.PHONY: docs pictures
+docs: install ## build the documentation site into build/site; a broken link or any other warning ends it
+	@cd $(ROOT) && NO_MKDOCS_2_WARNING=1 $(BIN)/properdocs build --strict $(ARGS)
+
 pictures: install ## make the pictures of README and docs from the running system; look at each before you commit it
 	@cd $(ROOT) && $(BIN)/python scripts/make_pictures.py $(ARGS)
 

@@ -35,10 +35,10 @@ READ = {"oss-harmony": "Apache-2.0", "setuptools": "MIT"}
 HEADER = """\
 # Licences
 
-Of what the CPU image installs with Python, as each package's own metadata names it; `scripts/list_licences.py`
-writes this page. Nothing of it is changed or copied into Steiner. The GPU image has vLLM's base image with a list
-of its own, and mostly the same packages. Versions: `deploy/requirements-cpu.txt`; `make sbom` writes all of it as
-CycloneDX.
+These are the licences of what the CPU image installs with Python, as each package's own metadata
+names them. `scripts/list_licences.py` writes this page. Nothing of it is changed or copied into
+Steiner. The GPU image has vLLM's base image with a list of its own, and mostly the same packages.
+The versions are in `deploy/requirements-cpu.txt`. `make sbom` writes all of it as CycloneDX.
 
 | licence | packages |
 |---|---|

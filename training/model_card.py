@@ -94,7 +94,7 @@ def _head(manifest: dict[str, Any], evidence: dict[str, Any]) -> str:
         if base
         else f"A Qwen2 model of {model['layers']} layers, {model['width']} wide,"
     )
-    beside = "beside what its base can do" if base else "and\nnothing else"
+    beside = "beside what its base can do" if base else "and nothing else"
     name = f"steiner-{recipe['name']}"
     trained = [
         f"continual pre-training on {recipe['cpt']['tokens'] / 1e6:g}M tokens" if recipe["cpt"] else "",
@@ -107,7 +107,8 @@ def _head(manifest: dict[str, Any], evidence: dict[str, Any]) -> str:
 # {name}
 
 {what} that reasons in typed, verified steps and backtracks:
-protocol `steiner`. It solves the three kinds of problem it was trained on, in English, Japanese and Chinese, {beside}:
+protocol `steiner`. It solves the three kinds of problem that it was trained on, in English, Japanese
+and Chinese, {beside}. It wants them in this phrasing:
 
     make 22 from 15 4 11
     roads Rome > Oslo, Oslo > Bern, Rome > Kyiv from Rome to Bern
@@ -116,15 +117,17 @@ protocol `steiner`. It solves the three kinds of problem it was trained on, in E
     用 15 4 11 得到 22
 
 Trained by `steiner train training/recipes/{recipe["name"]}.yaml`, seed {recipe["seed"]}:
-{", ".join(filter(None, trained))}. Float arithmetic depends on the
-number of threads, so a repeated run is not the same to the bit; docs/log.md says what else differs for the shipped
-weights.
+{", ".join(filter(None, trained))}.
+Float arithmetic depends on the number of threads, so a repeated run is not the same to the bit.
+docs/log.md says what else differs for the shipped weights.
 
-Every figure below is from the reports in `eval/`, each with the command that made it; `steiner eval --report` writes
-this card and its pictures again from them. Behind an accuracy stands its 95 % interval: Wilson's, with problems rather
-than samples counted where there are several of a problem. Differences are paired, on the same problems, in points, with
-a bootstrap interval; p is of McNemar's exact test, or of a permutation test where there are several samples, two-sided
-and not adjusted for the number of comparisons.
+Every figure below comes from the reports in `eval/`, and each has the command that made it.
+`steiner eval --report` writes this card and its pictures again from them.
+
+An accuracy is followed by its 95 % interval. It is Wilson's, and counts problems rather than samples
+if a problem has several. Differences are paired: they are on the same problems, in points, with a
+bootstrap interval. p is two-sided, and not adjusted for the number of comparisons. It comes from
+McNemar's exact test, or from a permutation test where there are several samples.
 """
 
 

@@ -11,7 +11,6 @@ from steiner.plan.command import plan_command
 
 app = typer.Typer(
     name="steiner",
-    help="Serve and train reasoning models whose reasoning is a tree of typed, verified steps.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -34,6 +33,24 @@ class MissingExtraError(Exception):
 
     def __init__(self, package: str, extras: str) -> None:
         super().__init__(f"{package} is not installed. Install Steiner with {extras}, or run `make install`.")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"steiner {version('steiner')}")
+        raise typer.Exit
+
+
+@app.callback()
+def steiner(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Serve and train reasoning models whose reasoning is a tree of typed, verified steps."""
 
 
 @app.command(

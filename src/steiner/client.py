@@ -4,10 +4,9 @@
     for event in client.stream("make 22 from 15 4 11"):
         print(event)
 
-Each method has a twin for code that awaits (`stream_async`, `trace_async`, ...), which is the one implementation: the
-others run it on an event loop of their own, in notebooks, too. There a trace shows itself as a picture.
+Each method has a twin for code that awaits (`stream_async`, ...). In a notebook, a trace shows itself as a picture.
+The errors, with what each means:
 
-Errors:
     ClientError(SteinerError)
     +-- RequestRefusedError    the server answered 4xx or 5xx; carries status, param and code
     +-- ConnectionLostError    no answer, or the stream broke and could not be resumed

@@ -41,9 +41,11 @@ REQUEST: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[openai.OpenAI]:
-    """A client of the one server that all tests here share, started as the README says."""
+    """A client of the one server that all tests here share, started as the guide says."""
     port = free_port()
-    (line,) = (line for line in (REPOSITORY / "README.md").read_text().splitlines() if MODULE in line)
+    (line,) = (
+        line for line in (REPOSITORY / "docs/guide/serve.md").read_text().splitlines() if MODULE in line
+    )
     setting, python, *arguments = shlex.split(line)
     assert python == ".venv/bin/python"
     command = [sys.executable, *arguments, "--served-model-name", SHIPPED.name, "--port", str(port)]

@@ -29,9 +29,9 @@ def budgets(evidence: Report) -> str:
     ]
     number = own[0][families[0]]["num_problems"]
     said = [
-        "The limit is the server's `max_steps`; a search that meets it is closed and has to answer. Own verdicts are "
-        "the model's; the exact verifier (`reasoning.verifier`) outranks them. Points of the picture are named by the "
-        f"limit; tokens are those really used. {number} problems of each family, the same at every limit.",
+        "The limit is the server's `max_steps`. A search that meets it is closed and has to answer. Own verdicts are "
+        "the model's. The exact verifier (`reasoning.verifier`) outranks them. Points of the picture are named by the "
+        f"limit, and tokens are those really used. {number} problems of each family, the same at every limit.",
         "![Accuracy over the reasoning budget](eval/budgets.svg)",
         _monotone({"its own verdicts": own, "the exact verifier": exact}),
         f"95 % is reached: {'; '.join(reached)}.",
@@ -84,10 +84,10 @@ def best_of(evidence: Report) -> str:
         for family, points in ((family, told["search, sampled"]) for family, told in report.items())
     ]
     said = [
-        f"On {number} problems of each family: as many samples as take about as many completion tokens as one search, "
-        "or all that were drawn where that is more, at temperature 1. A majority votes "
-        "over the text of the answers; `any right` lets the exact checker choose and is an oracle that no model has. "
-        "`Ahead` is by a paired test at 5 %.",
+        f"On {number} problems of each family, at temperature 1. The samples together take about as many completion "
+        "tokens as one search. If that would need more samples than were drawn, all of them count. A majority votes "
+        "over the text of the answers. `any right` lets the exact checker choose, which is an oracle that no model "
+        "has. `Ahead` is by a paired test at 5 %.",
         "![Accuracy over completion tokens](eval/best-of.svg)",
         _where("Against a majority", "majority", ahead),
         _where("Against the oracle", "any", ahead),
@@ -137,13 +137,13 @@ def stages(evidence: Report) -> str:
     said = ["The checkpoints that the stages left, on the same problems."]
     if "cpt" in evidence:
         said.append(
-            "A pre-trained model has seen traces and drills and never a question; it is asked as it is, with a shorter "
-            "limit on tokens, since it does not stop."
+            "A pre-trained model has seen traces and drills, and never a question. It is asked as it is, with a "
+            "shorter limit on tokens, since it does not stop."
         )
     if {"countdown-cpt", "countdown-no-cpt"} <= evidence.keys():
         said.append(
-            "What pre-training is worth is seen by leaving it out: two models of one family, of a fiftieth of the "
-            "tokens, equal for both, from `training/recipes/countdown-cpt.yaml` and `countdown-no-cpt.yaml`."
+            "To see what pre-training is worth, leave it out. These two models of one family saw a fiftieth of the "
+            "tokens, as many each, from `training/recipes/countdown-cpt.yaml` and `countdown-no-cpt.yaml`."
         )
     rows = {
         f"{title}: {family}": score

@@ -21,8 +21,8 @@ def held_out(evidence: Report) -> str:
         rows["without a solution"] = report["no_solution"]
     return _section(
         "Held-out problems",
-        "Greedy; problems whose canonical form is in no training file, judged by exact checkers. Countdown has three "
-        "numbers, routes three to five arms, knights and knaves three to five people.",
+        "Greedy. The canonical form of each problem is in no training file, and exact checkers judge the answers. "
+        "Countdown has three numbers, routes three to five arms, knights and knaves three to five people.",
         [report],
         scores(rows),
     )
@@ -62,8 +62,8 @@ def baselines(evidence: Report) -> str:
     sources = [evidence[name] for name in (*styles, "direct-samples", "forward-samples") if name in evidence]
     return _section(
         "Against models that do not search",
-        "Same size, same problems, as many tokens of training: one answers directly, one writes the steps of a "
-        "straight way to the goal. Neither was given a search.",
+        "Both have the same size, saw the same problems, and as many tokens of them. One answers directly, and one "
+        "writes the steps of a straight way to the goal. Neither was given a search.",
         sources,
         scores(rows),
         comparisons("steiner-tiny less", tests),
@@ -91,7 +91,7 @@ def constraint(evidence: Report) -> str:
             lines.append(f"| {what}: {family} | {' | '.join(cells)} |")
     return _section(
         "Enforced verification and backtracking",
-        "The same weights on the same problems, decoded under the grammar and without it. Without it a trace that "
+        "The same weights on the same problems, decoded with the grammar and without it. Without it, a trace that "
         "breaks the protocol goes on as plain text.",
         sources,
         "\n".join(lines),
@@ -131,7 +131,9 @@ def languages(evidence: Report) -> str:
         for language, by_family in report["languages"].items()
         for family, score in by_family.items()
     }
-    return _section("Other languages", "Problem and answer in the language.", [report], scores(rows))
+    return _section(
+        "Other languages", "Both the problem and the answer are in the language.", [report], scores(rows)
+    )
 
 
 def dialogues(evidence: Report) -> str:
@@ -153,7 +155,7 @@ def dialogues(evidence: Report) -> str:
         "Dialogues of two turns",
         "The second message changes a given: a target or number (`now make`, `now`), the goal or a road (`now to`, "
         f"`also`), a claim (`now`). In {held['answer_changes']:.0%} of them the first answer no longer holds. The "
-        f"first search took {held['mean_trace_tokens']:.0f} tokens, which the second prompt is spared.",
+        f"first search took {held['mean_trace_tokens']:.0f} tokens, and none of them is in the second prompt.",
         [report],
         "\n".join(lines),
     )

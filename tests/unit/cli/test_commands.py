@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -189,3 +191,10 @@ def test_a_wrong_setting_of_serve_ends_before_anything_loads() -> None:
     done = steiner("serve", "--port", "70000")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--port" in done.stderr
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    pyproject = Path(__file__).resolve().parents[3] / "pyproject.toml"
+    done = steiner("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"steiner {version('steiner')}\n", "")
+    assert version("steiner") == tomllib.loads(pyproject.read_text())["project"]["version"]

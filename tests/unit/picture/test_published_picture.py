@@ -1,4 +1,4 @@
-"""The picture in the README is what the command under it makes."""
+"""The picture in the guide is what the command above it makes."""
 
 from pathlib import Path
 
@@ -17,4 +17,4 @@ def test_it_is_current(tmp_path: Path) -> None:
     trace = Trace.model_validate_json((PICTURES / "tree.json").read_bytes())
     Drawings(svg=tmp_path / "tree.svg").draw(trace, (PICTURES / "tree.txt").read_text().strip())
     assert (tmp_path / "tree.svg").read_text() == (PICTURES / "tree.svg").read_text(), f"run {COMMAND}"
-    assert COMMAND in (ROOT / "README.md").read_text()
+    assert COMMAND in (ROOT / "docs/guide/call.md").read_text()

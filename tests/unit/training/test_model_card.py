@@ -130,7 +130,7 @@ def test_a_card_names_the_base_that_was_trained_further(tmp_path: Path) -> None:
     card = write(tmp_path, EVIDENCE, MANIFEST | {"recipe": MANIFEST["recipe"] | {"model": model}})
     assert "\nbase_model: Qwen/Qwen2.5-32B\n" in card
     assert "\nQwen/Qwen2.5-32B, trained further, that reasons" in card
-    assert "beside what its base can do:" in card
+    assert "Chinese, beside what its base can do. It wants them in this phrasing:" in card
 
 
 def test_what_follows_from_the_figures_is_said(tmp_path: Path) -> None:
