@@ -216,11 +216,7 @@ class Service:
         await self._take(caller, "requests", 1)
         assignment = await self._assignment(request, loaded, ID_PREFIX[endpoint])
         check_prompt(request, len(assignment.prompt_ids), self.settings.max_prompt_tokens)
-        try:
-            await self._take(caller, "tokens", len(assignment.prompt_ids))
-        except InvalidRequest as error:
-            error.param = request.field_names.messages
-            raise
+        await self._take(caller, "tokens", len(assignment.prompt_ids), request.field_names.messages)
         # Encoding a long prompt takes a while, in which the server may have begun to drain.
         self.lifecycle.require_ready()
         generations = []
@@ -249,8 +245,8 @@ class Service:
         await self.generations.until_shared(generations)
         return generations
 
-    async def _take(self, caller: Caller, kind: Kind, cost: int) -> None:
-        current_request().response_headers |= await self.rates.take(caller, kind, cost)
+    async def _take(self, caller: Caller, kind: Kind, cost: int, param: str | None = None) -> None:
+        current_request().response_headers |= await self.rates.take(caller, kind, cost, param)
 
     def _meter(
         self, conductor: Conductor, endpoint: Endpoint, caller: Caller
@@ -281,18 +277,17 @@ class Service:
             raise InvalidRequest(
                 str(error), param=request.field_names.messages, code="invalid_value"
             ) from error
-        defaults = loaded.engine.default_sampling
         return Assignment(
             id=id_prefix + uuid.uuid4().hex,
             model=self.settings.model_id,
             prompt_ids=tuple(prompt_ids),
             policy=policy,
-            sampling=resolve_sampling(request, defaults),
+            sampling=resolve_sampling(request, loaded.engine.default_sampling),
             max_tokens=resolve_max_tokens(
                 request,
                 len(prompt_ids),
                 loaded.engine.max_model_len,
-                defaults.get("max_tokens"),
+                loaded.engine.default_sampling.get("max_tokens"),
                 self.settings.max_memory_tokens if policy.memory else None,
             ),
             problem=problem_of(request.messages),

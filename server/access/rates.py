@@ -97,8 +97,11 @@ class Rates:
         self._tasks: set[asyncio.Task[None]] = set()
         self._warned_at = -math.inf
 
-    async def take(self, caller: Caller, kind: Kind, cost: int) -> dict[str, str]:
+    async def take(self, caller: Caller, kind: Kind, cost: int, param: str | None = None) -> dict[str, str]:
         """Count `cost` requests or tokens; gives OpenAI's headers of this limit, none without a limit.
+
+        Args:
+            param: the field that costs so much, for a refusal.
 
         Raises:
             RateLimited: they would exceed the caller's limit at the moment; nothing is counted then.
@@ -111,6 +114,7 @@ class Rates:
             raise InvalidRequest(
                 f"the prompt has {cost} tokens, and {caller.name} may take {limit} {kind} a minute, so it never fits; "
                 "shorten it",
+                param=param,
                 code="context_length_exceeded",
             )
         key = _key(caller, kind, limit)

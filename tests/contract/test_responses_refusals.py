@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "too hot": ({"temperature": 2.5}, "temperature", ("2.5",)),
     "not a number": ({"temperature": float("nan")}, "temperature", ("finite",)),
     "a conversation": ({"conversation": "conv_1"}, "conversation", ("previous_response_id",)),
-    "an effort beyond": ({"reasoning": {"effort": "xhigh"}}, "reasoning.effort", ("'xhigh'", "'high'")),
+    "an unknown effort": ({"reasoning": {"effort": "extreme"}}, "reasoning.effort", ("'extreme'", "'high'")),
     "a short summary": ({"reasoning": {"summary": "concise"}}, "reasoning.summary", ("'auto'",)),
     "two summaries": (
         {"reasoning": {"summary": "auto", "generate_summary": "detailed"}},
