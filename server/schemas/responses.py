@@ -17,6 +17,7 @@ from steiner.server.schemas.not_offered import without_what_is_not_offered
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_format import JsonObjectFormat, TextFormat
 from steiner.server.schemas.response_items import (
+    ItemReference,
     MessageItem,
     ReasoningItem,
     ReasoningText,
@@ -34,6 +35,7 @@ from steiner.server.schemas.response_tools import (
 from steiner.server.schemas.responses_not_offered import (
     OUTPUT_LOGPROBS,
     RESPONSES_NOT_OFFERED,
+    SEALED_REASONING,
     refuse_to_include,
 )
 from steiner.server.schemas.stop import StopRequest
@@ -135,7 +137,9 @@ class ResponseRequest(SamplingRequest, StopRequest):
 
     logit_bias: LogitBias | None = Field(None, description="vLLM's: of token ids in the answer, -100 to 100.")
     include: list[str] | None = Field(
-        None, description=f"{OUTPUT_LOGPROBS}: log probabilities of the answer's tokens; nothing else."
+        None,
+        description=f"{OUTPUT_LOGPROBS}: log probabilities of the answer's tokens; {SEALED_REASONING}: each step "
+        "sealed, to be sent back where nothing is stored.",
     )
     top_logprobs: int | None = Field(
         None,
@@ -180,6 +184,11 @@ class ResponseRequest(SamplingRequest, StopRequest):
         return OUTPUT_LOGPROBS in (self.include or ())
 
     @property
+    def seals_reasoning(self) -> bool:
+        """Whether reasoning items have their step sealed, too."""
+        return SEALED_REASONING in (self.include or ())
+
+    @property
     def stored(self) -> bool:
         """Whether it can be read by its id."""
         return self.store is not False
@@ -209,6 +218,7 @@ RESPONSE_FIELD_NAMES = frozenset(
         ResponseFunctionTool,
         FunctionCallItem,
         FunctionCallOutputItem,
+        ItemReference,
     )
     for name in model.model_fields
 )
