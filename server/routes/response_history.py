@@ -58,11 +58,13 @@ async def conversation_of(
     """
     items = await _earlier(service, body, caller)
     known = {item["id"] for item in items}
+    # What is continued has left out the steps that the search abandoned.
+    continued = {response for item in items if (response := _response_of(item["id"]))}
     stored = _StoredItems(service, caller)
     for index, given in enumerate(given_items(body.input)):
         if not isinstance(given, ItemReference):
             item = kept_item(given, f"{response_suffix}_in{index}", _step_of(service, given, caller, index))
-        elif given.id in known:
+        elif given.id in known or (given.id.startswith("rs_") and _response_of(given.id) in continued):
             # Clients that send everything again do so behind a previous_response_id, too.
             continue
         else:
@@ -109,8 +111,8 @@ class _StoredItems:
             InvalidRequest: it is not there, or not finished yet.
         """
         param = f"input.{index}.id"
-        named = ITEM_ID.fullmatch(item_id)
-        item = (await self._items_of(f"resp_{named[1]}")).get(item_id) if named else None
+        response_id = _response_of(item_id)
+        item = (await self._items_of(response_id)).get(item_id) if response_id else None
         if item is None:
             raise InvalidRequest(
                 f"{param}: no item {item_id[:LONGEST_SHOWN]!r}; items are found while the response is stored that they "
@@ -137,6 +139,12 @@ class _StoredItems:
                 items = [*body.record.items, *map(carried_item, body.items)]
                 self._read[response_id] = {item["id"]: item for item in items}
         return self._read[response_id]
+
+
+def _response_of(item_id: str) -> str | None:
+    """The response that an item was first part of, by its id; None for an id that this server does not make."""
+    named = ITEM_ID.fullmatch(item_id)
+    return f"resp_{named[1]}" if named else None
 
 
 def _step_of(service: Service, given: WholeItem, caller: Caller, index: int) -> Step | None:

@@ -37,7 +37,13 @@ async def main() -> None:
         settings["store"] = ask.store
         if not ask.store:
             settings["response_include"] = ["reasoning.encrypted_content"]
-    agent = Agent(name="a", instructions="be brief", model=model, tools=[get_weather], model_settings=ModelSettings(**settings))
+    agent = Agent(
+        name="a",
+        instructions="be brief",
+        model=model,
+        tools=[get_weather],
+        model_settings=ModelSettings(**settings),
+    )
     items: list[Any] = []
     for question in QUESTIONS:
         items.append({"role": "user", "content": question})

@@ -11,9 +11,16 @@ ask, told = asked(), Told()
 options: dict[str, Any] = {}
 if "responses" in sys.argv:
     options = {"use_responses_api": True, "output_version": "responses/v1", "store": ask.store}
-    options |= {"use_previous_response_id": True} if ask.store else {"include": ["reasoning.encrypted_content"]}
+    options |= (
+        {"use_previous_response_id": True} if ask.store else {"include": ["reasoning.encrypted_content"]}
+    )
 model = ChatOpenAI(
-    base_url=ask.url, api_key="none", model=ask.model, max_retries=0, max_tokens=ask.max_tokens, **options  # type: ignore[arg-type]
+    base_url=ask.url,
+    api_key="none",
+    model=ask.model,
+    max_retries=0,
+    max_tokens=ask.max_tokens,
+    **options,  # type: ignore[arg-type]
 )
 
 

@@ -44,5 +44,7 @@ for question in QUESTIONS:
             items.append({"type": "function_call_output", "call_id": call["call_id"], "output": WEATHER})
         if not calls:
             break
-    told.texts.append("".join(part["text"] for item in output if item["type"] == "message" for part in item["content"]))
+    told.texts.append(
+        "".join(part["text"] for item in output if item["type"] == "message" for part in item["content"])
+    )
 told.print()

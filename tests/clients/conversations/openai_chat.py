@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asked import QUESTIONS, TOOL, WEATHER, asked, Told
+from asked import QUESTIONS, TOOL, WEATHER, Told, asked
 from openai import OpenAI
 
 ask, told = asked(), Told()
@@ -13,7 +13,11 @@ tool = TOOL | {"function": TOOL["function"] | {"strict": True}}
 
 def answer(messages: list[Any], tool_choice: Any) -> Any:
     fields: dict[str, Any] = {
-        "model": ask.model, "messages": messages, "tools": [tool], "tool_choice": tool_choice, "max_tokens": ask.max_tokens
+        "model": ask.model,
+        "messages": messages,
+        "tools": [tool],
+        "tool_choice": tool_choice,
+        "max_tokens": ask.max_tokens,
     }
     if not ask.stream:
         return client.chat.completions.parse(**fields).choices[0].message
