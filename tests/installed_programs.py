@@ -13,6 +13,8 @@ PACKAGES = {
     "curl": "apt-get install curl",
     "hadolint": "make install",
     "kubectl": "apt-get install kubectl, from Kubernetes' own package repository",
+    "node": "apt-get install nodejs",
+    "npm": "apt-get install npm",
     "nginx": "apt-get install nginx-light",
     "openssl": "apt-get install openssl",
     "prometheus": "apt-get install prometheus",

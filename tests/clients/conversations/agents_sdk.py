@@ -1,7 +1,6 @@
 """openai-agents: an agent with a tool, over Responses or, with `chat`, over chat completions."""
 
 import asyncio
-import sys
 from typing import Any
 
 from agents import (
@@ -13,24 +12,24 @@ from agents import (
     function_tool,
     set_tracing_disabled,
 )
-from asked import QUESTIONS, WEATHER, Told, asked
+from asked import QUESTIONS, WEATHER, Asked, Told, hold_all
 from openai import AsyncOpenAI
 
-ask, told = asked(), Told()
 set_tracing_disabled(True)
 
 
-@function_tool
-def get_weather(city: str) -> str:
-    """Weather of a city."""
-    told.calls.append({"city": city})
-    return WEATHER
+async def converse(ask: Asked, told: Told) -> None:
+    """One conversation."""
 
+    @function_tool
+    def get_weather(city: str) -> str:
+        """Weather of a city."""
+        told.calls.append({"city": city})
+        return WEATHER
 
-async def main() -> None:
     client = AsyncOpenAI(base_url=ask.url, api_key="none", max_retries=0)
     settings: dict[str, Any] = {"max_tokens": ask.max_tokens, "tool_choice": ask.tool_choice}
-    if "chat" in sys.argv:
+    if ask.variant == "chat":
         model: Any = OpenAIChatCompletionsModel(model=ask.model, openai_client=client)
     else:
         model = OpenAIResponsesModel(model=ask.model, openai_client=client)
@@ -59,5 +58,4 @@ async def main() -> None:
             agent = agent.clone(model_settings=ModelSettings(**(settings | {"tool_choice": "none"})))
 
 
-asyncio.run(main())
-told.print()
+hold_all(lambda ask, told: asyncio.run(converse(ask, told)))

@@ -1,14 +1,11 @@
-"""instructor: answers as typed objects, by a call of a tool; `mode` as the second argument."""
+"""instructor: answers as typed objects; the variant is its mode. What its validator refuses goes back with the reason."""
 
-import sys
 from typing import Any
 
 import instructor
-from asked import QUESTIONS, Told, asked
+from asked import QUESTIONS, Asked, Told, hold_all
 from openai import OpenAI
 from pydantic import BaseModel, field_validator
-
-ask, told = asked(), Told()
 
 
 class Place(BaseModel):
@@ -24,16 +21,23 @@ class Place(BaseModel):
         return city
 
 
-mode = instructor.Mode[sys.argv[2]]
-client = instructor.from_openai(OpenAI(base_url=ask.url, api_key="none", max_retries=0), mode=mode)
-messages: list[Any] = []
-for question in QUESTIONS:
-    messages.append({"role": "user", "content": question})
-    # The first answer is refused by the validator, so it goes back with the reason.
-    place, reply = client.chat.completions.create_with_completion(
-        model=ask.model, messages=messages, response_model=Place, max_retries=2
-    )
-    told.calls.append(place.model_dump())
-    told.texts.append(place.city)
-    messages.append({"role": "assistant", "content": place.model_dump_json()})
-told.print()
+def hold(ask: Asked, told: Told) -> None:
+    """One conversation."""
+    plain = OpenAI(base_url=ask.url, api_key="none", max_retries=0)
+    client = instructor.from_openai(plain, mode=instructor.Mode[ask.variant])
+    messages: list[Any] = []
+    for question in QUESTIONS:
+        messages.append({"role": "user", "content": question})
+        asked: dict[str, Any] = {"model": ask.model, "messages": messages, "response_model": Place}
+        if ask.stream:
+            place: Any = None
+            for partial in client.chat.completions.create_partial(**asked):
+                place = partial
+        else:
+            place = client.chat.completions.create(max_retries=2, **asked)
+        told.calls.append(place.model_dump())
+        told.texts.append(place.city)
+        messages.append({"role": "assistant", "content": place.model_dump_json()})
+
+
+hold_all(hold)

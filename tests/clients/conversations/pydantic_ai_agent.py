@@ -1,26 +1,27 @@
 """pydantic-ai: an agent with a tool, over Responses or, with `chat`, over chat completions."""
 
 import asyncio
-import sys
 from typing import Any
 
-from asked import QUESTIONS, WEATHER, Told, asked
+from asked import QUESTIONS, WEATHER, Asked, Told, hold_all
 from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers.openai import OpenAIProvider
 
-ask, told = asked(), Told()
 
-
-async def main() -> None:
+async def converse(ask: Asked, told: Told) -> None:
+    """One conversation."""
     provider = OpenAIProvider(base_url=ask.url, api_key="none")
     settings: dict[str, Any] = {"max_tokens": ask.max_tokens}
-    if "chat" in sys.argv:
+    if ask.variant == "chat":
         model: Any = OpenAIChatModel(ask.model, provider=provider)
     else:
-        model = OpenAIResponsesModel(ask.model, provider=provider)
+        # What it knows of models goes by their names: that this one reasons, it has to be told.
+        profile = OpenAIModelProfile(openai_supports_encrypted_reasoning_content=True)
+        model = OpenAIResponsesModel(ask.model, provider=provider, profile=profile)
         settings["openai_store"] = ask.store
-        if "previous" in sys.argv:
+        if ask.variant == "previous":
             settings["openai_previous_response_id"] = "auto"
     agent = Agent(model, model_settings=settings)
 
@@ -42,5 +43,4 @@ async def main() -> None:
             history = whole.all_messages()
 
 
-asyncio.run(main())
-told.print()
+hold_all(lambda ask, told: asyncio.run(converse(ask, told)))
