@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,11 @@ HERE = Path(__file__).resolve().parent
 AI_SDK = HERE / "ai_sdk"
 PYTHON_CLIENTS = HERE.parents[1] / "build" / "clients"
 INSTALL_S = 540
+# LiteLLM asks the network for prices, and openai-agents for a place to send traces, unless they are told not to.
+QUIET_ENVIRONMENT = os.environ | {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+}
 
 
 @contextmanager

@@ -7,7 +7,6 @@ holds one conversation in every way that its client has: streamed or not, stored
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -19,12 +18,10 @@ import pytest
 
 from steiner.reasoning.tool_calls import call_text
 
-from .clients import install_ai_sdk, python_of_clients
+from .clients import QUIET_ENVIRONMENT, install_ai_sdk, python_of_clients
 
 PROGRAMS = Path(__file__).resolve().parent / "conversations"
 CONTEXT = 16384
-# LiteLLM asks the network for prices, and openai-agents for a place to send traces, unless they are told not to.
-QUIET = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
 
 
 class Client(NamedTuple):
@@ -81,7 +78,7 @@ def held(client: Client, asks: list[dict[str, Any]], program: Callable[[str], st
     done = subprocess.run(
         [*command, json.dumps(asks)],
         cwd=folder,
-        env=os.environ | QUIET,
+        env=QUIET_ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=500,

@@ -1,4 +1,4 @@
-"""instructor: answers as typed objects; the variant is its mode. What its validator refuses goes back with the reason."""
+"""instructor: typed answers; the variant is its mode. What its validator refuses goes back with the reason."""
 
 from typing import Any
 
