@@ -61,4 +61,4 @@ sbom: install ## write CycloneDX bills of materials into build/: of the CPU imag
 	@cd $(ROOT) && $(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o build/environment.cdx.json $(BIN)/python
 
 clean: ## remove .venv and the caches
-	@rm -rf $(ROOT)/build $(VENV) $(ROOT)/.mypy_cache $(ROOT)/.ruff_cache $(ROOT)/.pytest_cache $(ROOT)/.hypothesis
+	@rm -rf $(ROOT)/build $(ROOT)/tests/clients/ai_sdk/node_modules $(VENV) $(ROOT)/.mypy_cache $(ROOT)/.ruff_cache $(ROOT)/.pytest_cache $(ROOT)/.hypothesis

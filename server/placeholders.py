@@ -35,6 +35,7 @@ class Placeholders:
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._unquoted: set[int] = set()
 
     def hide(self, text: str) -> str:
         """What stands for a text. White space around it stays outside, so that templates that trim still do."""
@@ -44,6 +45,11 @@ class Placeholders:
         left, right = text.split(core, 1) if core != text else ("", "")
         self._texts.append(core)
         return f'{left}\ue9f0{len(self._texts) - 1}"\ue9f1{right}'
+
+    def hide_unquoted(self, text: str) -> str:
+        """What stands for a text that comes back as it is even where the template writes it as a JSON string."""
+        self._unquoted.add(len(self._texts))
+        return self.hide(text.strip())
 
     def hide_all(self, value: Any) -> Any:
         """The same JSON value with every text hidden, keys too, save KEYWORDS."""
@@ -69,11 +75,19 @@ class Placeholders:
             level = LEVELS.get(len(found[2]))
             if level is None:
                 raise LostText
-            text = self._texts[int(found[1])]
+            number = int(found[1])
+            text = self._texts[number]
+            start, end = found.span()
+            if (
+                level == 1
+                and number in self._unquoted
+                and rendered[start - 1] == rendered[end : end + 1] == '"'
+            ):
+                start, end, level = start - 1, end + 1, 0
             for _ in range(level):
                 text = json.dumps(text, ensure_ascii=False)[1:-1]
-            parts += [rendered[position : found.start()], text]
-            position = found.end()
+            parts += [rendered[position:start], text]
+            position = end
         parts.append(rendered[position:])
         if any(TRACES.search(own) for own in parts[::2]):
             raise LostText

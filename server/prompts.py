@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,11 +41,15 @@ class PromptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that an earlier turn made."""
+    """A call that an earlier turn made.
+
+    Attributes:
+        arguments: a JSON object, or the text in place of one.
+    """
 
     id: str
     name: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Any] | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +112,25 @@ class PromptEncoder:
 
     def encode_now(self, turns: Sequence[Turn], tools: Sequence[Tool] = ()) -> list[int]:
         """`encode` on the calling thread."""
+        try:
+            return self._encode_restored(self._parts(turns, tools))
+        except PromptError:
+            named = [_with_named_arguments(turn) for turn in turns]
+            if named == list(turns):
+                raise
+            # A template that writes the arguments one by one.
+            return self._encode_restored(self._parts(named, tools))
+
+    def _parts(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> list[str]:
         texts = Placeholders()
         messages = [_message(turn, texts) for turn in turns]
         shown = [texts.hide_all(tool) for tool in tools]
         if not self._template_knows_tools:
             messages, shown = written_out(messages, shown), []
         try:
-            parts = texts.restore(self._render(messages, shown))
+            return texts.restore(self._render(messages, shown))
         except LostText as error:
             raise PromptError("the model's chat template rewrites texts of the messages or tools") from error
-        return self._encode_restored(parts)
 
     @cached_property
     def _template_knows_tools(self) -> bool:
@@ -134,7 +147,7 @@ class PromptEncoder:
             rendered = self._tokenizer.apply_chat_template(
                 messages, tools=tools or None, tokenize=False, add_generation_prompt=True
             )
-        except TemplateError as error:
+        except (TemplateError, TypeError) as error:
             raise PromptError(f"the model's chat template refuses these messages: {error}") from error
         assert isinstance(rendered, str)
         return rendered
@@ -195,10 +208,25 @@ def _message(turn: Turn, texts: Placeholders) -> dict[str, Any]:
             {
                 "type": "function",
                 "id": texts.hide(call.id),
-                "function": {"name": texts.hide(call.name), "arguments": texts.hide_all(call.arguments)},
+                "function": {"name": texts.hide(call.name), "arguments": _arguments(call, texts)},
             }
             for call in turn.calls
         ]
     if turn.answers is not None:
         message |= {"tool_call_id": texts.hide(turn.answers.id), "name": texts.hide(turn.answers.name)}
     return message
+
+
+def _arguments(call: Call, texts: Placeholders) -> Any:
+    if isinstance(call.arguments, str):
+        return texts.hide_unquoted(call.arguments)
+    return texts.hide_all(call.arguments)
+
+
+def _with_named_arguments(turn: Turn) -> Turn:
+    """The turn with an object in place of each call's text."""
+    calls = (
+        replace(call, arguments={"arguments": call.arguments}) if isinstance(call.arguments, str) else call
+        for call in turn.calls
+    )
+    return replace(turn, calls=tuple(calls))

@@ -52,6 +52,7 @@ from steiner.server.resolution import (
 )
 from steiner.server.schemas.chat import GenerationRequest
 from steiner.server.settings import Settings
+from steiner.server.step_seal import StepSeal
 from steiner.server.store.base import StoreError
 from steiner.server.token_spelling import TokenSpelling
 from steiner.server.tokenizer import TokenizerError, load_tokenizer
@@ -92,6 +93,7 @@ class Service:
         self.metrics.active.set_function(lambda: self.admission.num_running)
         self.metrics.queued.set_function(lambda: self.admission.num_waiting)
         self.loaded: LoadedModel | None = None
+        self.step_seal = StepSeal([key.get_secret_value() for key in settings.reasoning_seal_key])
         self.created = int(time.time())
         self._default_policy = Policy()
 
@@ -176,9 +178,12 @@ class Service:
         *,
         retain: bool,
         record: dict[str, Any] | None = None,
+        id_suffix: str | None = None,
     ) -> Generation:
         """Begin a generation; see `start_choices`."""
-        [generation] = await self.start_choices(request, endpoint, caller, retain=retain, record=record)
+        [generation] = await self.start_choices(
+            request, endpoint, caller, retain=retain, record=record, id_suffix=id_suffix
+        )
         return generation
 
     async def start_choices(
@@ -189,6 +194,7 @@ class Service:
         *,
         retain: bool,
         record: dict[str, Any] | None = None,
+        id_suffix: str | None = None,
     ) -> list[Generation]:
         """Begin as many generations of a request as it has choices: all of them, or none.
 
@@ -198,6 +204,7 @@ class Service:
             caller: to whom they belong.
             retain: whether they can be found by their ids, while they run and afterwards.
             record: what the endpoint will want to know of the request later; JSON.
+            id_suffix: of its id, if the endpoint has chosen one; 32 hexadecimal digits.
 
         Raises:
             ApiError: the request is refused, or the server is not ready.
@@ -214,7 +221,8 @@ class Service:
         num_choices = resolve_num_choices(request, self.settings.max_choices)
         self.admission.check(caller, num_choices)
         await self._take(caller, "requests", 1)
-        assignment = await self._assignment(request, loaded, ID_PREFIX[endpoint])
+        generation_id = ID_PREFIX[endpoint] + (id_suffix or uuid.uuid4().hex)
+        assignment = await self._assignment(request, loaded, generation_id)
         check_prompt(request, len(assignment.prompt_ids), self.settings.max_prompt_tokens)
         await self._take(caller, "tokens", len(assignment.prompt_ids), request.field_names.messages)
         # Encoding a long prompt takes a while, in which the server may have begun to drain.
@@ -266,7 +274,7 @@ class Service:
         return observe
 
     async def _assignment(
-        self, request: GenerationRequest, loaded: LoadedModel, id_prefix: str
+        self, request: GenerationRequest, loaded: LoadedModel, generation_id: str
     ) -> Assignment:
         policy = resolve_policy(request, self._default_policy, loaded.bound.protocol)
         verifier = resolve_verifier(policy)
@@ -278,7 +286,7 @@ class Service:
                 str(error), param=request.field_names.messages, code="invalid_value"
             ) from error
         return Assignment(
-            id=id_prefix + uuid.uuid4().hex,
+            id=generation_id,
             model=self.settings.model_id,
             prompt_ids=tuple(prompt_ids),
             policy=policy,

@@ -18,6 +18,7 @@ from steiner.server.log_format import LogFormat
 DEFAULT_MAX_RUNNING = 256
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
+SHORTEST_SECRET = 32
 DEFAULT_MODEL = "models/steiner-tiny"
 
 
@@ -113,6 +114,11 @@ class Settings(BaseSettings):
         description='Keys by name and hash, as `steiner key NAME` prints them: [{"name": ..., "sha256": ...}], '
         "each with limits of its own where it has any.",
     )
+    reasoning_seal_key: Annotated[list[SecretStr], NoDecode] = Field(
+        default_factory=list,
+        description="Secret under which reasoning is sealed for clients that store nothing (encrypted_content); "
+        "replicas need the same; of several, the first seals and each opens; default: a random one of each process.",
+    )
     protect_metrics: bool = Field(False, description="Whether /metrics needs a key, too.")
     requests_per_minute: int = Field(0, ge=0, description="Of each caller; 0: no limit.")
     tokens_per_minute: int = Field(
@@ -167,13 +173,24 @@ class Settings(BaseSettings):
     )
     max_unsaved_bytes: int = Field(256 << 20, ge=65536, description="The same for all generations together.")
 
-    @field_validator("api_key", mode="before")
+    @field_validator("api_key", "reasoning_seal_key", mode="before")
     @classmethod
     def _one_key_is_a_list(cls, keys: object) -> object:
         """Keys in clear may stand without brackets, with commas between them."""
         if not isinstance(keys, str):
             return keys
         return json.loads(keys) if keys.startswith("[") else keys.split(",")
+
+    @field_validator("reasoning_seal_key")
+    @classmethod
+    def _secrets_cannot_be_guessed(cls, secret_texts: list[SecretStr]) -> list[SecretStr]:
+        # What was given is not repeated.
+        if any(len(text.get_secret_value()) < SHORTEST_SECRET for text in secret_texts):
+            raise ValueError(
+                f"each reasoning_seal_key needs {SHORTEST_SECRET} characters at least, from a random source such as "
+                "openssl rand -base64 48"
+            )
+        return secret_texts
 
     @field_validator("root_path")
     @classmethod

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from steiner.reasoning.steps import Step
 from steiner.server.schemas.content_parts import part_type, refuse_what_is_not_read, text_or_parts
 from steiner.server.schemas.request_model import RequestModel
+from steiner.server.schemas.sent_back import said_parts, without_notes
 from steiner.server.tools.schemas import MessageToolCall
 
 
@@ -57,26 +58,46 @@ Content = Annotated[
 """Text, or a list of parts, whose texts are joined by line feeds."""
 
 
+PART_FIELDS = frozenset({*TextPart.model_fields, *RefusalPart.model_fields})
+SENT_BACK: dict[str, tuple[str, ...]] = {
+    "assistant": ("content", "refusal", "tool_calls"),
+    "tool": ("content", "tool_call_id"),
+}
+"""Roles of the messages that a client sends back, or makes of what it got, with the fields that matter in them."""
+
+
 class Message(RequestModel):
     """One turn of the conversation.
 
     Of an earlier assistant turn, `content` and `refusal` enter the prompt and, if `reasoning_steps` are sent back,
-    the conclusions of their live path before them. `reasoning` and `reasoning_content` are accepted, because
-    clients send messages back as they got them, and left out of the prompt.
+    the conclusions of their live path before them. Clients send messages back as they got them and with notes of
+    their own: in messages of roles assistant and tool, fields that say nothing to the model are accepted and left out.
     """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Content | None = None
     name: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
+    reasoning: Any = None
+    reasoning_content: Any = None
     reasoning_steps: list[Step] | None = None
     refusal: str | None = None
-    annotations: list[Any] | None = Field(None, max_length=0)
     audio: None = None
     function_call: None = None
     tool_calls: list[MessageToolCall] | None = None
     tool_call_id: str | None = Field(None, description="Of the call that a message of role tool answers.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_notes(cls, data: Any) -> Any:
+        """What is left of a message that this server gave out, or of a tool's answer to it."""
+        if not isinstance(data, dict) or data.get("role") not in SENT_BACK:
+            return data
+        message = without_notes(data, cls.model_fields, SENT_BACK[data["role"]])
+        if "content" in message:
+            message["content"] = said_parts(message["content"], PART_FIELDS)
+        if message.get("reasoning_steps") is None:
+            message["reasoning_steps"] = _steps_in_litellm(data)
+        return message
 
     @model_validator(mode="after")
     def _fits_role(self) -> Message:
@@ -106,3 +127,9 @@ class Message(RequestModel):
             case parts:
                 texts = [part.text for part in parts]
         return "\n".join([*texts, self.refusal] if self.refusal else texts)
+
+
+def _steps_in_litellm(message: dict[str, Any]) -> Any:
+    """`reasoning_steps` where LiteLLM keeps the fields that are not OpenAI's."""
+    fields = message.get("provider_specific_fields")
+    return fields.get("reasoning_steps") if isinstance(fields, dict) else None

@@ -1,6 +1,7 @@
-"""Input items of the Responses API: messages, reasoning sent back, calls of functions and their outputs.
+"""Input items of the Responses API: messages, reasoning sent back, calls of functions, their outputs, and references.
 
-Field by field OpenAI's (https://platform.openai.com/docs/api-reference/responses/create), with `step` in reasoning
+Items that this server gave out come back with what clients add to them, which is left out. Field by field they are
+OpenAI's (https://platform.openai.com/docs/api-reference/responses/create), with `step` in reasoning
 items, which is ours: it says what a step concluded and whether the search stands by it.
 """
 
@@ -8,22 +9,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from steiner.reasoning.steps import Step
 from steiner.server.schemas.content_parts import part_type, refuse_what_is_not_read, text_or_parts
 from steiner.server.schemas.request_model import RequestModel
 from steiner.server.schemas.response_tools import FunctionCallItem, FunctionCallOutputItem
+from steiner.server.schemas.sent_back import SentBack, said_parts, without_notes
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 
 class TextContent(RequestModel):
-    """Text of a message; `annotations` and `logprobs` come back as they were given out, empty."""
+    """Text of a message; `annotations` and `logprobs` come back as they were given out, and are left out."""
 
     type: Literal["input_text", "output_text"]
     text: str
-    annotations: list[Any] | None = Field(None, max_length=0)
+    annotations: list[Any] | None = None
     logprobs: list[Any] | None = None
 
 
@@ -51,6 +53,9 @@ ContentPart = Annotated[
 ]
 
 
+PART_FIELDS = frozenset({*TextContent.model_fields, *RefusalContent.model_fields})
+
+
 class MessageItem(RequestModel):
     """One turn of the conversation; `type` may be left out. `phase` is a label of OpenAI's models, without effect."""
 
@@ -62,7 +67,16 @@ class MessageItem(RequestModel):
     ]
     id: str | None = None
     status: ItemStatus | None = None
-    phase: Literal["commentary", "final_answer"] | None = None
+    phase: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_notes(cls, data: Any) -> Any:
+        """What is left of a message that this server gave out."""
+        if not isinstance(data, dict) or data.get("role") != "assistant":
+            return data
+        message = without_notes(data, cls.model_fields, ["content"])
+        return message | {"content": said_parts(message.get("content"), PART_FIELDS)}
 
     @model_validator(mode="after")
     def _assistants_refuse(self) -> MessageItem:
@@ -72,61 +86,68 @@ class MessageItem(RequestModel):
         return self
 
 
-class SummaryText(RequestModel):
+class SummaryText(SentBack):
     """One part of a summary."""
 
     type: Literal["summary_text"]
     text: str
 
 
-class ReasoningText(RequestModel):
+class ReasoningText(SentBack):
     """One part of the text of a step."""
 
     type: Literal["reasoning_text"]
     text: str
 
 
-class ReasoningItem(RequestModel):
+class ReasoningItem(SentBack):
     """A step of an earlier answer; stands in front of the message or call that it led to.
 
-    Its `step` decides what enters the prompt: the conclusions of the live path. Without one, nothing does.
+    Its `step`, in plain or sealed in `encrypted_content`, decides what enters the prompt: the conclusions of the live
+    path. Without one, nothing does.
     """
 
     type: Literal["reasoning"]
     id: str | None = None
-    summary: list[SummaryText]
+    summary: list[SummaryText] = Field(default_factory=list)
     content: list[ReasoningText] | None = None
-    encrypted_content: str | None = None
+    encrypted_content: str | None = Field(
+        None, description="The step as it was sealed for this caller; outranks `step`."
+    )
     status: ItemStatus | None = None
     step: Step | None = None
 
-    @field_validator("encrypted_content")
-    @classmethod
-    def _nothing_is_encrypted(cls, value: str | None) -> str | None:
-        if value:
-            raise ValueError("nothing is encrypted here; send reasoning items back with their step")
-        return value
+
+class ItemReference(SentBack):
+    """An item of a stored response of the same caller, by its id."""
+
+    type: Literal["item_reference"] | None = None
+    id: str
 
 
 def _item_kind(given: object) -> str | None:
-    if not isinstance(given, dict):
-        kind = getattr(given, "type", None)
-    else:
-        kind = given.get("type", "message" if "role" in given else None)
+    kind = part_type(given)
+    if kind is None:
+        fields = given if isinstance(given, dict) else vars(given) if isinstance(given, ItemReference) else {}
+        kind = "message" if "role" in fields else "item_reference" if {*fields} - {"type"} == {"id"} else None
     return f"({kind})" if kind in KINDS else None
 
 
-KINDS = ("message", "reasoning", "function_call", "function_call_output")
+WholeItem = MessageItem | ReasoningItem | FunctionCallItem | FunctionCallOutputItem
+"""Everything but a reference."""
+KINDS = ("message", "reasoning", "function_call", "function_call_output", "item_reference")
 
 InputItem = Annotated[
     Annotated[MessageItem, Tag("(message)")]
     | Annotated[ReasoningItem, Tag("(reasoning)")]
     | Annotated[FunctionCallItem, Tag("(function_call)")]
-    | Annotated[FunctionCallOutputItem, Tag("(function_call_output)")],
+    | Annotated[FunctionCallOutputItem, Tag("(function_call_output)")]
+    | Annotated[ItemReference, Tag("(item_reference)")],
     Discriminator(
         _item_kind,
         custom_error_type="input_item",
-        custom_error_message="the type must be message, reasoning, function_call or function_call_output",
+        custom_error_message="the type must be message, reasoning, function_call, function_call_output or "
+        "item_reference",
     ),
 ]
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from steiner.server.schemas.request_model import RequestModel
-from steiner.server.schemas.responses_not_offered import OUTPUT_LOGPROBS, refuse_to_include
+from steiner.server.schemas.responses_not_offered import OUTPUT_LOGPROBS, SEALED_REASONING, refuse_to_include
 
 
 class IncludeQuery(RequestModel):
@@ -15,7 +15,8 @@ class IncludeQuery(RequestModel):
 
     include: list[str] | None = Field(
         None,
-        description=f"{OUTPUT_LOGPROBS}, of a response that was created with it: those are never left out.",
+        description=f"{OUTPUT_LOGPROBS}, of a response that was created with it: those are never left out; "
+        f"{SEALED_REASONING}: the steps sealed.",
     )
     include_list: list[str] | None = Field(
         None, alias="include[]", description="The same, as OpenAI's client writes it."
@@ -24,9 +25,19 @@ class IncludeQuery(RequestModel):
     _what_can_be_included = field_validator("include", "include_list")(refuse_to_include)
 
     @property
+    def included(self) -> list[str]:
+        """What is asked for, however it was written."""
+        return [*(self.include or ()), *(self.include_list or ())]
+
+    @property
     def includes_logprobs(self) -> bool:
         """Whether log probabilities are asked for."""
-        return OUTPUT_LOGPROBS in [*(self.include or ()), *(self.include_list or ())]
+        return OUTPUT_LOGPROBS in self.included
+
+    @property
+    def seals_reasoning(self) -> bool:
+        """Whether sealed steps are asked for."""
+        return SEALED_REASONING in self.included
 
 
 class RetrieveQuery(IncludeQuery):

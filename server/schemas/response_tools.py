@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
 from steiner.server.schemas.content_parts import refuse_what_is_not_read, text_or_parts
 from steiner.server.schemas.request_model import RequestModel
+from steiner.server.schemas.sent_back import SentBack, text_of_arguments
 from steiner.server.tools.schemas import (
     AllowedTools,
     AllowedToolsChoice,
@@ -95,39 +95,30 @@ def flat_name(param: str) -> str:
     return param.replace(".function", "").replace(".allowed_tools", "")
 
 
-class FunctionCallItem(RequestModel):
+class FunctionCallItem(SentBack):
     """A call that an earlier response made, as it came."""
 
     type: Literal["function_call"]
     id: str | None = None
     call_id: CallId
     name: FunctionName
-    arguments: str = Field(description="A JSON object, as text.")
+    arguments: str = Field(description="A JSON object, as text, or as much of one as came.")
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
-    @field_validator("arguments")
-    @classmethod
-    def _are_an_object(cls, arguments: str) -> str:
-        try:
-            read = json.loads(arguments)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"arguments are no valid JSON: {error}") from error
-        if not isinstance(read, dict):
-            raise ValueError(f"arguments must be a JSON object; given {arguments[:80]!r}")
-        return arguments
+    _none_came = field_validator("arguments", mode="before")(text_of_arguments)
 
 
-class OutputText(RequestModel):
+class OutputText(SentBack):
     """One piece of text of an output."""
 
-    type: Literal["input_text"]
+    type: Literal["input_text", "output_text"]
     text: str
 
 
 OutputPart = Annotated[OutputText, BeforeValidator(refuse_what_is_not_read)]
 
 
-class FunctionCallOutputItem(RequestModel):
+class FunctionCallOutputItem(SentBack):
     """What a call came to."""
 
     type: Literal["function_call_output"]

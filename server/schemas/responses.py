@@ -33,6 +33,7 @@ from steiner.server.schemas.response_tools import (
 from steiner.server.schemas.responses_not_offered import (
     OUTPUT_LOGPROBS,
     RESPONSES_NOT_OFFERED,
+    SEALED_REASONING,
     refuse_to_include,
 )
 from steiner.server.schemas.stop import StopRequest
@@ -134,7 +135,9 @@ class ResponseRequest(SamplingRequest, StopRequest):
 
     logit_bias: LogitBias | None = Field(None, description="vLLM's: of token ids in the answer, -100 to 100.")
     include: list[str] | None = Field(
-        None, description=f"{OUTPUT_LOGPROBS}: log probabilities of the answer's tokens; nothing else."
+        None,
+        description=f"{OUTPUT_LOGPROBS}: log probabilities of the answer's tokens; {SEALED_REASONING}: each step "
+        "sealed, to be sent back where nothing is stored.",
     )
     top_logprobs: int | None = Field(
         None,
@@ -177,6 +180,11 @@ class ResponseRequest(SamplingRequest, StopRequest):
     def includes_logprobs(self) -> bool:
         """Whether log probabilities of the answer's tokens are told."""
         return OUTPUT_LOGPROBS in (self.include or ())
+
+    @property
+    def seals_reasoning(self) -> bool:
+        """Whether reasoning items have their step sealed, too."""
+        return SEALED_REASONING in (self.include or ())
 
     @property
     def stored(self) -> bool:

@@ -55,10 +55,11 @@ RESPONSES_NOT_OFFERED: dict[str, NotOffered] = {
 """Refused by name, unless the value given is what happens anyway."""
 
 OUTPUT_LOGPROBS = "message.output_text.logprobs"
+SEALED_REASONING = "reasoning.encrypted_content"
+INCLUDED = (OUTPUT_LOGPROBS, SEALED_REASONING)
 
 NOT_INCLUDED: dict[str, str] = {
     "message.input_image.image_url": "this server reads text",
-    "reasoning.encrypted_content": "reasoning is given in plain text; send its items back as they came",
     **dict.fromkeys(
         (
             "code_interpreter_call.outputs",
@@ -76,6 +77,6 @@ NOT_INCLUDED: dict[str, str] = {
 def refuse_to_include(include: list[str] | None) -> list[str] | None:
     """Raises ValueError if anything is named but what can be included."""
     for name in include or ():
-        if name != OUTPUT_LOGPROBS:
+        if name not in INCLUDED:
             raise ValueError(f"{name!r} cannot be included: {NOT_INCLUDED.get(name, 'it is unknown')}")
     return include

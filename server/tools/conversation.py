@@ -16,12 +16,15 @@ from steiner.server.tools.schemas import FunctionTool
 def calls_of(messages: Sequence[Message]) -> list[tuple[Call, ...]]:
     """The calls that each message makes; of a tool message, the one that it answers.
 
+    A call whose arguments are no JSON object was cut off: nobody can run it, so it may stay without an answer.
+
     Raises:
         InvalidRequest: a tool message answers no call before it, a call is left without an answer, or arguments are no
-            JSON object.
+            Unicode.
     """
     made: list[tuple[Call, ...]] = []
     waiting: dict[str, Call] = {}
+    whole: set[str] = set()
     for index, message in enumerate(messages):
         if message.role == "tool":
             call = waiting.pop(message.tool_call_id or "", None)
@@ -33,19 +36,21 @@ def calls_of(messages: Sequence[Message]) -> list[tuple[Call, ...]]:
                 )
             made.append((call,))
             continue
-        _require_answers(waiting, index)
+        _require_answers(waiting, whole, index)
+        given = message.tool_calls or ()
         calls = tuple(
             Call(one.id, one.function.name, _arguments(one.function.arguments, index, number))
-            for number, one in enumerate(message.tool_calls or ())
+            for number, one in enumerate(given)
         )
         waiting = {call.id: call for call in calls}
+        whole = {one.id for one in given if read_arguments(one.function.arguments) is not None}
         if len(waiting) < len(calls):
             raise _invalid(
                 f"messages.{index} has two calls of one id; each needs its own",
                 f"messages.{index}.tool_calls",
             )
         made.append(calls)
-    _require_answers(waiting, len(messages))
+    _require_answers(waiting, whole, len(messages))
     return made
 
 
@@ -77,9 +82,9 @@ def _described(tool: FunctionTool) -> dict[str, Any]:
     return {name: value for name, value in described.items() if value is not None}
 
 
-def _require_answers(waiting: dict[str, Call], index: int) -> None:
-    if waiting:
-        ids = ", ".join(waiting)
+def _require_answers(waiting: dict[str, Call], whole: set[str], index: int) -> None:
+    if unanswered := [call_id for call_id in waiting if call_id in whole]:
+        ids = ", ".join(unanswered)
         raise _invalid(
             f"the calls of the assistant message before messages.{index} need a message of role 'tool' each; "
             f"missing for {ids[:200]}",
@@ -87,18 +92,28 @@ def _require_answers(waiting: dict[str, Call], index: int) -> None:
         )
 
 
-def _arguments(text: str, index: int, number: int) -> dict[str, Any]:
-    param = f"messages.{index}.tool_calls.{number}.function.arguments"
+def read_arguments(text: str) -> dict[str, Any] | None:
+    """A call's arguments; None where the text is no JSON object, or not one that templates can write."""
     try:
         arguments = json.loads(text, parse_constant=_refuse_constant)
         json.dumps(arguments, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise _invalid(f"{param} is not valid JSON: {error}", param) from error
-    if not isinstance(arguments, dict):
-        raise _invalid(f"{param} must be a JSON object; given {text[:80]!r}", param)
-    if _nesting(arguments) > MAX_NESTING:
-        raise _invalid(f"{param} is nested deeper than {MAX_NESTING} levels; flatten it", param)
-    return arguments
+    except (ValueError, RecursionError):
+        return None
+    return arguments if isinstance(arguments, dict) and _nesting(arguments) <= MAX_NESTING else None
+
+
+def _arguments(text: str, index: int, number: int) -> dict[str, Any] | str:
+    arguments = read_arguments(text) if text.strip() else {}
+    if arguments is not None:
+        return arguments
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        param = f"messages.{index}.tool_calls.{number}.function.arguments"
+        raise _invalid(
+            f"{param} has half a character, which is no valid unicode; send both halves or neither", param
+        ) from error
+    return text
 
 
 def _refuse_constant(name: str) -> None:

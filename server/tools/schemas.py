@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from steiner.server.schemas.request_model import RequestModel
+from steiner.server.schemas.sent_back import SentBack, text_of_arguments
 
 MAX_TOOLS = 128
 FunctionName = Annotated[str, Field(pattern="^[a-zA-Z0-9_-]{1,64}$")]
@@ -81,17 +82,21 @@ ToolChoice = Annotated[
 ]
 
 
-class CalledFunction(RequestModel):
-    """What an earlier turn called, as it came."""
+class CalledFunction(SentBack):
+    """What an earlier turn called, as it came.
+
+    An answer that ran out of tokens ends in half a call, and some clients write no arguments as "".
+    """
 
     name: FunctionName
-    arguments: str = Field(description="A JSON object, as text.")
+    arguments: str = Field(description="A JSON object, as text, or as much of one as came.")
+
+    _none_came = field_validator("arguments", mode="before")(text_of_arguments)
 
 
-class MessageToolCall(RequestModel):
-    """A call in an assistant message that is sent back. Streams number calls; that number is accepted."""
+class MessageToolCall(SentBack):
+    """A call in an assistant message that is sent back."""
 
     id: str = Field(min_length=1)
-    type: Literal["function"]
+    type: Literal["function"] | None = "function"
     function: CalledFunction
-    index: int | None = None

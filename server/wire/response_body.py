@@ -12,6 +12,7 @@ from typing import Any, Literal
 from steiner.reasoning.events import Cancelled, Done, Event, Failed, ReasoningStarted, Usage
 from steiner.reasoning.trace_of_events import TraceFold
 from steiner.server.readable import Readable
+from steiner.server.step_seal import SealStep
 from steiner.server.wire.response_input import UNTOLD, Item, ResponseRecord
 from steiner.server.wire.response_output import CallOutput, MessageOutput, Output, StepOutput
 
@@ -20,6 +21,10 @@ Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "
 
 class ResponseBody:
     """Takes every event of one generation, in order; deltas of text go to its open items.
+
+    Args:
+        generation: whose events they are.
+        seal: seals its steps, if its reasoning items are to have them so.
 
     Attributes:
         record: what is kept of the request.
@@ -30,7 +35,7 @@ class ResponseBody:
         calls: items of the answer's calls.
     """
 
-    def __init__(self, generation: Readable) -> None:
+    def __init__(self, generation: Readable, seal: SealStep | None = None) -> None:
         self.record = ResponseRecord.model_validate(generation.request)
         self.status: Status = "queued" if self.record.background else "in_progress"
         self.output: list[Output] = []
@@ -38,6 +43,7 @@ class ResponseBody:
         self.message: MessageOutput | None = None
         self.calls: list[CallOutput] = []
         self._generation = generation
+        self._seal = seal
         self._suffix = generation.id.removeprefix("resp_")
         self._fold = TraceFold()
         self._policy: dict[str, Any] = {}
@@ -66,7 +72,8 @@ class ResponseBody:
 
     def open_step(self, step_id: int) -> StepOutput:
         """A new item for a step that has begun."""
-        self.step = StepOutput(f"rs_{self._suffix}_{step_id}", len(self.output), self.step_body(step_id))
+        item_id = f"rs_{self._suffix}_{step_id}"
+        self.step = StepOutput(item_id, len(self.output), self.step_body(step_id), seal=self._seal)
         self.output.append(self.step)
         return self.step
 

@@ -16,6 +16,7 @@ from steiner.reasoning.events import Cancelled, Event, Failed, SectionStarted, S
 from steiner.reasoning.logprobs import AnswerToken
 from steiner.server.errors import ApiError, NotReady
 from steiner.server.readable import Readable
+from steiner.server.step_seal import SealStep
 from steiner.server.wire.chat import ending_error
 from steiner.server.wire.response_body import ResponseBody, Status
 from steiner.server.wire.response_input import Item
@@ -27,13 +28,17 @@ logger = logging.getLogger(__name__)
 class ResponseEvents:
     """Feed it a generation's events from the first; numbers begin at 0, as OpenAI's do.
 
+    Args:
+        generation: whose events they are.
+        seal: see `ResponseBody`.
+
     Attributes:
         body: the response so far.
         next_number: of the next event.
     """
 
-    def __init__(self, generation: Readable) -> None:
-        self.body = ResponseBody(generation)
+    def __init__(self, generation: Readable, seal: SealStep | None = None) -> None:
+        self.body = ResponseBody(generation, seal)
         self.next_number = 0
         self._early_logprobs: list[dict[str, Any]] = []
         self._said: list[str] = []
@@ -251,13 +256,15 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-async def response_stream(generation: Readable, after: int = -1) -> AsyncIterator[bytes]:
+async def response_stream(
+    generation: Readable, after: int = -1, seal: SealStep | None = None
+) -> AsyncIterator[bytes]:
     """The stream from the event numbered `after` + 1, one piece per engine update.
 
     Where events cannot be had on the way, a stored response's just ends: the client resumes, and that request is told
     why. Another's ends in OpenAI's event `error`.
     """
-    wire = ResponseEvents(generation)
+    wire = ResponseEvents(generation, seal)
     try:
         async for events in generation.events():
             first = wire.next_number
@@ -270,9 +277,9 @@ async def response_stream(generation: Readable, after: int = -1) -> AsyncIterato
             yield wire.error(error).encode()
 
 
-async def response_so_far(generation: Readable) -> ResponseEvents:
+async def response_so_far(generation: Readable, seal: SealStep | None = None) -> ResponseEvents:
     """Everything that the log has by now."""
-    wire = ResponseEvents(generation)
+    wire = ResponseEvents(generation, seal)
     newest = generation.last_sequence_number
     if newest:
         async for events in generation.events():
@@ -282,13 +289,13 @@ async def response_so_far(generation: Readable) -> ResponseEvents:
     return wire
 
 
-async def whole_response(generation: Readable) -> dict[str, Any]:
+async def whole_response(generation: Readable, seal: SealStep | None = None) -> dict[str, Any]:
     """The response object, when it is there.
 
     Raises:
         ApiError: the generation ended in an error or was cancelled.
     """
-    wire = ResponseEvents(generation)
+    wire = ResponseEvents(generation, seal)
     async for events in generation.events():
         wire.feed(events)
         if isinstance(events[-1], Failed | Cancelled):

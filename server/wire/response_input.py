@@ -6,7 +6,6 @@ continue it.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +24,13 @@ from steiner.server.schemas.response_format import (
     ResponseFormat,
     TextFormat,
 )
-from steiner.server.schemas.response_items import InputItem, MessageItem, ReasoningItem, TextContent
+from steiner.server.schemas.response_items import (
+    InputItem,
+    MessageItem,
+    ReasoningItem,
+    TextContent,
+    WholeItem,
+)
 from steiner.server.schemas.response_object import InputItemList
 from steiner.server.schemas.response_tools import FunctionCallItem, FunctionCallOutputItem, chat_choice
 from steiner.server.schemas.responses import (
@@ -36,6 +41,7 @@ from steiner.server.schemas.responses import (
     ResponseRequest,
 )
 from steiner.server.schemas.stop import StopRequest
+from steiner.server.tools.conversation import read_arguments
 from steiner.server.tools.schemas import CalledFunction, MessageToolCall
 
 Item = dict[str, Any]
@@ -52,6 +58,7 @@ class ResponseRecord(BaseModel):
         items: the whole input, in order, that of earlier responses first.
         settings: fields of the response object that the request decides.
         has_logprobs: whether log probabilities are told.
+        seals_reasoning: whether reasoning items have their step sealed, too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +66,7 @@ class ResponseRecord(BaseModel):
     items: tuple[Item, ...]
     settings: dict[str, Any]
     has_logprobs: bool = False
+    seals_reasoning: bool = False
 
     @property
     def background(self) -> bool:
@@ -119,11 +127,9 @@ def settings_of(body: ResponseRequest, sampling: Sampling, default_effort: str) 
     }
 
 
-def items_of(given: str | Sequence[InputItem]) -> list[Item]:
-    """Input as items with ids, in the form in which they are given out again."""
-    if isinstance(given, str):
-        given = [MessageItem(role="user", content=given)]
-    return [_item(one) for one in given]
+def given_items(given: str | Sequence[InputItem]) -> Sequence[InputItem]:
+    """Input as items; a text is one message of the user."""
+    return [MessageItem(role="user", content=given)] if isinstance(given, str) else given
 
 
 def carried(output: Sequence[Item]) -> list[Item]:
@@ -131,7 +137,7 @@ def carried(output: Sequence[Item]) -> list[Item]:
     steps = [Step(**item["step"]) for item in output if item["type"] == "reasoning"]
     live = {step.id for step in Trace(protocol="", steps=tuple(steps)).live_path()}
     kept = [item for item in output if item["type"] != "reasoning" or item["step"]["id"] in live]
-    return [_carried(item) for item in kept]
+    return [carried_item(item) for item in kept]
 
 
 def messages_of(items: Sequence[Item]) -> list[Message]:
@@ -163,21 +169,24 @@ def messages_of(items: Sequence[Item]) -> list[Message]:
 
 
 def require_answers(items: Sequence[Item]) -> None:
-    """Every call has its output behind it, and every output its call.
+    """Every call has its output behind it, and every output its call. A call that was cut off may go without.
 
     Raises:
         InvalidRequest: one has not.
     """
     waiting: set[str] = set()
+    cut_off: set[str] = set()
     for item in items:
         if item["type"] == "function_call":
-            waiting.add(item["call_id"])
+            is_whole = read_arguments(item["arguments"]) is not None
+            (waiting if is_whole else cut_off).add(item["call_id"])
         elif item["type"] == "function_call_output":
-            if item["call_id"] not in waiting:
+            if item["call_id"] not in waiting | cut_off:
                 raise _invalid(
                     f"no function_call before has the call_id {item['call_id']!r}, which an output names"
                 )
             waiting.discard(item["call_id"])
+            cut_off.discard(item["call_id"])
         elif item["type"] == "message" and waiting:
             break
     if waiting:
@@ -228,32 +237,42 @@ def _with_call(before: Message | None, item: Item, steps: list[Step]) -> Message
     return before.model_copy(update={"tool_calls": [*(before.tool_calls or ()), call]})
 
 
-def _carried(item: Item) -> Item:
+def carried_item(item: Item) -> Item:
     """A step without its text, but for the summary; a message without log probabilities."""
     match item["type"]:
         case "reasoning":
             sections = [section for section in item["step"]["sections"] if section["role"] == "summary"]
-            return {**item, "content": [], "step": {**item["step"], "sections": sections}}
+            kept = {**item, "content": [], "step": {**item["step"], "sections": sections}}
+            kept.pop("encrypted_content", None)
+            return kept
         case "message":
             return {**item, "content": [{**part, "logprobs": []} for part in item["content"]]}
         case _:
             return item
 
 
-def _item(given: InputItem) -> Item:
+ID_PREFIX = {"message": "msg", "reasoning": "rs", "function_call": "fc", "function_call_output": "fco"}
+
+
+def kept_item(given: WholeItem, suffix: str, step: Step | None) -> Item:
+    """An item in the form in which it is given out again.
+
+    Args:
+        given: as it came.
+        suffix: of its id, where it has none.
+        step: of a reasoning item, opened where it was sealed.
+    """
+    item_id = given.id or f"{ID_PREFIX[given.type]}_{suffix}"
     if isinstance(given, FunctionCallItem | FunctionCallOutputItem):
-        prefix = "fc" if isinstance(given, FunctionCallItem) else "fco"
-        named = {"id": given.id or f"{prefix}_{uuid.uuid4().hex}", "status": given.status or "completed"}
-        return given.model_dump(mode="json") | named
+        return given.model_dump(mode="json") | {"id": item_id, "status": given.status or "completed"}
     if isinstance(given, ReasoningItem):
         item = given.model_dump(mode="json", exclude={"encrypted_content", "step"})
-        item["id"] = given.id or f"rs_{uuid.uuid4().hex}"
-        item["status"] = given.status or "completed"
-        if given.step is not None:
-            item["step"] = given.step.model_dump(mode="json", exclude=UNTOLD)
+        item |= {"id": item_id, "status": given.status or "completed"}
+        if step is not None:
+            item["step"] = step.model_dump(mode="json", exclude=UNTOLD)
         return item
     return {
-        "id": given.id or f"msg_{uuid.uuid4().hex}",
+        "id": item_id,
         "type": "message",
         "role": given.role,
         "content": _content(given),

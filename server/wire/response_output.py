@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from steiner.reasoning.steps import Backtrack, Decision
+from steiner.server.step_seal import SealStep
 from steiner.server.wire.reasoning_text import ReasoningText, back_text
 from steiner.server.wire.response_input import Item
 
+SEALED = "encrypted_content"
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 
@@ -20,6 +22,7 @@ class StepOutput:
         index: place in the output.
         step: what events have told of it.
         text: renders the step's events.
+        seal: seals the step once it is closed, for a client that asked for it.
     """
 
     id: str
@@ -30,6 +33,7 @@ class StepOutput:
     summaries: list[list[str]] = field(default_factory=list)
     in_summary: bool = False
     text: ReasoningText = field(default_factory=ReasoningText)
+    seal: SealStep | None = None
 
     @property
     def place(self) -> str:
@@ -39,11 +43,13 @@ class StepOutput:
     @property
     def item(self) -> Item:
         """As it stands."""
+        sealed = {} if self.seal is None or self.status == "in_progress" else {SEALED: self.seal(self.step)}
         return {
             "id": self.id,
             "type": "reasoning",
             "summary": [{"type": "summary_text", "text": "".join(pieces)} for pieces in self.summaries],
             "content": [{"type": "reasoning_text", "text": "".join(self.pieces)}],
+            **sealed,
             "status": self.status,
             "step": self.step,
         }

@@ -22,8 +22,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "allowed_methods", "allowed_headers", "allow_credentials", "view",
     ),
     "access": (
-        "api_key", "api_keys", "protect_metrics", "requests_per_minute", "tokens_per_minute", "max_concurrent",
-        "max_running", "max_queued", "queue_timeout_s",
+        "api_key", "api_keys", "reasoning_seal_key", "protect_metrics", "requests_per_minute", "tokens_per_minute",
+        "max_concurrent", "max_running", "max_queued", "queue_timeout_s",
     ),
     "requests": (
         "max_prompt_tokens", "max_request_bytes", "max_head_bytes", "request_timeout_s", "generation_timeout_s",

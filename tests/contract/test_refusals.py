@@ -214,30 +214,20 @@ REFUSED |= {
     ),
     "a call without a result": ({"messages": [USER, CALLING, USER]}, "messages", ("call_1", "messages.2")),
     "a call without a result at the end": ({"messages": [USER, CALLING]}, "messages", ("call_1",)),
-    "arguments that are no JSON": (
-        {"messages": [USER, calling(arguments="{"), ANSWERED]},
-        "messages.1.tool_calls.0.function.arguments",
-        ("JSON",),
+    "a misspelling in an answer": (
+        {"messages": [USER, {"role": "assistant", "contnet": "22"}]},
+        "messages.1.contnet",
+        ("unknown", "'content'"),
     ),
-    "arguments of no number": (
-        {"messages": [USER, calling(arguments='{"a": NaN}'), ANSWERED]},
-        "messages.1.tool_calls.0.function.arguments",
-        ("NaN",),
-    ),
-    "arguments that are no object": (
-        {"messages": [USER, calling(arguments="[1]"), ANSWERED]},
-        "messages.1.tool_calls.0.function.arguments",
-        ("object", "[1]"),
+    "a misspelling in a tool's answer": (
+        {"messages": [USER, CALLING, {"role": "tool", "tool_call": "call_1", "content": "5"}]},
+        "messages.2",
+        ("tool_call_id",),
     ),
     "half a character in arguments": (
-        {"messages": [USER, calling(arguments='{"a": "\\ud800"}'), ANSWERED]},
+        {"messages": [USER, calling(arguments='{"a": "\ud800"}'), ANSWERED]},
         "messages.1.tool_calls.0.function.arguments",
-        ("surrogates",),
-    ),
-    "arguments nested without end": (
-        {"messages": [USER, calling(arguments='{"a": ' + "[" * 5000 + "]" * 5000 + "}"), ANSWERED]},
-        "messages.1.tool_calls.0.function.arguments",
-        (),
+        ("half a character",),
     ),
     "calls in a user message": (
         {"messages": [USER | {"tool_calls": CALLING["tool_calls"]}]},

@@ -15,11 +15,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str | None, tuple[str, ...]]] = {
     "no items": ({"input": []}, "input", ("at least 1",)),
     "a number": ({"input": 5}, "input", ("string",)),
     "an item of no kind": ({"input": [{"text": "a"}]}, "input.0", ("message", "reasoning")),
-    "an item of another kind": (
+    "an item of another kind": ({"input": [ITEM, {"type": "mcp_call", "id": "a"}]}, "input.1", ("type",)),
+    "an item that is not there": (
         {"input": [ITEM, {"type": "item_reference", "id": "a"}]},
-        "input.1",
-        ("type",),
+        "input.1.id",
+        ("'a'", "store=false"),
     ),
+    "an item without a role": ({"input": [{"id": "a", "content": "b"}]}, "input.0", ("message",)),
     "an unknown role": ({"input": [{"role": "tool", "content": "a"}]}, "input.0.role", ("'tool'",)),
     "an image": (
         {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x"}]}]},
@@ -134,7 +136,7 @@ BAD_QUERIES: dict[str, tuple[str | None, str]] = {
     "?starting_after=x&stream=true": ("starting_after", "integer"),
     "?starting_after=-1&stream=true": ("starting_after", "0"),
     "?starting_after=1": (None, "stream=true"),
-    "?include[]=reasoning.encrypted_content": ("include[].0", "encrypted"),
+    "?include[]=web_search_call.results": ("include[].0", "built-in"),
     "/input_items?include=message.output_text.logprobs": (None, "without"),
     "?include_obfuscation=true": ("include_obfuscation", "false"),
     "?verbose=1": ("verbose", "unknown"),

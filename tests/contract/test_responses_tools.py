@@ -108,10 +108,10 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "tools.0.parameters",
         "object",
     ),
-    "arguments that are none": (
-        {"input": [{"type": "function_call", "call_id": "a", "name": "f", "arguments": "["}]},
+    "arguments that are no text": (
+        {"input": [{"type": "function_call", "call_id": "a", "name": "f", "arguments": {}}]},
         "input.0.arguments",
-        "JSON",
+        "string",
     ),
     "an output of nothing": (
         {"input": [{"type": "function_call_output", "call_id": "call_x", "output": "1"}]},

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from steiner.server.refusals import refusal
 from steiner.server.schemas.responses import ResponseRequest
 from steiner.server.schemas.responses_not_offered import (
+    INCLUDED,
     NOT_INCLUDED,
-    OUTPUT_LOGPROBS,
     RESPONSES_NOT_OFFERED,
 )
 
@@ -49,7 +49,7 @@ def test_asking_for_nothing_is_no_reason_to_refuse(name: str) -> None:
 
 
 def test_every_name_that_include_may_have_is_known() -> None:
-    assert set(get_args(ResponseIncludable)) == {*NOT_INCLUDED, OUTPUT_LOGPROBS}
+    assert set(get_args(ResponseIncludable)) == {*NOT_INCLUDED, *INCLUDED}
 
 
 @pytest.mark.parametrize("name", [*NOT_INCLUDED, "everything"])
