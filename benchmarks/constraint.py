@@ -34,8 +34,9 @@ from constraint_report import compile_table, draw, engine_table, token_table
 from legal_walks import Walk, legal_walk, word_tokenizer
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
-from steiner.reasoning.grammar import compile_grammar, counts_in_grammar
+from steiner.reasoning.grammar import compile_grammar
+from steiner.reasoning.grammar.grammar import counts_in_grammar
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import PROTOCOLS
 

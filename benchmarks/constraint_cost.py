@@ -17,15 +17,15 @@ from llguidance import LLMatcher, grammar_from
 from llguidance.torch import allocate_token_bitmask, fill_next_token_bitmask
 from transformers import PreTrainedTokenizerFast
 
-from steiner.reasoning.decoding import SectionDecoder
 from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import SectionDecoder
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
-from steiner.server.assignment import Assignment
-from steiner.server.conductor import Conductor
-from steiner.server.engine import Sampling, TokenRequest
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.conductor.assignment import Assignment
+from steiner.server.conductor.conductor import Conductor
+from steiner.server.engine.base import Sampling, TokenRequest
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 CHUNKS = (1, 8, 64)
 

@@ -16,8 +16,8 @@ from transformers import AutoTokenizer
 from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import detect_protocol
+from steiner.server.engine.vllm_engine import engine_arguments
 from steiner.server.settings import Settings
-from steiner.server.vllm_engine import engine_arguments
 
 #: Reasoning that goes on for longer than any request here.
 POLICY = Policy(min_steps=16, max_steps=16, max_depth=8, max_backtracks=8)

@@ -29,23 +29,22 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerFast
 
-from steiner.reasoning.decoding import section_texts
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols import detect_protocol
 from steiner.reasoning.steps import Step
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Judgement, Verifier
-from steiner.server.assignment import Assignment
-from steiner.server.conductor import Conductor
-from steiner.server.engine import Sampling, TokenEngine, TokenRequest, TokenUpdate
+from steiner.server.conductor.assignment import AnswerFormat, Assignment
+from steiner.server.conductor.conductor import Conductor
+from steiner.server.engine.base import Sampling, TokenEngine, TokenRequest, TokenUpdate
+from steiner.server.engine.vllm_engine import VllmEngine
 from steiner.server.intake.answer_grammar import json_grammar
-from steiner.server.interventions.answer import AnswerFormat
-from steiner.server.prompts import PromptEncoder, Turn
+from steiner.server.intake.prompts import PromptEncoder, Turn
+from steiner.server.model.loading import load_tokenizer
 from steiner.server.settings import Settings
-from steiner.server.tokenizer import load_tokenizer
-from steiner.server.vllm_engine import VllmEngine
-from steiner.training.evals.held_out import held_out_problems
+from steiner.training.problems.held_out import held_out_problems
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = {"type": "object", "properties": {"value": {"type": "integer"}}, "required": ["value"]}

@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from steiner.cli.local_server import LocalServer, free_port, serve_command
 from steiner.client import ReasoningClient
-from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning import events
 from steiner.reasoning.steps import Backtrack, Proceed
-from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 from steiner.training.evals.intervals import wilson_half_width
+from steiner.training.problems.held_out import HeldOutProblem, held_out_problems
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMITS = {"max_steps": 2000, "max_backtracks": 2000}

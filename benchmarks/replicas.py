@@ -14,7 +14,7 @@ from typing import Self
 
 import httpx
 
-from steiner.local_server import LocalServer, free_port
+from steiner.cli.local_server import LocalServer, free_port
 from steiner.reasoning.errors import SteinerError
 
 HERE = Path(__file__).resolve().parent

@@ -20,18 +20,18 @@ from legal_walks import legal_walk
 from prometheus_client import REGISTRY, Gauge
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.server.daemon_thread import in_daemon_thread
-from steiner.server.engine import FinishReason, TokenRequest, TokenUpdate
+from steiner.server.engine.base import FinishReason, TokenRequest, TokenUpdate
+from steiner.server.engine.token_spelling import TokenSpelling
+from steiner.server.intake.loaded_model import LoadedModel
+from steiner.server.intake.prompts import PromptEncoder
 from steiner.server.main import Process
-from steiner.server.prompts import PromptEncoder
-from steiner.server.service import LoadedModel, Service
+from steiner.server.model.loading import in_daemon_thread, load_tokenizer
+from steiner.server.model.service import Service
 from steiner.server.settings import Settings
-from steiner.server.token_spelling import TokenSpelling
-from steiner.server.tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 MAX_MODEL_LEN = 2048

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from chat_load import Job, LoadError, Run, measure
 from raw_engine import READY
 
-from steiner.local_server import LocalServer, free_port, serve_command
+from steiner.cli.local_server import LocalServer, free_port, serve_command
 
 HERE = Path(__file__).resolve().parent
 STOP_TIMEOUT_S = 20.0
@@ -224,7 +224,7 @@ def _lanes(
 
 
 LANES = ("steiner", "vllm+grammar", "vllm", "engine+grammar", "engine", "one-process+grammar", "front-end")
-ONE_PROCESS = "steiner.server.cpu_executor.OneProcessExecutor"
+ONE_PROCESS = "steiner.server.engine.cpu_executor.OneProcessExecutor"
 
 
 def engine_arguments_of_all(max_num_seqs: int) -> dict[str, Any]:

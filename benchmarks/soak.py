@@ -27,7 +27,7 @@ from soak_ledger import Broken, Ledger, Sample, take_sample
 from soak_responses import CALM_RESPONSES, RESPONSE_SCENARIOS
 from soak_scenarios import CALM, SCENARIOS, SMALL_BUFFER, WITHOUT_GENERATION, Clients, Scenario
 
-from steiner.local_server import LocalServer, free_port, serve_command
+from steiner.cli.local_server import LocalServer, free_port, serve_command
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent / "models/steiner-tiny"

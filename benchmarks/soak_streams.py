@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from soak_ledger import Broken
 
-from steiner.event_stream import EventStreamDecoder, Message
+from steiner.client.event_stream import EventStreamDecoder, Message
 
 TERMINAL_TYPES = frozenset({"done", "error", "cancelled"})
 RESPONSE_ENDINGS = frozenset({"response.completed", "response.incomplete", "response.failed"})

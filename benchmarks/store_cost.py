@@ -21,11 +21,10 @@ from processes import cpu_seconds
 from redis import Redis
 from replicas import HERE, program
 
-from steiner.local_server import LocalServer, free_port
+from steiner.cli.local_server import LocalServer, free_port
 from steiner.reasoning.events import AnswerDelta, Event
-from steiner.server.store.base import Record, Save
-from steiner.server.store.encoding import encode_chunk
-from steiner.server.store.redis import RedisStore
+from steiner.server.generations.store.base import Record, Save, encode_chunk
+from steiner.server.generations.store.redis import RedisStore
 
 #: Of a stream of 40 tokens a second, in half a second.
 EVENTS_PER_SAVE = 20

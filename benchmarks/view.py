@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from steiner.local_server import LocalServer, free_port
+from steiner.cli.local_server import LocalServer, free_port
 
 FOLDER = Path(__file__).resolve().parent
 MAX_MODEL_LEN = 200_000

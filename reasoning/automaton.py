@@ -12,9 +12,8 @@ from typing import Literal, assert_never
 
 from steiner.reasoning.errors import IllegalTokenError
 from steiner.reasoning.events import EndedBy
-from steiner.reasoning.opening import Opening
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.protocol import BoundProtocol, Opening
 from steiner.reasoning.steps import Verdict
 
 Phase = Literal[

@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from steiner.reasoning.logprobs import AnswerToken
+from steiner.reasoning.answer import AnswerToken, ToolCall
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import SectionRole
 from steiner.reasoning.steps import Decision, Verdict
-from steiner.reasoning.tool_calls import ToolCall
 
 EndedBy = Literal[
     "model", "max_steps", "max_depth", "max_backtracks", "max_reasoning_tokens", "loop", "verifier"

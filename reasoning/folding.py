@@ -14,8 +14,7 @@ Server and training fold with this class, so a model sees the same ids when it s
 from collections.abc import Iterable
 from typing import Literal
 
-from steiner.reasoning.opening import Opening
-from steiner.reasoning.protocol import BoundProtocol
+from steiner.reasoning.protocol import BoundProtocol, Opening
 
 _Due = Literal["start", "step", "end", "decision", "depth", "nothing"]
 """Which marker between steps comes next."""

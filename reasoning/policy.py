@@ -5,13 +5,6 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from steiner.reasoning.errors import PolicyError
-from steiner.reasoning.policy_fit import (
-    refuse_ineffective,
-    refuse_small_budget,
-    refuse_unconstrained,
-    refuse_unreachable_minimum,
-)
 from steiner.reasoning.protocol import MAX_DEPTH, Protocol, SectionRole
 
 ReasoningEffort = Literal["none", "minimal", "low", "medium", "high"]
@@ -105,15 +98,6 @@ def _contradiction(param: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("contradiction", "{message}", {"message": message, "param": param})
 
 
-_RULES = {
-    "allow_change_of_mind",
-    "backtrack_bias",
-    "end_bias",
-    "verifier",
-    "refute_repeats",
-    "memory",
-    "constrained",
-}
 _EFFORTS: dict[ReasoningEffort, dict[str, Any]] = {
     "none": {"max_reasoning_tokens": 0},
     "minimal": {"max_steps": 4, "max_backtracks": 2},
@@ -121,57 +105,3 @@ _EFFORTS: dict[ReasoningEffort, dict[str, Any]] = {
     "medium": {},
     "high": {"max_steps": 128, "max_depth": 32, "max_backtracks": 96},
 }
-
-
-class ReasoningOptions(BaseModel):
-    """The `reasoning` object of a request: any limits of `Policy`, each left out or null for the default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    min_steps: int | None = None
-    max_steps: int | None = None
-    max_depth: int | None = None
-    max_backtracks: int | None = None
-    max_reasoning_tokens: int | None = None
-    max_section_tokens: int | None = None
-    section_tokens: dict[SectionRole, int] | None = None
-    allow_change_of_mind: bool | None = None
-    backtrack_bias: float | None = None
-    end_bias: float | None = None
-    verifier: str | None = None
-    refute_repeats: bool | None = None
-    memory: bool | None = None
-    constrained: bool | None = None
-
-    def resolve(self, effort: ReasoningEffort | None, default: Policy, protocol: Protocol) -> Policy:
-        """The policy of a request: its own limits over those of its effort over the deployment's default.
-
-        Raises:
-            pydantic.ValidationError: the limits are out of range or contradict each other; it names the field.
-            PolicyError: a limit was asked for that could have no effect under the protocol or without a budget for
-                reasoning, no search could have as many steps as were asked for, or the budget is too small for them.
-        """
-        limits = default.model_dump()
-        if effort is not None:
-            # An effort says how long to search, not by which rules.
-            limits |= Policy.for_effort(effort, protocol).model_dump(exclude=_RULES)
-        given = self.model_dump(exclude_none=True)
-        refuse_ineffective(given, protocol)
-        if "max_steps" in given and "min_steps" not in given:
-            # A request that only lowers the maximum does not ask for a contradiction with the default minimum.
-            limits["min_steps"] = max(1, min(limits["min_steps"], given["max_steps"]))
-        policy = Policy(**{**limits, **given})
-        ineffective = sorted(given.keys() - {"max_reasoning_tokens", "constrained"})
-        if policy.max_reasoning_tokens == 0 and ineffective:
-            raise PolicyError(
-                ineffective[0],
-                f"{ineffective[0]} has no effect when nothing may be reasoned (max_reasoning_tokens 0 or effort none); "
-                "leave it out, or give a budget in max_reasoning_tokens",
-            )
-        if not policy.constrained:
-            refuse_unconstrained(given)
-        # A minimum of the deployment's gives way to a request's maxima; one that was asked for does not.
-        least = policy.min_steps if "min_steps" in given else 1
-        refuse_unreachable_minimum(policy, protocol, least)
-        refuse_small_budget(policy, protocol, least)
-        return policy

@@ -1,4 +1,8 @@
-"""Which special tokens a model reasons with, as data, and the same resolved to ids by a tokenizer."""
+"""Which special tokens a model reasons with, as data, and the same resolved to ids by a tokenizer.
+
+A chat template may have written the start of reasoning itself, or an empty one; `opening_of` tells where a completion
+begins.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +15,9 @@ SectionRole = Literal["understanding", "next_step", "verification", "summary", "
 """What a section is for; "thought" is reasoning that its protocol gives no type."""
 MAX_DEPTH = 64
 """Deepest live path whose depth can be named in a backtrack."""
+
+Opening = Literal["before", "reasoning", "answer"]
+"""In front of the start of reasoning, right behind it, or behind its end."""
 
 
 class TokenizerLike(Interface):
@@ -228,3 +235,20 @@ def _depth_ids(tokenizer: TokenizerLike) -> tuple[tuple[int, ...], ...]:
         tokenizer.encode(str(depth), add_special_tokens=False) for depth in range(MAX_DEPTH + 1)
     ]
     return tuple(tuple(ids) for ids in spelled)
+
+
+def opening_of(bound: BoundProtocol, prompt_ids: Sequence[int]) -> Opening:
+    """What the generation prompt, which is what follows the last end of a turn, leaves the model to write.
+
+    QwQ's and R1's ends in `<think>` and a line feed, so the completion begins inside the reasoning; an empty
+    `<think></think>`, which Qwen3's template writes with `enable_thinking=False`, leaves only the answer. Those tokens
+    belong to the prompt. A caller's text cannot forge them where `prompt_ids` comes from a `PromptEncoder`.
+    """
+    for token_id in reversed(prompt_ids):
+        if token_id == bound.reasoning_start_id:
+            return "reasoning"
+        if token_id == bound.reasoning_end_id:
+            return "answer"
+        if token_id == bound.end_of_turn_id:
+            break
+    return "before"

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from steiner.reasoning.answer import ToolCall
 from steiner.reasoning.events import EndedBy, FinishReason, Intervention
 from steiner.reasoning.steps import Backtrack, Step
-from steiner.reasoning.tool_calls import ToolCall
 
 
 class Trace(BaseModel):

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steiner.cli.local_server import LocalServer, free_port, serve_command
+from steiner.cli.shipped import find_model
+from steiner.cli.show_trace import Drawings
 from steiner.client import ReasoningClient
-from steiner.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning.events import Event, ReasoningStarted
 from steiner.reasoning.trace import Trace
 from steiner.saved_trace import read_saved_trace
-from steiner.shipped import find_model
-from steiner.show_trace import Drawings
 from steiner.terminal.picture import save_svg
-from steiner.training.evals.held_out import held_out_problems
+from steiner.training.problems.held_out import held_out_problems
 from steiner.view.page import page_of
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ import json
 import sys
 
 from steiner.reasoning.tasks.languages import Language
-from steiner.training.evals.held_out import held_out_problems
+from steiner.training.problems.held_out import held_out_problems
 
 SIZES = {"countdown": [3], "routes": [3, 4, 5], "knights": [3, 4, 5]}
 LANGUAGES: tuple[Language, ...] = ("en", "ja", "zh")

@@ -9,15 +9,19 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from steiner.server.access.keys import KeyRing
-from steiner.server.auth import OPEN_PATHS, Authentication
-from steiner.server.body_limit import BodyLimit
-from steiner.server.errors import install_error_handlers
-from steiner.server.head_requests import HeadRequests
-from steiner.server.request_log import RequestLog
-from steiner.server.routes import chat, documentation, health, metrics, models, reasoning, responses, view
-from steiner.server.routes.documented import install_document
-from steiner.server.service import Service
-from steiner.server.tracing import traced
+from steiner.server.api import health, metrics, models, view
+from steiner.server.api.chat import route as chat
+from steiner.server.api.documentation import pages
+from steiner.server.api.documentation.responses import install_document
+from steiner.server.api.reasoning import route as reasoning
+from steiner.server.api.responses import route as responses
+from steiner.server.http.access_log import RequestLog
+from steiner.server.http.authentication import OPEN_PATHS, Authentication
+from steiner.server.http.body_limit import BodyLimit
+from steiner.server.http.error_handlers import install_error_handlers
+from steiner.server.http.head_requests import HeadRequests
+from steiner.server.http.tracing import traced
+from steiner.server.model.service import Service
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -81,7 +85,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
             allow_credentials=settings.allow_credentials,
             expose_headers=EXPOSED_HEADERS,
         )
-    for module in (chat, responses, reasoning, models, health, metrics, documentation):
+    for module in (chat, responses, reasoning, models, health, metrics, pages):
         app.include_router(module.router)
     if settings.view:
         app.include_router(view.router)

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from steiner.reasoning.policy import ReasoningEffort, ReasoningOptions
+from steiner.reasoning.options import ReasoningOptions
+from steiner.reasoning.policy import ReasoningEffort
 from steiner.server.access.keys import ApiKey, Limits, check_keys
-from steiner.server.log_format import LogFormat
+
+LogFormat = Literal["text", "json"]
 
 # What vLLM decodes at once where nothing else is said.
 DEFAULT_MAX_RUNNING = 256

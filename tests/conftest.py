@@ -15,22 +15,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.events import Event
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.verifiers.base import Verifier
-from steiner.server.assignment import Assignment
-from steiner.server.conductor import Conductor
-from steiner.server.engine import Sampling
-from steiner.server.interventions.answer import AnswerFormat
-from steiner.server.loaded_model import LoadedModel
-from steiner.server.prompts import PromptEncoder
-from steiner.server.scripted_engine import Script, ScriptedEngine
-from steiner.server.service import Service
+from steiner.server.conductor.assignment import AnswerFormat, Assignment
+from steiner.server.conductor.conductor import Conductor
+from steiner.server.engine.base import Sampling
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.token_spelling import TokenSpelling
+from steiner.server.intake.loaded_model import LoadedModel
+from steiner.server.intake.prompts import PromptEncoder
+from steiner.server.model.service import Service
 from steiner.server.settings import Settings
-from steiner.server.token_spelling import TokenSpelling
 
 from .collector import Collector
 from .installed_programs import find_program
@@ -63,7 +62,7 @@ def program() -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
     """Built, not loaded: no weights are needed."""
-    from steiner.training.tokenizer import build_tokenizer, family_words
+    from steiner.training.model.tokenizer import build_tokenizer, family_words
 
     return build_tokenizer(family_words(), 2048)
 

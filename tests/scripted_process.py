@@ -12,16 +12,16 @@ import sys
 import uvicorn
 from prometheus_client import CollectorRegistry
 
-from steiner.reasoning.decoding import section_texts
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.server.app import create_app
-from steiner.server.loaded_model import LoadedModel
-from steiner.server.prompts import PromptEncoder
-from steiner.server.scripted_engine import Script, ScriptedEngine
-from steiner.server.service import Service
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.token_spelling import TokenSpelling
+from steiner.server.intake.loaded_model import LoadedModel
+from steiner.server.intake.prompts import PromptEncoder
+from steiner.server.model.service import Service
 from steiner.server.settings import Settings
-from steiner.server.token_spelling import TokenSpelling
-from steiner.training.tokenizer import build_tokenizer, family_words
+from steiner.training.model.tokenizer import build_tokenizer, family_words
 
 
 async def main(script: str, port: str, settings: str) -> None:

@@ -12,9 +12,9 @@ import uvicorn
 from opentelemetry.sdk.trace import TracerProvider
 
 from steiner.server.app import create_app
-from steiner.server.listener import listener
-from steiner.server.scripted_engine import ScriptedEngine
-from steiner.server.service import Service
+from steiner.server.engine.scripted_engine import ScriptedEngine
+from steiner.server.http.listener import listener
+from steiner.server.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from steiner.training.config import load_recipe
+from steiner.training.config.recipe import load_recipe
 
 
 def train(recipe_path: Path, from_stage: str | None = None, workers: int | None = None) -> Path:
@@ -18,7 +18,7 @@ def train(recipe_path: Path, from_stage: str | None = None, workers: int | None 
         ChangedRecipeError: results that are there were made from another recipe.
     """
     recipe = load_recipe(recipe_path)
-    from steiner.training.stages import run_pipeline
+    from steiner.training.pipeline.stages import run_pipeline
 
     return run_pipeline(recipe, from_stage, workers)
 
@@ -59,7 +59,7 @@ def data(recipe_path: Path, workers: int | None = None, *, report: bool = False)
     counts = write_data(recipe, workers)
     if report:
         from steiner.training.data.card import write_report
-        from steiner.training.tokenizer import tokenizer_of
+        from steiner.training.model.starting_model import tokenizer_of
 
         write_report(recipe.output / "data", tokenizer_of(recipe))
     return counts

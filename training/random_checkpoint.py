@@ -7,10 +7,10 @@ what serving costs at other sizes.
 import argparse
 from pathlib import Path
 
-from steiner.training.checkpoint import save_checkpoint
-from steiner.training.config import ModelShape
-from steiner.training.model import build_model
-from steiner.training.tokenizer import build_tokenizer, family_words
+from steiner.training.config.recipe import ModelShape
+from steiner.training.model.checkpoint import save_checkpoint
+from steiner.training.model.tokenizer import build_tokenizer, family_words
+from steiner.training.model.wired_qwen2 import build_model
 
 # vLLM's attention on CPUs has no kernel for heads narrower than 32.
 NANO = ModelShape(width=64, layers=2, heads=2, ffn_width=176, max_positions=2048)

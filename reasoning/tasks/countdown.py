@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from steiner.reasoning.errors import MalformedProblemError
-from steiner.reasoning.expression import read_expression
+from steiner.reasoning.tasks.expression import read_expression
 
 OPERATORS = ("+", "-", "*", "/")
 MAX_VALUE = 199

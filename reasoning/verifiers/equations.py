@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, pairwise
 
-from steiner.reasoning.expression import MAX_CHARACTERS, TOKEN, evaluate
+from steiner.reasoning.tasks.expression import MAX_CHARACTERS, TOKEN, evaluate
 from steiner.reasoning.verifiers.number_notation import (
     CONTINENTAL,
     ENGLISH,

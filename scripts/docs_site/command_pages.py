@@ -4,8 +4,8 @@ from typer import Context
 from typer.cli import get_docs_for_click
 from typer.main import get_command
 
-from steiner.cli import app
-from steiner.serve_help import GROUPS
+from steiner.cli.main import app
+from steiner.cli.serve_help import GROUPS
 from steiner.server.settings import Settings
 
 VARIABLE_PREFIX = Settings.model_config["env_prefix"]

@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from steiner.server.app import create_app
-from steiner.server.service import Service
+from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
 Schema = Mapping[str, Any]

@@ -14,7 +14,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 
-from steiner.server.access.caller import Caller
+from steiner.server.access.keys import Caller
 from steiner.server.errors import InvalidRequest, RateLimited
 
 # Without a finished generation to judge by, and how much the newest one counts in the average.

@@ -1,8 +1,10 @@
-"""API keys: settings know their hashes, a request brings the key, and what comes out is a caller's name.
+"""API keys: settings know their hashes, a request brings the key, and what comes out is a caller with limits.
 
 A key has 256 random bits, so its plain SHA-256 cannot be turned back by trying: the slow, salted hashes that
 passwords need would cost every request milliseconds and protect nothing more (NIST SP 800-63B, 5.1.1.2, asks
 for them where secrets are short enough to be guessed).
+
+What a caller makes belongs to that caller: to any other it does not exist.
 """
 
 from __future__ import annotations
@@ -11,12 +13,22 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from steiner.server.access.caller import ANONYMOUS, Caller
-
 KEY_PREFIX = "sk-steiner-"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A name, as the settings give it to a key; never the key."""
+
+    name: str
+
+
+ANONYMOUS = Caller("anonymous")
+"""Everyone, on a server without keys."""
 
 
 class Limits(BaseModel):
@@ -93,3 +105,25 @@ class KeyRing:
             if hmac.compare_digest(known, digest):
                 found = caller
         return found
+
+
+class Quotas:
+    """Limits by caller.
+
+    Args:
+        default: of the deployment.
+        keys: whose own limits outrank it.
+    """
+
+    def __init__(self, default: Limits, keys: Iterable[ApiKey]) -> None:
+        self._default = default
+        self._own = {key.name: key.limits for key in keys}
+
+    def limits_of(self, caller: Caller) -> Limits:
+        """Every limit as a number; 0 is none."""
+        own = self._own.get(caller.name, Limits())
+        return self._default.model_copy(update=own.model_dump(exclude_none=True))
+
+    def max_concurrent(self, caller: Caller) -> int:
+        """Generations at once, running and waiting; 0 is no limit."""
+        return self.limits_of(caller).max_concurrent or 0

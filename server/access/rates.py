@@ -20,8 +20,7 @@ from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.storage.base import SlidingWindowCounterSupport
 from redis.asyncio import ConnectionPool
 
-from steiner.server.access.caller import Caller
-from steiner.server.access.quotas import Quotas
+from steiner.server.access.keys import Caller, Quotas
 from steiner.server.errors import InvalidRequest, RateLimited
 
 logger = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""From a request to what the conductor is to do."""
+"""From what a request says to what the conductor needs."""

@@ -1,7 +1,7 @@
 """The grammars of answers in llguidance's Lark, with the rule `answer` for the whole of one.
 
 They are made of texts only, and of no token ids: a tokenizer that has `<tool_call>` as one token may use it, and one
-that has not spells it. What ends the answer is added by who asks the engine (`token_requests`).
+that has not spells it. What ends the answer is added by who asks the engine (`server/conductor/requests.py`).
 
 https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 """

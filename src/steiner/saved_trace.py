@@ -7,12 +7,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from steiner.event_stream import EventStreamDecoder
+from steiner.client.event_stream import EventStreamDecoder
 from steiner.picture.notebook import show_traces
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.events import EVENT_ADAPTER, Event
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_of_events import BrokenStreamError, trace_of
+from steiner.reasoning.tree.trace_of_events import BrokenStreamError, trace_of
 
 show_traces()
 STREAM_FIELD = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:event|data|id|retry)?:")

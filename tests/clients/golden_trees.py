@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from steiner.picture.badge import standing_of
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_tree import tree_of
+from steiner.reasoning.tree.trace_tree import tree_of
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.jsonl"))

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from steiner.event_stream import EventStreamDecoder, Message
+from steiner.client.event_stream import EventStreamDecoder, Message
 from steiner.reasoning.events import EVENT_ADAPTER, Event
 
 from .cutting_proxy import CuttingProxy

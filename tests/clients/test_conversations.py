@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from steiner.reasoning.tool_calls import call_text
+from steiner.reasoning.parser.tool_calls import call_text
 
 from .clients import QUIET_ENVIRONMENT, install_ai_sdk, python_of_clients
 

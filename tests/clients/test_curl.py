@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from steiner.event_stream import EventStreamDecoder, Message
+from steiner.client.event_stream import EventStreamDecoder, Message
 from steiner.reasoning.events import EVENT_ADAPTER
 
 from .documented import blocks, for_server

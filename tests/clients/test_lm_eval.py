@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from steiner.training.evals.held_out import held_out_problems
+from steiner.training.problems.held_out import held_out_problems
 
 from .documented import blocks, for_server
 

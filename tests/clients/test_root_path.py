@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from steiner.local_server import LocalServer, free_port
+from steiner.cli.local_server import LocalServer, free_port
 
 from .tried_example import answer_of_tried_chat
 

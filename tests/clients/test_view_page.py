@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.split import is_held_out
+from steiner.training.problems.held_out import is_held_out
 from steiner.view.page import ASSETS, FOLDER
 
 

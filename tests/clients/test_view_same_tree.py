@@ -14,7 +14,7 @@ from steiner.picture.svg import svg_of
 from steiner.picture.trace_picture import picture_of
 from steiner.reasoning.events import EVENT_ADAPTER, Event
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_of_events import trace_of
+from steiner.reasoning.tree.trace_of_events import trace_of
 from steiner.terminal.tree_view import TreeView
 
 from .golden_trees import FOLDER, NAMES, Drawn, steps_of_terminal, tree_of_svg, tree_of_trace

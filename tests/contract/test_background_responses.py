@@ -9,8 +9,8 @@ import httpx
 import openai
 import pytest
 
-from steiner.server.engine import EngineDead, EngineError
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.base import EngineDead, EngineError
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 ASK: dict[str, Any] = {"model": "tiny", "input": "make 22 from 15 4 11"}
 

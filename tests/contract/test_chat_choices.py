@@ -7,9 +7,9 @@ import httpx
 import openai
 import pytest
 
-from steiner.server.choices import choices_of
-from steiner.server.engine import EngineError, Sampling
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.conductor.requests import choices_of
+from steiner.server.engine.base import EngineError, Sampling
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 

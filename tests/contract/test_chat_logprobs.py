@@ -5,8 +5,8 @@ from typing import Any
 import openai
 import pytest
 
-from steiner.server.engine import TokenLogprobs
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.base import TokenLogprobs
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from steiner.server.schemas.chat import ChatRequest
+from steiner.server.api.chat.request import ChatRequest
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "chat.md").read_text(encoding="utf-8")
 

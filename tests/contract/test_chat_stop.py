@@ -6,7 +6,7 @@ import httpx
 import openai
 import pytest
 
-from steiner.event_stream import EventStreamDecoder
+from steiner.client.event_stream import EventStreamDecoder
 from steiner.reasoning.events import EVENT_ADAPTER
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}

@@ -9,7 +9,7 @@ import pytest
 from openai.types.chat import ChatCompletionContentPartParam
 from openai.types.responses import ResponseInputContentParam
 
-from steiner.server.schemas.content_parts import NOT_READ
+from steiner.server.intake.content_parts import NOT_READ
 
 USER = {"role": "user", "content": "make 22 from 15 4 11"}
 TEXT = {"type": "text", "text": "See:"}

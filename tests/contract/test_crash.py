@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.server.archive import MAX_UNSAVED
+from steiner.server.generations.archive import MAX_UNSAVED
 
 from .step_stream import begin, events_of, id_of, last_id, resume
 

@@ -7,8 +7,8 @@ import httpx
 import openai
 import pytest
 
-from steiner.server.engine import TokenLogprobs
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.base import TokenLogprobs
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 USER = {"role": "user", "content": "make 22 from 15 4 11"}
 BROKEN = "\ufffd"

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.server.engine import EngineError, EngineRefusal
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.base import EngineError, EngineRefusal
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 from .step_stream import BODY, begin, events_of, id_of, resume
 

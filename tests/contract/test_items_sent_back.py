@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.reasoning.tool_calls import call_text
+from steiner.reasoning.parser.tool_calls import call_text
 from steiner.server.access.keys import hash_key
 
 ALICE, BOB = "sk-alice", "sk-bob"

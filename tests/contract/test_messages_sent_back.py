@@ -10,7 +10,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from steiner.reasoning.tool_calls import call_text
+from steiner.reasoning.parser.tool_calls import call_text
 
 USER: dict[str, Any] = {"role": "user", "content": "make 22 from 15 4 11"}
 CALL: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from steiner.server.errors import REASONS
-from steiner.server.metrics import Endpoint
+from steiner.server.generations.readable import Endpoint
 
 USER = {"role": "user", "content": "make 22 from 15 4 11"}
 NAMES = """reasoning_steps_total backtracks_total interventions_total violations_total reasoning_tokens_total

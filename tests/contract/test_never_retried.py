@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from steiner.server.access.keys import hash_key
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 USER = {"role": "user", "content": "make 22 from 15 4 11"}
 JSON = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from steiner.server.app import create_app
-from steiner.server.service import Service
+from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
 schema = schemathesis.openapi.from_dict(create_app(Service(Settings(), CollectorRegistry())).openapi())

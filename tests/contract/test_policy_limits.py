@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.reasoning.policy import ReasoningOptions
+from steiner.reasoning.options import ReasoningOptions
 
 MESSAGES = [{"role": "user", "content": "make 22 from 15 4 11"}]
 ROUTES = ["/v1/chat/completions", "/v1/reasoning"]

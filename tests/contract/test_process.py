@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.local_server import free_port
+from steiner.cli.local_server import free_port
 
 PROGRAM = Path(__file__).resolve().parents[1] / "serve_scripted.py"
 BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}

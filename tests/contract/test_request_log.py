@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from steiner.server.access.keys import hash_key
-from steiner.server.log_format import JsonFormatter, RequestIds, TextFormatter
+from steiner.server.http.log_lines import JsonFormatter, RequestIds, TextFormatter
 
 SECRET = "make 22 from 15 4 11"
 BODY = {"messages": [{"role": "user", "content": SECRET}]}

@@ -12,9 +12,9 @@ import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
-from steiner.reasoning.tool_calls import call_text
-from steiner.server.engine import TokenLogprobs
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.reasoning.parser.tool_calls import call_text
+from steiner.server.engine.base import TokenLogprobs
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
 ASK: dict[str, Any] = {"model": "tiny", "input": "make 22 from 15 4 11"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from steiner.server.schemas.responses import ResponseRequest
+from steiner.server.api.responses.request import ResponseRequest
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "responses.md").read_text(encoding="utf-8")
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.server.engine import TokenLogprobs
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.base import TokenLogprobs
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 ASK: dict[str, Any] = {"model": "tiny", "input": "make 22 from 15 4 11"}
 TOLD: dict[str, Any] = {"include": ["message.output_text.logprobs"], "top_logprobs": 1}

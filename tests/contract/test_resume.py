@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai.types.responses import ResponseErrorEvent
 
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 from .step_stream import BODY, begin, events_of, id_of, last_id, resume, whole_events
 
@@ -173,7 +173,7 @@ def reader_that_takes_nothing(
 def test_a_reader_that_takes_nothing_holds_up_nobody(
     stage: Any, serve: Any, eventually: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "steiner.server.sse")
+    caplog.set_level(logging.INFO, "steiner.server.http.event_stream")
     served = serve(long_answer(stage), send_timeout_s=0.5)
     with reader_that_takes_nothing(served.url, "/v1/reasoning", BODY) as connection:
         eventually(lambda: bool(served.service.generations.running))
@@ -199,7 +199,7 @@ def data_of(answer: http.client.HTTPResponse) -> list[str]:
 def test_a_chat_whose_reader_lags_too_far_is_told_so(
     stage: Any, serve: Any, eventually: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "steiner.server.wire.chat")
+    caplog.set_level(logging.INFO, "steiner.server.api.chat.chunks")
     served = serve(long_answer(stage, num_words=500), send_timeout_s=60, max_stream_bytes=1 << 16)
     with reader_that_takes_nothing(served.url, "/v1/chat/completions", BODY | {"stream": True}) as reader:
         eventually(lambda: bool(served.service.generations.running))

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from steiner.event_stream import EventStreamDecoder
+from steiner.client.event_stream import EventStreamDecoder
 from steiner.reasoning.schemas import event_schema, trace_schema
 from steiner.reasoning.trace import Trace
 from steiner.saved_trace import parse_saved_trace

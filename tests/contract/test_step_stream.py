@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.event_stream import EventStreamDecoder, Message
+from steiner.client.event_stream import EventStreamDecoder, Message
 from steiner.reasoning.events import EVENT_ADAPTER
 
 BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
@@ -159,8 +159,8 @@ def test_leaving_a_chat_aborts_it_in_the_engine(
 
 
 def test_an_engine_that_dies_ends_the_stream_and_liveness(stage: Any, serve: Any) -> None:
-    from steiner.server.engine import EngineDead
-    from steiner.server.scripted_engine import Script, ScriptedEngine
+    from steiner.server.engine.base import EngineDead
+    from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
     script = Script(stage.ids_of(f"<start>{stage.step()}"), raises=EngineDead("gone"))
     served = serve(ScriptedEngine([script]))

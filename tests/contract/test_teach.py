@@ -19,13 +19,13 @@ from rich.console import Console
 from tests.bag_of_words import save_bag_of_words
 from tests.played_teacher import Answer, completion
 
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 from steiner.training.data.kinds import DAGS, TRACES
 from steiner.training.data.shards import read_records
-from steiner.training.encode_all import PlainEncoding
+from steiner.training.documents.encode_all import PlainEncoding
+from steiner.training.documents.stage_documents import teacher_documents
 from steiner.training.teacher.config import TeachError, load_teach_config
 from steiner.training.teacher.run import teach
-from steiner.training.teacher_documents import teacher_documents
 
 PLACES = ["well", "barn", "gate", "mill", "pond", "lane"]
 QUESTION = {"id": "q1", "question": "The way to the pond?", "answer": "pond"}

@@ -10,9 +10,9 @@ import openai
 import pytest
 
 from steiner.reasoning.events import EVENT_ADAPTER
-from steiner.reasoning.tool_calls import call_text
+from steiner.reasoning.parser.tool_calls import call_text
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_of_events import trace_of
+from steiner.reasoning.tree.trace_of_events import trace_of
 
 WEATHER: Any = {
     "type": "function",

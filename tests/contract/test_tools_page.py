@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from steiner.reasoning.tool_calls import call_text
+from steiner.reasoning.parser.tool_calls import call_text
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "tools.md"
 

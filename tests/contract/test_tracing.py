@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.server.tracing import TracingError, otlp_exporter, tracer_provider
+from steiner.server.http.tracing import TracingError, otlp_exporter, tracer_provider
 
 BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 TRACE = "0af7651916cd43dd8448eb211c80319c"

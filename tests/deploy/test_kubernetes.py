@@ -11,9 +11,9 @@ import pytest
 from fastapi.routing import APIRoute
 from prometheus_client import CollectorRegistry
 
-from steiner.serve_flags import settings_from
+from steiner.cli.serve_flags import settings_from
 from steiner.server.app import create_app
-from steiner.server.service import Service
+from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
 from .custom_resources import CUSTOM_RESOURCES

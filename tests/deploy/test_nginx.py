@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.event_stream import EventStreamDecoder, Message
-from steiner.local_server import LocalServer, free_port
+from steiner.cli.local_server import LocalServer, free_port
+from steiner.client.event_stream import EventStreamDecoder, Message
 from steiner.reasoning.events import EVENT_ADAPTER
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "nginx" / "steiner.conf"

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.event_stream import EventStreamDecoder, Message
+from steiner.client.event_stream import EventStreamDecoder, Message
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}

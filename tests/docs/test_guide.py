@@ -11,7 +11,8 @@ from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.errors import MissingTokenError
-from steiner.reasoning.policy import Policy, ReasoningOptions
+from steiner.reasoning.options import ReasoningOptions
+from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import detect_protocol
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide"

@@ -13,7 +13,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from steiner.server.app import create_app
-from steiner.server.service import Service
+from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

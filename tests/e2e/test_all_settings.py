@@ -17,7 +17,7 @@ import psutil
 import pytest
 import yaml
 
-from steiner.local_server import LocalServer, free_port, serve_command
+from steiner.cli.local_server import LocalServer, free_port, serve_command
 from steiner.server.access.keys import hash_key, new_key
 
 pytestmark = pytest.mark.e2e

@@ -12,8 +12,8 @@ from steiner.client import ReasoningClient
 from steiner.reasoning import events
 from steiner.reasoning.tasks.languages import LANGUAGES, Language
 from steiner.training.evals.dialogues import held_out_dialogues
-from steiner.training.evals.held_out import held_out_problems
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.held_out import held_out_problems
 
 # Random weights solve nothing.
 pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("server", ["steiner-tiny"], indirect=True)]

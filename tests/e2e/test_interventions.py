@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from steiner.event_stream import EventStreamDecoder
+from steiner.client.event_stream import EventStreamDecoder
 from steiner.reasoning.events import EVENT_ADAPTER, Event
 from steiner.reasoning.steps import Backtrack
 from steiner.reasoning.trace import Trace

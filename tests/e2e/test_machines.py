@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner.local_server import LocalServer, free_port, serve_command
+from steiner.cli.local_server import LocalServer, free_port, serve_command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("server", ["steiner-tiny"], indirect=True)]
 QUESTIONS = ("make 22 from 15 4 11", "make 9 from 3 5 1")

@@ -16,9 +16,9 @@ import openai
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from steiner.local_server import LocalServer, free_port
-from steiner.reasoning.decoding import section_texts
+from steiner.cli.local_server import LocalServer, free_port
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.protocols.steiner import STEINER
 
 REPOSITORY = Path(__file__).resolve().parents[2]

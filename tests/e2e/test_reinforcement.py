@@ -18,13 +18,13 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.training.config import Recipe, load_recipe
-from steiner.training.encode import chat_prompt
+from steiner.training.config.recipe import Recipe, load_recipe
+from steiner.training.config.reinforcement import Rollouts
+from steiner.training.documents.encode import chat_prompt
+from steiner.training.pipeline.stages import stage_model
 from steiner.training.random_checkpoint import write_random_checkpoint
-from steiner.training.rl.config import Rollouts
 from steiner.training.rl.engine import Completion, RolloutEngine, SampleRequest
 from steiner.training.rl.policy import write_weights
-from steiner.training.stages import stage_model
 
 pytestmark = pytest.mark.e2e
 

@@ -64,9 +64,9 @@ def test_the_wheel_brings_the_command_and_the_plugin_for_vllm(wheel: Path) -> No
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
         lines = archive.read(name).decode().split("\n")
-    assert "steiner = steiner.cli:main" in lines[lines.index("[console_scripts]") :]
+    assert "steiner = steiner.cli.main:main" in lines[lines.index("[console_scripts]") :]
     plugins = lines[lines.index("[vllm.general_plugins]") :]
-    assert plugins[1] == "steiner = steiner.server.vllm_plugin:register"
+    assert plugins[1] == "steiner = steiner.vllm_plugin.register:register"
 
 
 def test_reasoning_and_client_load_nothing_heavy(wheel: Path, tmp_path: Path) -> None:

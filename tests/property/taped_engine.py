@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steiner.server.conductor import Conductor
-from steiner.server.engine import TokenRequest
+from steiner.server.conductor.conductor import Conductor
+from steiner.server.engine.base import TokenRequest
 
 
 class TapedEngine:

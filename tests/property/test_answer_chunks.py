@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steiner.reasoning.answer_reader import AnswerReader
-from steiner.reasoning.decoding import section_texts
-from steiner.reasoning.event_log import EventLog
-from steiner.reasoning.logprobs import AnswerToken
-from steiner.reasoning.stop_strings import StopRule
-from steiner.server.engine import TokenLogprobs
-from steiner.server.token_spelling import TokenSpelling
+from steiner.reasoning.answer import AnswerToken
+from steiner.reasoning.parser.answer_reader import AnswerReader
+from steiner.reasoning.parser.decoding import section_texts
+from steiner.reasoning.parser.event_log import EventLog
+from steiner.reasoning.parser.stop_strings import StopRule
+from steiner.server.engine.base import TokenLogprobs
+from steiner.server.engine.token_spelling import TokenSpelling
 
 from .conftest import Spoken
 

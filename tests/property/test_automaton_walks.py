@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from steiner.reasoning.automaton import Automaton, State
 from steiner.reasoning.errors import IllegalTokenError, PolicyError
-from steiner.reasoning.opening import Opening
-from steiner.reasoning.policy import Policy, ReasoningOptions
+from steiner.reasoning.options import ReasoningOptions
+from steiner.reasoning.policy import Policy
+from steiner.reasoning.protocol import Opening
 
 
 @st.composite

@@ -13,17 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.events import Event
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.steps import Step
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Judgement
-from steiner.server.assignment import Assignment
-from steiner.server.conductor import Conductor
-from steiner.server.engine import Sampling, TokenRequest, TokenUpdate
-from steiner.server.interventions.answer import AnswerFormat
+from steiner.server.conductor.assignment import AnswerFormat, Assignment
+from steiner.server.conductor.conductor import Conductor
+from steiner.server.engine.base import Sampling, TokenRequest, TokenUpdate
 
 from .conftest import Spoken, Walker
 from .taped_engine import TapedEngine

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.grammar_mask import Mask
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.grammar import UNCOUNTED, compile_continuation
+from steiner.reasoning.grammar import compile_continuation
+from steiner.reasoning.grammar.grammar import UNCOUNTED
 from steiner.reasoning.policy import Policy
 
 policies = st.builds(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from steiner.reasoning.events import AnswerDelta, Done, Event, SectionDelta, StepVerified, Usage
 from steiner.reasoning.protocol import SectionRole
-from steiner.server.wire.event_json import event_json
+from steiner.server.api.event_json import event_json
 
 ROLES = get_args(SectionRole)
 

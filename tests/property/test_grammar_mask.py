@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.grammar_mask import Mask
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.grammar import MAX_PLACES, compile_grammar, counts_in_grammar, enforced_policy
+from steiner.reasoning.grammar import compile_grammar
+from steiner.reasoning.grammar.grammar import MAX_PLACES, counts_in_grammar, enforced_policy
 from steiner.reasoning.policy import Policy
 
 POLICIES = [

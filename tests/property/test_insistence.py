@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.grammar_mask import Mask
 
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.events import Event
-from steiner.reasoning.grammar import counts_in_grammar
+from steiner.reasoning.grammar.grammar import counts_in_grammar
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.trace import Trace
-from steiner.server.assignment import Assignment
-from steiner.server.conductor import Conductor
-from steiner.server.engine import Sampling, TokenRequest, TokenUpdate
+from steiner.server.conductor.assignment import Assignment
+from steiner.server.conductor.conductor import Conductor
+from steiner.server.engine.base import Sampling, TokenRequest, TokenUpdate
 
 from .conftest import Spoken
 from .taped_engine import TapedEngine

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
+from steiner.reasoning.answer import TokenLogprob
 from steiner.reasoning.events import EVENT_ADAPTER, Event
-from steiner.reasoning.logprobs import TokenLogprob
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.schemas import event_schema, trace_schema
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.events import EVENT_ADAPTER, Event
-from steiner.reasoning.opening import Opening, opening_of
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
+from steiner.reasoning.protocol import Opening, opening_of
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step
-from steiner.reasoning.text_tree import draw_tree
 from steiner.reasoning.trace import Trace
+from steiner.reasoning.tree.text_tree import draw_tree
 
 POLICIES = [
     Policy(max_section_tokens=4),

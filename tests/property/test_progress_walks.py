@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.opening import Opening
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import BoundProtocol
-from steiner.server.progress import Progress
+from steiner.reasoning.progress import Progress
+from steiner.reasoning.protocol import BoundProtocol, Opening
 
 POLICIES = [
     Policy(max_section_tokens=2),

@@ -16,8 +16,7 @@ from steiner.reasoning.tasks.knights import KINDS, PEOPLE
 from steiner.reasoning.tasks.routes import PLACES
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Judgement, find_verifier
-from steiner.training.dags.graph import Dag
-from steiner.training.dags.search import build_dag
+from steiner.training.dags.search import Dag, build_dag
 from steiner.training.problems import FAMILIES
 from steiner.training.traces.walk import TaughtTrace, sample_trace
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steiner.reasoning.tree_layout import Extent, Gaps, Place, lay_out
+from steiner.picture.tree_layout import Extent, Gaps, Place, lay_out
 
 GAPS = Gaps(level=10, sibling=4, tree=20)
 SLACK = 1e-6

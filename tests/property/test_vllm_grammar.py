@@ -20,7 +20,8 @@ from llguidance.torch import allocate_token_bitmask
 from vllm.v1.structured_output.backend_guidance import GuidanceGrammar
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.grammar import compile_grammar, enforced_policy
+from steiner.reasoning.grammar import compile_grammar
+from steiner.reasoning.grammar.grammar import enforced_policy
 from steiner.reasoning.policy import Policy
 
 from .conftest import Spoken

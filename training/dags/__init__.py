@@ -1,0 +1,1 @@
+"""The states of a problem as a graph, searched."""

@@ -4,9 +4,11 @@
 - shards: one file, written whole or not at all, read as a stream
 - distinct: problems, of which no two are the same
 - records: what is made of a problem
+- dialogues: problems that a second message revises
 - sharing: which records stand in which shard
 - workers: processes that share the work
 - writing: all of it, resumable
+- fingerprint: what a stage was made of, so that it is not taken for another
 - manifest: counts, hashes and versions of what was written
 - statistics, histograms, card: what a reader wants to know of it
 """

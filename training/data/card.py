@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from steiner.training.config.files import write_whole
 from steiner.training.data.histograms import plot_histograms
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.statistics import MEASURES, Measured, measure_all, write_statistics
-from steiner.training.whole_file import write_whole
 
 CONTENTS = {
     "problems": "problems of which no two are the same, about one in twenty held out from training by its identity",

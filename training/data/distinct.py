@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from steiner.reasoning.tasks.languages import in_language
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe, record_stream
 from steiner.training.data.kinds import PROBLEMS, ProblemRecord
 from steiner.training.data.shards import DataError, read_shard, shard_metadata, shard_path, write_shard
 from steiner.training.data.workers import MapInOrder
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import Family
-from steiner.training.problems.split import is_held_out
-from steiner.training.seeding import record_stream
+from steiner.training.problems.held_out import is_held_out
 
 CANDIDATES_A_TASK = 500
 MAX_REPEATS = 10_000

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib import pyplot as plt
 
 from steiner.training.data.statistics import Measured
-from steiner.training.evals.plots import COLOURS, save_figure
+from steiner.training.plots import COLOURS, save_figure
 
 MOST_EVEN_BARS = 40
 """With larger values, bars widen from `EVEN_UNTIL` on, by `WIDENING`, on a logarithmic axis: few searches are long."""

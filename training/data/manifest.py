@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from steiner.training.config import Recipe
+from steiner.training.config.files import write_whole
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.kinds import DIALOGUES, KINDS, TRACES, Kind
 from steiner.training.data.shards import DataError, read_records, shard_paths
-from steiner.training.whole_file import write_whole
 
 MANIFEST = "manifest.json"
 PACKAGES = ("steiner", "pyarrow")

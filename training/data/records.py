@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from steiner.reasoning.tasks.languages import in_language
-from steiner.training.config import Recipe
-from steiner.training.dags.graph import Dag
-from steiner.training.dags.search import StateSpaceTooLargeError, build_dag
+from steiner.training.config.recipe import Recipe, record_stream
+from steiner.training.dags.search import Dag, StateSpaceTooLargeError, build_dag
+from steiner.training.data.dialogues import dialogue_record
 from steiner.training.data.kinds import (
     DAGS,
     DIALOGUES,
@@ -25,11 +25,9 @@ from steiner.training.data.kinds import (
     TraceRecord,
 )
 from steiner.training.data.shards import DataError
-from steiner.training.dialogues import dialogue_record
 from steiner.training.problems import FAMILIES
-from steiner.training.seeding import record_stream
+from steiner.training.traces.forward import sample_taught
 from steiner.training.traces.render import sections_text, trace_to_json
-from steiner.training.traces.taught import sample_taught
 
 DRILLS_PER_DOCUMENT = 6
 

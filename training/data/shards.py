@@ -3,20 +3,29 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from steiner.reasoning.errors import SteinerError
 from steiner.training.data.kinds import Kind, Record
-from steiner.training.in_batches import in_batches
+
+Item = TypeVar("Item")
 
 SHARD_RECORDS = 2_000
 ROW_GROUP_RECORDS = 500
 """Held in memory at a time, by a writer as by a reader."""
 PARTIAL = ".partial"
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Lists of `size` items, the last perhaps shorter; as `itertools.batched`, which Python 3.11 has not."""
+    waiting = iter(items)
+    while batch := list(islice(waiting, size)):
+        yield batch
 
 
 class DataError(SteinerError):

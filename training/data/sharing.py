@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.kinds import DAGS, DIALOGUES, DRILLS, KINDS, PROBLEMS, TRACES, Kind, ProblemRecord
 from steiner.training.data.records import RECORDS_OF, Source
 from steiner.training.data.shards import DataError, read_records, shard_path, write_shard

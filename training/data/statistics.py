@@ -12,14 +12,13 @@ from rich.console import Console
 from rich.progress import track
 from transformers import PreTrainedTokenizerFast
 
+from steiner.training.config.files import write_whole
 from steiner.training.data.kinds import DAGS, DIALOGUES, TRACES, Kind, TraceRecord
 from steiner.training.data.manifest import read_manifest
-from steiner.training.data.shards import read_records
-from steiner.training.in_batches import in_batches
-from steiner.training.tokenizer import TURN_END
+from steiner.training.data.shards import in_batches, read_records
+from steiner.training.model.tokenizer import TURN_END
 from steiner.training.traces.render import render, trace_from_json
 from steiner.training.traces.walk import TaughtTrace
-from steiner.training.whole_file import write_whole
 
 STATISTICS = "statistics.json"
 MEASURES = ("steps", "depth", "backtracks", "tokens")

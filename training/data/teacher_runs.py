@@ -10,7 +10,7 @@ from steiner.training.data.kinds import TRACES, TraceRecord
 from steiner.training.data.manifest import is_complete, read_manifest
 from steiner.training.data.shards import DataError, read_records
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.split import is_held_out
+from steiner.training.problems.held_out import is_held_out
 
 
 class DescribedTraces(TypedDict):

@@ -1,0 +1,1 @@
+"""How good a model is: suites, comparisons, and the model card made of them."""

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack
-from steiner.training.evals.held_out import HeldOutProblem
 from steiner.training.evals.journal import AnswerJournal
+from steiner.training.problems.held_out import HeldOutProblem
 
 Messages = Sequence[Mapping[str, Any]]
 

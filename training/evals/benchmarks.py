@@ -1,12 +1,17 @@
 """Published benchmarks, from files in the format they are published in, through lm-evaluation-harness.
 
 The harness words the questions and reads the answers; only where the data lies is ours. Nothing is downloaded.
+
+MATH answers are marked by the harness's own equality, on the answer that the reply boxes. Its `hendrycks_math` takes
+what stands between the first and the last dollar sign of a reply, which suits base models shown examples; models that
+talk box their answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from steiner.reasoning.errors import SteinerError
 
@@ -93,7 +98,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
             changes=(
                 'doc_to_text: "{{problem}}\\n\\nReason step by step, and put the final answer within \\\\boxed{}."\n'
                 "process_docs: null\n"
-                "process_results: !function steiner.training.evals.boxed.process_results\n"
+                "process_results: !function steiner.training.evals.benchmarks.process_results\n"
             ),
         ),
     )
@@ -170,3 +175,16 @@ def _columns(path: Path) -> list[str]:
     except (OSError, pyarrow.ArrowException) as error:
         raise BenchmarkError(f"{path} cannot be read: {error}") from error
     return list(names)
+
+
+def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Whether the last boxed answer of the reply, or else the whole reply, equals the solution's."""
+    from lm_eval.tasks.hendrycks_math.utils import is_equiv, last_boxed_only_string, remove_boxed
+
+    boxed = last_boxed_only_string(results[0])
+    try:
+        answer = results[0].strip() if boxed is None else remove_boxed(boxed)
+    except AssertionError:
+        # The harness's check of what it unwraps: a \fbox, which it finds and cannot open.
+        answer = results[0].strip()
+    return {"exact_match": float(is_equiv(answer, doc["answer"]))}

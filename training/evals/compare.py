@@ -1,21 +1,27 @@
-"""Paired tests between two models, or two conditions, on the same problems."""
+"""Paired tests between two models, or two conditions, on the same problems.
+
+Accuracy over the reasoning budget is such a comparison: it shows whether more reasoning ever costs accuracy.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
 
 from steiner.reasoning.errors import SteinerError
 from steiner.training.evals.accuracy import Outcome
-from steiner.training.evals.score import right_shares
+from steiner.training.evals.score import right_shares, score
 
 RESAMPLES = 9_999
 SEED = 0
 
 Test = Literal["exact McNemar", "sign-flip permutation"]
 Shares = Mapping[tuple[str, str], float]
+
+SIGNIFICANT = 0.05
 
 
 class UnpairedError(SteinerError):
@@ -134,3 +140,24 @@ def _bootstrap_interval(differences: np.ndarray) -> tuple[float, float]:
         rng=np.random.default_rng(SEED),
     )
     return float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
+
+
+def budget_report(by_steps: Mapping[int, Sequence[Outcome]]) -> list[dict[str, Any]]:
+    """A row for each limit on steps, in rising order, with a score for each family.
+
+    Each row but the first names under `fell` the families whose accuracy is lower than at the limit before by more than
+    chance: by a paired test on the same problems, at 5 %.
+    """
+    rows: list[dict[str, Any]] = []
+    for steps, outcomes in sorted(by_steps.items()):
+        families = dict.fromkeys(outcome.family for outcome in outcomes)
+        scores = {f: score([o for o in outcomes if o.family == f]).as_json() for f in families}
+        rows.append({"max_steps": steps, **scores})
+    for (fewer, more), row in zip(pairwise(sorted(by_steps)), rows[1:], strict=True):
+        tests = compare(by_steps[fewer], by_steps[more])
+        row["fell"] = [
+            name
+            for name, test in tests.items()
+            if name != "all" and test.difference > 0 and test.p_value < SIGNIFICANT
+        ]
+    return rows

@@ -13,14 +13,14 @@ from typing import Any
 
 from steiner.reasoning.tasks.languages import Language, in_language
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_of_events import trace_of
+from steiner.reasoning.tree.trace_of_events import trace_of
 from steiner.reasoning.verifiers.task import is_solvable
-from steiner.training.dialogues import Dialogue, draw_dialogue
+from steiner.training.data.dialogues import Dialogue, draw_dialogue
 from steiner.training.evals.accuracy import Outcome, StreamingClient, answer_to
 from steiner.training.evals.journal import AnswerJournal
 from steiner.training.evals.score import Score, score
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.answers import is_right
+from steiner.training.problems.held_out import is_right
 
 KINDS = {"countdown": ("now make", "now"), "routes": ("now to", "also"), "knights": ("now",)}
 """What a second message changes, by its first words: the target, a number; the goal, the roads; a claim."""

@@ -2,22 +2,27 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+from rich.progress import Progress
+
 from steiner.reasoning.tasks.languages import LANGUAGES, Language
 from steiner.training.evals.accuracy import Outcome, StreamingClient, ask_all
-from steiner.training.evals.budgets import budget_report
-from steiner.training.evals.compare import compare
-from steiner.training.evals.counted import counted
+from steiner.training.evals.compare import budget_report, compare
 from steiner.training.evals.dialogues import HeldDialogue, dialogue_report, held_out_dialogues, hold_all
-from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 from steiner.training.evals.journal import AnswerJournal
 from steiner.training.evals.outcome_files import write_outcomes
 from steiner.training.evals.score import score
 from steiner.training.evals.suite_options import SuiteOptions
+from steiner.training.problems.held_out import HeldOutProblem, held_out_problems
+
+PARTS = 10
 
 SIZES = {"countdown": (3,), "routes": (3, 4, 5), "knights": (3, 4, 5)}
 BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -29,6 +34,28 @@ NOT_TOLD = {
     "steps, backtracks, verdicts, violations": "a chat completion does not tell steps",
     "unconstrained decoding, budgets, the exact verifier, dialogues": "these are options of a Steiner server",
 }
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Yields what is to be called as each of `total` is done."""
+    console = Console()
+    if console.is_terminal:
+        with Progress(console=console) as progress:
+            bar = progress.add_task(f"{what:20}", total=total)
+            yield lambda: progress.advance(bar)
+        return
+    begin_s, done = time.monotonic(), 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if done * PARTS // total > (done - 1) * PARTS // total:
+            console.print(
+                f"{what}: {done} of {total} after {time.monotonic() - begin_s:.0f} s", soft_wrap=True
+            )
+
+    yield advance
 
 
 class Suite:

@@ -10,8 +10,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import AttentionInterface, Qwen2Config
 
-from steiner.training.base_checkpoint import BaseCheckpoint
-from steiner.training.config import Recipe
+from steiner.training.config.base_checkpoint import BaseCheckpoint
+from steiner.training.config.recipe import Recipe
 from steiner.training.planning.shape import shape_model
 
 COUNTED = "counted"

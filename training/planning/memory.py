@@ -10,11 +10,11 @@ from typing import Literal
 
 from transformers import Qwen2Config
 
-from steiner.training.base_checkpoint import BaseCheckpoint
-from steiner.training.config import Optimisation, Recipe
+from steiner.training.config.base_checkpoint import BaseCheckpoint
+from steiner.training.config.recipe import Optimisation, Recipe
+from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.planning.activations import computes_in_bfloat16, count_activations
 from steiner.training.planning.shape import Counts, count, planned_config
-from steiner.training.rl.config import ReinforcementStage
 
 GIB = 2**30
 GRADIENTS = "gradients"

@@ -7,13 +7,14 @@ from peft import PeftModel
 from torch import nn
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
-from steiner.training.adapters import with_adapters
-from steiner.training.base_checkpoint import BaseCheckpoint
-from steiner.training.config import Recipe
-from steiner.training.from_base import BaseError, OutOfReachError, base_config
-from steiner.training.model import shape_config
-from steiner.training.optimizer import split_parameters
-from steiner.training.tokenizer import special_tokens, tokenizer_of
+from steiner.training.config.base_checkpoint import BaseCheckpoint
+from steiner.training.config.recipe import Recipe
+from steiner.training.learning.optimizer import split_parameters
+from steiner.training.model.adapters import with_adapters
+from steiner.training.model.from_base import BaseError, OutOfReachError, base_config
+from steiner.training.model.starting_model import tokenizer_of
+from steiner.training.model.tokenizer import special_tokens
+from steiner.training.model.wired_qwen2 import shape_config
 
 NEEDED = (
     "hidden_size",

@@ -1,0 +1,1 @@
+"""Reinforcement: rollouts, their grades, and the steps that follow."""

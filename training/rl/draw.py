@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.data.kinds import DAGS, PROBLEMS, ProblemRecord
 from steiner.training.data.shards import read_records
-from steiner.training.rl.config import ReinforcementStage
 
 
 @dataclass(frozen=True, slots=True)

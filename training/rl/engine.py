@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from steiner.reasoning.errors import SteinerError
-from steiner.training.rl.config import Rollouts
+from steiner.training.config.reinforcement import Rollouts
 
 if TYPE_CHECKING:
     from vllm import LLM

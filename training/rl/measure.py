@@ -7,12 +7,12 @@ from itertools import cycle
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
+from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import ProblemRecord
-from steiner.training.evals.held_out import held_out_problems
 from steiner.training.problems import FAMILIES
-from steiner.training.rl.config import ReinforcementStage
+from steiner.training.problems.held_out import held_out_problems
 from steiner.training.rl.engine import Sampler
 from steiner.training.rl.judge import group_figures, judge
 from steiner.training.rl.rollout import sample_rollouts

@@ -10,8 +10,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 from transformers import PreTrainedModel, Qwen2ForCausalLM
 
-from steiner.training.from_base import shape_alone
-from steiner.training.processes import processes
+from steiner.training.model.from_base import shape_alone
+from steiner.training.model.processes import processes
 
 BASE_LAYER = ".base_layer."
 ADAPTER = "default"

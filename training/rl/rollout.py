@@ -7,12 +7,12 @@ from typing import Literal
 
 from transformers import PreTrainedTokenizerFast
 
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.protocol import MAX_DEPTH, BoundProtocol
 from steiner.reasoning.steps import Backtrack, End, Proceed, Step
 from steiner.reasoning.tasks.languages import in_english
-from steiner.training.encode import chat_prompt
+from steiner.training.documents.encode import chat_prompt
 from steiner.training.rl.engine import Completion, Sampler, SampleRequest
 from steiner.training.rl.grade import WrittenStep
 

@@ -11,7 +11,7 @@ from accelerate.utils import broadcast_object_list
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from steiner.training.device_setup import ShardingTrainer
+from steiner.training.model.sharding import ShardingTrainer
 from steiner.training.rl.policy import write_policy
 
 with warnings.catch_warnings():

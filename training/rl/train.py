@@ -17,20 +17,20 @@ from trl import GRPOConfig
 
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.training.config import Recipe
+from steiner.training.config.devices import Devices
+from steiner.training.config.recipe import Recipe
+from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.data.kinds import ProblemRecord
-from steiner.training.device_setup import device_arguments, recompute_activations
-from steiner.training.devices import Devices
-from steiner.training.encode import chat_prompt
-from steiner.training.processes import processes
-from steiner.training.rl.config import ReinforcementStage
+from steiner.training.documents.encode import chat_prompt
+from steiner.training.learning.trainer import JsonLinesLog, newest_whole_checkpoint
+from steiner.training.model.processes import processes
+from steiner.training.model.sharding import device_arguments, recompute_activations
 from steiner.training.rl.draw import draw, drawn_problems, most_spread
 from steiner.training.rl.engine import RolloutEngine, Sampler
 from steiner.training.rl.judge import group_figures, judge
 from steiner.training.rl.policy import read_policy, readapted, write_policy, write_weights
 from steiner.training.rl.rollout import sample_rollouts
 from steiner.training.rl.search_trainer import Scored, SearchTrainer
-from steiner.training.trainer import JsonLinesLog, newest_whole_checkpoint
 
 LONGEST_WAIT_S = 6 * 3600
 """That the other processes wait for the one that samples: at 32B an update's rollouts take minutes."""

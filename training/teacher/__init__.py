@@ -5,12 +5,12 @@ In the order of the data:
 - config: the YAML of a run
 - markers, question: what is asked, from a file
 - prompt_texts, prompts: what the teacher is sent
-- token_estimate, pace, price, journal, retry, client: one paid call after another, none of them twice
+- pace, price, journal, client: one paid call after another, none of them twice
 - written: what the teacher sent back, as steps
 - judge: whether its answer is right
 - completions: first attempts, truncation, re-completion; one tree of steps a question
 - plan: what all this will cost, before anything is spent
-- embed, cluster: which steps say the same
+- embed: which steps say the same
 - dag: a graph of them without cycles
 - paths: traces with backtracks, sampled from it
 - records, manifest: what is written

@@ -14,16 +14,16 @@ from openai.types.chat import ChatCompletion
 
 from steiner.training.teacher.config import TeachError, TeacherSettings
 from steiner.training.teacher.journal import Journal, Reply, request_key
-from steiner.training.teacher.pace import Pace, Turn
-from steiner.training.teacher.price import Purse, cost
-from steiner.training.teacher.prompts import CallKind, Messages
-from steiner.training.teacher.retry import (
+from steiner.training.teacher.pace import (
     REFUSES_ONE_REQUEST,
+    Pace,
+    Turn,
     doubled_wait_s,
     may_pass,
     told_wait_s,
 )
-from steiner.training.teacher.token_estimate import prompt_tokens
+from steiner.training.teacher.price import Purse, cost, prompt_tokens
+from steiner.training.teacher.prompts import CallKind, Messages
 
 KEPT = "What was paid for is kept: run the command again to go on."
 

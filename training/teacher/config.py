@@ -17,8 +17,8 @@ from pydantic import (
 
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.tasks.languages import Language
+from steiner.training.config.files import read_yaml
 from steiner.training.teacher.prompt_texts import ATTEMPT, HIDDEN, REVEALED, SYSTEM
-from steiner.training.yaml_file import read_yaml
 
 DEEPEST_TAUGHT = 60
 """A little below what a backtrack can name, as in the encoding of traces."""

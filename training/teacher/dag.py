@@ -16,8 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steiner.training.dags.graph import Dag, Node
-from steiner.training.dags.search import incoming_and_distances
+from steiner.training.dags.search import Dag, Node, incoming_and_distances
 from steiner.training.teacher.completions import ROOT, StepTree
 
 Edge = tuple[int, int]

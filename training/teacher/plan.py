@@ -10,10 +10,9 @@ from steiner.training.teacher.client import Call, request_body
 from steiner.training.teacher.completions import grow_tree
 from steiner.training.teacher.config import TeachConfig, TeachError
 from steiner.training.teacher.journal import Journal, Reply, Spending, request_key
-from steiner.training.teacher.price import cost
+from steiner.training.teacher.price import cost, prompt_tokens
 from steiner.training.teacher.prompts import CallKind
 from steiner.training.teacher.question import Question
-from steiner.training.teacher.token_estimate import prompt_tokens
 
 KINDS: tuple[CallKind, ...] = ("attempt", "hidden", "revealed")
 

@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from steiner.training.data.kinds import DagNode, DagRecord, TraceRecord
-from steiner.training.teacher.cluster import cluster_steps
 from steiner.training.teacher.completions import StepTree
 from steiner.training.teacher.config import TeachConfig
 from steiner.training.teacher.dag import TaughtDag, build_taught_dag
-from steiner.training.teacher.embed import Embed
+from steiner.training.teacher.embed import Embed, cluster_steps
 from steiner.training.teacher.paths import sample_paths
 from steiner.training.teacher.question import Question
 from steiner.training.traces.render import trace_to_json

@@ -18,11 +18,10 @@ from steiner.training.teacher.journal import Journal
 from steiner.training.teacher.manifest import ShardWriter, write_manifest
 from steiner.training.teacher.pace import Pace
 from steiner.training.teacher.plan import Estimate, estimate
-from steiner.training.teacher.price import Purse
+from steiner.training.teacher.price import Purse, token_counter
 from steiner.training.teacher.prompts import CallKind, check_prompts
 from steiner.training.teacher.question import Question, read_questions
 from steiner.training.teacher.records import Summary, records_of
-from steiner.training.teacher.token_estimate import token_counter
 
 JOURNAL = "journal.jsonl"
 

@@ -1,0 +1,1 @@
+"""From a problem's DAG to the text of a search."""

@@ -1,12 +1,16 @@
-"""Traces that only go forward, for the chain-of-thought baseline: a straight way to a goal, and nothing that fails."""
+"""The trace that a style teaches.
+
+For the chain-of-thought baseline that is one that only goes forward: a straight way to a goal, and nothing that fails.
+"""
 
 import random
 from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.training.dags.graph import Dag
+from steiner.training.config.recipe import Style
+from steiner.training.dags.search import Dag
 from steiner.training.problems.base import Family, StepContext
-from steiner.training.traces.walk import TaughtTrace, TraceStep, give_up
+from steiner.training.traces.walk import TaughtTrace, TraceStep, give_up, sample_trace
 
 
 def sample_forward(family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: random.Random) -> TaughtTrace:
@@ -27,3 +31,22 @@ def sample_forward(family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: r
         sections = family.render_step(context)
         steps.append(TraceStep(sections, "verified", "end" if dag.nodes[index].is_goal else "proceed", index))
     return TaughtTrace(tuple(steps), family.answer(problem, path))
+
+
+def sample_taught(
+    style: Style,
+    family: Family[Any, Any, Any],
+    problem: Any,
+    dag: Dag,
+    rng: random.Random,
+    *,
+    remembers: bool,
+) -> TaughtTrace:
+    """A straight way in the style "forward", else a search; direct answers are cut off one, too.
+
+    Args:
+        remembers: as in `sample_trace`; a straight way has nothing to remember.
+    """
+    if style == "forward":
+        return sample_forward(family, problem, dag, rng)
+    return sample_trace(family, problem, dag, rng, remembers=remembers)

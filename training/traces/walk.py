@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal
 
 from steiner.reasoning.tasks.base import NOT_FOUND, Move, Problem, State
 from steiner.reasoning.tasks.languages import Language, in_language
-from steiner.training.dags.graph import Dag
+from steiner.training.dags.search import Dag
 from steiner.training.problems.base import EXHAUSTED, Family, SectionTexts, StepContext
 
 Verdict = Literal["verified", "refuted"]

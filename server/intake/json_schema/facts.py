@@ -12,12 +12,7 @@ from math import lcm
 from typing import Any
 
 from steiner.server.intake.json_schema.document import Node, SchemaRefusal
-from steiner.server.intake.json_schema.formats import (
-    INTEGERS,
-    NAMES,
-    WITHOUT_RULES,
-    format_conditions,
-)
+from steiner.server.intake.json_schema.formats import INTEGERS, NAMES, WITHOUT_RULES, format_conditions
 from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE, exact, same
 from steiner.server.intake.json_schema.patterns import Condition, PatternError, conditions_of
 from steiner.server.intake.json_schema.string_content import content_of

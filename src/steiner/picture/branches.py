@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from steiner.reasoning.tree_layout import Place
+from steiner.picture.tree_layout import Place
 
 #: Space that the lines need between levels, and between nodes of one level.
 LEVEL_GAP, SIBLING_GAP = 66.0, 24.0

@@ -9,7 +9,7 @@ from steiner.picture.badge import standing_of
 from steiner.picture.text_fit import ELLIPSIS, visible
 from steiner.reasoning.steps import Step
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_tree import ANSWER, PROBLEM, tree_of
+from steiner.reasoning.tree.trace_tree import ANSWER, PROBLEM, tree_of
 
 MOST = 60
 SIGNS = {"verified": "\N{CHECK MARK} verified", "refuted": "\N{BALLOT X} refuted"}

@@ -11,10 +11,10 @@ from steiner.picture.cards import WIDTH, Card, Note, draw_card, step_card, text_
 from steiner.picture.legend import ARROW, LIVE_WIDTH, RETURN_DASH, Sign, arrow, draw_legend, unknown_place
 from steiner.picture.shapes import Group, Label, Outline, Picture, Segment
 from steiner.picture.text_fit import shortened
+from steiner.picture.tree_layout import Extent, Gaps, Place, lay_out
 from steiner.reasoning.steps import Backtrack, Step
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_tree import ANSWER, PROBLEM, TraceTree, tree_of
-from steiner.reasoning.tree_layout import Extent, Gaps, Place, lay_out
+from steiner.reasoning.tree.trace_tree import ANSWER, PROBLEM, TraceTree, tree_of
 
 Direction = Literal["right", "down"]
 MARGIN = 32.0

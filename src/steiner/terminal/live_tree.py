@@ -25,8 +25,8 @@ from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack, Step
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.trace_of_events import TraceFold
-from steiner.reasoning.trace_tree import tree_of
+from steiner.reasoning.tree.trace_of_events import TraceFold
+from steiner.reasoning.tree.trace_tree import tree_of
 from steiner.terminal.guided_text import without_controls
 from steiner.terminal.tree_view import ASCII, UNICODE, place_named
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import PROTOCOLS
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from steiner.server.engine import Sampling, TokenRequest
-from steiner.server.scripted_engine import Script, ScriptedEngine
+from steiner.server.engine.base import Sampling, TokenRequest
+from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "interventions.py"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from steiner.event_stream import Message
+from steiner.client.event_stream import Message
 
 FOLDER = Path(__file__).resolve().parents[3] / "benchmarks"
 SCRIPTS = ("processes", "soak_ledger", "soak_streams", "soak_scenarios", "soak_responses", "soak")

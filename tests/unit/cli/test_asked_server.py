@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from steiner import asked_server as module
-from steiner.asked_server import NoServerError, asked_server
+from steiner.cli import asked_server as module
+from steiner.cli.asked_server import NoServerError, asked_server
 
 
 @contextmanager

@@ -173,8 +173,8 @@ def test_help_lists_the_commands_without_loading_anything_heavy() -> None:
     program = (
         "import sys\n"
         "sys.argv = ['steiner', '--help']\n"
-        "from steiner import cli\n"
-        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "from steiner.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'vllm', 'transformers', 'fastapi', 'numpy', 'matplotlib', 'openai'}\n"
         "print('LOADED', *(heavy & set(sys.modules)))"
     )

@@ -9,7 +9,7 @@ import sys
 import httpx
 import pytest
 
-from steiner.local_server import LocalServer, ServerFailedError, free_port
+from steiner.cli.local_server import LocalServer, ServerFailedError, free_port
 
 SERVING = """
 import http.server, subprocess, sys
@@ -73,7 +73,7 @@ def test_a_server_that_never_gets_ready_is_stopped() -> None:
 
 HOLDER = """
 import signal, sys, time
-from steiner.local_server import LocalServer, free_port
+from steiner.cli.local_server import LocalServer, free_port
 
 # Tests may run under nohup, which has hang-ups ignored.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)

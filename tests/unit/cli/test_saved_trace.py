@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from steiner.reasoning.errors import SteinerError
-from steiner.reasoning.events_of_trace import events_of
 from steiner.reasoning.steps import Proceed, Section, Step
 from steiner.reasoning.trace import Trace
+from steiner.reasoning.tree.events_of_trace import events_of
 from steiner.saved_trace import SavedTraceError, parse_saved_trace, read_saved_trace
 
 SECTION = Section(role="next_step", name="next_step", text="naïve\u2028試", num_tokens=2)

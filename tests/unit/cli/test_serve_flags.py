@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from steiner.serve_flags import WrongFlagError, settings_from
-from steiner.serve_help import GROUPS, OTHERS
+from steiner.cli.serve_flags import WrongFlagError, settings_from
+from steiner.cli.serve_help import GROUPS, OTHERS
+from steiner.server.engine.vllm_engine import engine_arguments
 from steiner.server.settings import Settings
-from steiner.server.vllm_engine import engine_arguments
 
 
 def help_text(capsys: pytest.CaptureFixture[str]) -> str:

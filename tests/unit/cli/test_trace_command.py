@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from steiner.reasoning.events_of_trace import events_of
 from steiner.reasoning.steps import Backtrack, End, Section, Step
 from steiner.reasoning.trace import Trace
+from steiner.reasoning.tree.events_of_trace import events_of
 
 
 def section(text: str) -> Section:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steiner.event_stream import EventStreamDecoder, Message
+from steiner.client.event_stream import EventStreamDecoder, Message
 
 
 def decode(*chunks: bytes) -> list[Message]:

@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from steiner import client as client_module
-from steiner.client import (
+from steiner.client import ReasoningClient
+from steiner.client import client as client_module
+from steiner.client.client import (
     MAX_RECONNECTS,
     ConnectionLostError,
-    ReasoningClient,
     RequestRefusedError,
     UnreadableEventError,
 )

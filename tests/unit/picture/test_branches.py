@@ -3,7 +3,7 @@
 import pytest
 
 from steiner.picture.branches import LANE, LEVEL_GAP, PASSING, RETURN_TRUNK, SIBLING_GAP, edge, returns
-from steiner.reasoning.tree_layout import Extent, Gaps, lay_out
+from steiner.picture.tree_layout import Extent, Gaps, lay_out
 
 PARENTS = {0: None, 1: 0, 2: 1, 3: 1, 4: 0}
 PLACES = lay_out(PARENTS, dict.fromkeys(PARENTS, Extent(100, 50)), Gaps(LEVEL_GAP, SIBLING_GAP, 50))

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from steiner.cli.show_trace import Drawings
 from steiner.reasoning.trace import Trace
-from steiner.show_trace import Drawings
 
 ROOT = Path(__file__).resolve().parents[3]
 PICTURES = ROOT / "docs" / "pictures"

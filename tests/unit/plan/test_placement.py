@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from steiner.cli.serve_flags import settings_from
 from steiner.plan.model_size import PlanError, read_model
 from steiner.plan.placement import Choices, Machines, plan
-from steiner.serve_flags import settings_from
 
 ROOT = Path(__file__).resolve().parents[3]
 LARGE = ROOT / "deploy" / "models" / "steiner-32b-preview.json"

@@ -9,8 +9,8 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton, State
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 

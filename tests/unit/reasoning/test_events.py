@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from steiner.reasoning.event_log import EventLog
 from steiner.reasoning.events import EVENT_ADAPTER, Event, Failed, StepStarted, Violation
+from steiner.reasoning.parser.event_log import EventLog
 
 PUBLISHED = {
     "reasoning.started",

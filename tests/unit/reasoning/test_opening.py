@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from steiner.reasoning.opening import Opening, opening_of
+from steiner.reasoning.protocol import Opening, opening_of
 
 
 @pytest.mark.parametrize(

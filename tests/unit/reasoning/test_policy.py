@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from steiner.reasoning.errors import PolicyError
-from steiner.reasoning.policy import Policy, ReasoningOptions
+from steiner.reasoning.options import ReasoningOptions
+from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import Protocol
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.protocols.steiner_preview import STEINER_PREVIEW

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from steiner.serve_help import GROUPS
+from steiner.cli.serve_help import GROUPS
 from steiner.server.errors import REASONS
-from steiner.server.metrics import Metrics
+from steiner.server.model.metrics import Metrics
 from steiner.server.settings import Settings
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -14,14 +14,14 @@ from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.grammar import compile_grammar
-from steiner.reasoning.opening import Opening, opening_of
 from steiner.reasoning.policy import Policy
+from steiner.reasoning.protocol import Opening, opening_of
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.protocols.think import THINK
-from steiner.server.access.caller import ANONYMOUS
+from steiner.server.access.keys import ANONYMOUS
+from steiner.server.api.chat.request import ReasoningRequest
 from steiner.server.app import create_app
-from steiner.server.prompts import PromptEncoder, Turn
-from steiner.server.schemas.chat import ReasoningRequest
+from steiner.server.intake.prompts import PromptEncoder, Turn
 from steiner.server.settings import Settings
 
 TURNS = (

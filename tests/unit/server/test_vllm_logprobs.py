@@ -4,7 +4,7 @@ import math
 
 from vllm.logprobs import Logprob
 
-from steiner.server.vllm_engine import LEAST_LOGPROB, _told
+from steiner.server.engine.vllm_engine import LEAST_LOGPROB, _told
 
 
 def test_masked_tokens_are_not_among_the_likeliest() -> None:

@@ -12,9 +12,8 @@ from typing import Any, Literal, cast
 import pytest
 from hypothesis import settings
 
-from steiner.training.config import Recipe
-from steiner.training.dags.graph import Dag
-from steiner.training.dags.search import build_dag
+from steiner.training.config.recipe import Recipe
+from steiner.training.dags.search import Dag, build_dag
 from steiner.training.data.kinds import TRACES, TraceRecord
 from steiner.training.data.manifest import MANIFEST, describe_kind
 from steiner.training.data.shards import shard_path, write_shard

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from steiner.training.base_checkpoint import Lora
-from steiner.training.config import Recipe, load_recipe
+from steiner.training.config.base_checkpoint import Lora
+from steiner.training.config.recipe import Recipe, load_recipe
 from steiner.training.planning.memory import GIB, StagePlan, plan_memory
 
 ROOT = Path(__file__).parents[3]

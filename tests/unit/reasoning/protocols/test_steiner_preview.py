@@ -11,11 +11,12 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.errors import MissingTokenError
 from steiner.reasoning.events import Backtracked
-from steiner.reasoning.grammar import compile_grammar, enforced_policy
+from steiner.reasoning.grammar import compile_grammar
+from steiner.reasoning.grammar.grammar import enforced_policy
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.protocols.steiner import STEINER

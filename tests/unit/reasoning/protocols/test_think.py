@@ -6,16 +6,16 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.errors import MissingTokenError
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import Protocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.protocols.steiner_preview import STEINER_PREVIEW
 from steiner.reasoning.protocols.think import THINK
-from steiner.reasoning.text_tree import draw_tree
+from steiner.reasoning.tree.text_tree import draw_tree
 
 R1_END = "<\uff5cend\u2581of\u2581sentence\uff5c>"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from steiner.server.access.admission import Admission, Place, TurnedAway
-from steiner.server.access.caller import Caller
+from steiner.server.access.keys import Caller
 from steiner.server.errors import InvalidRequest, RateLimited
 
 ALICE, BOB = Caller("alice"), Caller("bob")

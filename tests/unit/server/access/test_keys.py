@@ -5,8 +5,7 @@ import hashlib
 import pytest
 from pydantic import ValidationError
 
-from steiner.server.access.caller import Caller
-from steiner.server.access.keys import ApiKey, KeyRing, hash_key, new_key
+from steiner.server.access.keys import ApiKey, Caller, KeyRing, hash_key, new_key
 from steiner.server.settings import Settings
 
 

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steiner.server.access.caller import ANONYMOUS, Caller
-from steiner.server.access.keys import ApiKey, Limits, hash_key
-from steiner.server.access.quotas import Quotas
+from steiner.server.access.keys import ANONYMOUS, ApiKey, Caller, Limits, Quotas, hash_key
 from steiner.server.access.rates import WINDOW_S, Rates, Window
 from steiner.server.errors import InvalidRequest, RateLimited
 

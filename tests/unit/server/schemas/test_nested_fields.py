@@ -16,11 +16,7 @@ from openai.types.chat import (
     chat_completion_named_tool_choice_param,
     completion_create_params,
 )
-from openai.types.responses import (
-    response_create_params,
-    response_input_param,
-    response_reasoning_item_param,
-)
+from openai.types.responses import response_create_params, response_input_param, response_reasoning_item_param
 from openai.types.shared.reasoning_effort import ReasoningEffort
 from openai.types.shared_params import response_format_json_schema
 from pydantic import BaseModel, ValidationError
@@ -29,14 +25,16 @@ from vllm.entrypoints.openai.chat_completion import protocol as vllm_chat
 from vllm.entrypoints.serve.engine.protocol import _REMOVED_GUIDED_FIELDS
 from vllm.renderers import chat_utils
 
-from steiner.server.refusals import refusal
-from steiner.server.schemas import messages, response_items, response_tools
-from steiner.server.schemas import responses as response_schemas
-from steiner.server.schemas.chat import ChatRequest, StreamOptions
-from steiner.server.schemas.not_offered import NOT_OFFERED, NOT_OFFERED_IN, WITHOUT_EFFECT_IN
-from steiner.server.schemas.response_format import JsonObjectFormat, JsonSchema, JsonSchemaFormat, TextFormat
-from steiner.server.schemas.responses_not_offered import RESPONSES_NOT_OFFERED
-from steiner.server.tools import schemas as tools
+from steiner.server.api.chat.request import ChatRequest, StreamOptions
+from steiner.server.api.responses import items as response_items
+from steiner.server.api.responses import request as response_schemas
+from steiner.server.api.responses import tools as response_tools
+from steiner.server.api.responses.not_offered import RESPONSES_NOT_OFFERED
+from steiner.server.http.refusals import refusal
+from steiner.server.intake import messages
+from steiner.server.intake.not_offered import NOT_OFFERED, NOT_OFFERED_IN, WITHOUT_EFFECT_IN
+from steiner.server.intake.response_format import JsonObjectFormat, JsonSchema, JsonSchemaFormat, TextFormat
+from steiner.server.intake.tools import schemas as tools
 
 Place = tuple[str, ...]
 

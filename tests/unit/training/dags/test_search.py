@@ -8,8 +8,7 @@ import pytest
 
 from steiner.reasoning.tasks.countdown import CountdownProblem
 from steiner.training.dags import search
-from steiner.training.dags.graph import Dag
-from steiner.training.dags.search import StateSpaceTooLargeError, build_dag
+from steiner.training.dags.search import Dag, StateSpaceTooLargeError, build_dag
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.countdown import Countdown
 from steiner.training.problems.routes import Routes

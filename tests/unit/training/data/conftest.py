@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.writing import write_data
 
 RecipeOf = Callable[..., Recipe]

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from rich.progress import Progress
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.writing import write_data
 
 SHARD_RECORDS = 50

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.card import write_report
 from steiner.training.data.histograms import MOST_EVEN_BARS, bar_edges
 from steiner.training.data.kinds import KINDS, TRACES
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import DataError, read_records
 from steiner.training.data.writing import write_data
-from steiner.training.tokenizer import tokenizer_of
+from steiner.training.model.starting_model import tokenizer_of
 
 LOADED = """
 import sys

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.kinds import KINDS, TRACES
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import SHARD_RECORDS, read_records

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.kinds import DIALOGUES, KINDS, PROBLEMS, TRACES
 from steiner.training.data.manifest import is_complete, read_manifest
 from steiner.training.data.shards import DataError, read_records

@@ -8,15 +8,14 @@ import pytest
 
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.tasks.languages import in_language
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe, record_stream
 from steiner.training.dags import search
 from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import DAGS, DIALOGUES, DRILLS, PROBLEMS, TRACES, Kind
 from steiner.training.data.shards import DataError, read_records
 from steiner.training.data.writing import write_data
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.split import is_held_out
-from steiner.training.seeding import record_stream
+from steiner.training.problems.held_out import is_held_out
 from steiner.training.traces.render import trace_from_json
 from steiner.training.traces.walk import sample_trace
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.kinds import DIALOGUES, DRILLS, KINDS, PROBLEMS, TRACES, Kind
 from steiner.training.data.shards import (
     ROW_GROUP_RECORDS,

@@ -11,20 +11,14 @@ from transformers import PreTrainedTokenizerFast
 from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data.kinds import DAGS, TRACES
 from steiner.training.data.shards import read_records
-from steiner.training.data.statistics import (
-    deepest,
-    measure_all,
-    measure_searches,
-    summary,
-    write_statistics,
-)
+from steiner.training.data.statistics import deepest, measure_all, measure_searches, summary, write_statistics
 from steiner.training.data.writing import write_data
-from steiner.training.encode import encode_chats
+from steiner.training.documents.encode import encode_chats
+from steiner.training.model.starting_model import tokenizer_of
 from steiner.training.problems import FAMILIES
-from steiner.training.tokenizer import tokenizer_of
 from steiner.training.traces.render import render, trace_from_json
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.data import distinct, sharing
+from steiner.training.data.fingerprint import ChangedRecipeError
 from steiner.training.data.kinds import DAGS, DIALOGUES, DRILLS, KINDS, PROBLEMS, TRACES
 from steiner.training.data.shards import DataError, read_records, shard_path, shard_paths, write_shard
 from steiner.training.data.writing import write_data
-from steiner.training.fingerprint import ChangedRecipeError
 from steiner.training.problems import FAMILIES
 
 RecipeOf = Callable[..., Recipe]

@@ -9,9 +9,8 @@ from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack, End
 from steiner.training.evals.accuracy import Messages, Outcome, ask_all, request_seed
-from steiner.training.evals.held_out import HeldOutProblem, held_out_problems
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.split import is_held_out
+from steiner.training.problems.held_out import HeldOutProblem, held_out_problems, is_held_out
 
 
 class Recorded:

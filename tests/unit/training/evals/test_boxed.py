@@ -2,7 +2,7 @@
 
 import pytest
 
-from steiner.training.evals.boxed import process_results
+from steiner.training.evals.benchmarks import process_results
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Accuracy over the budget: scores, and falls that chance does not explain."""
 
 from steiner.training.evals.accuracy import Outcome
-from steiner.training.evals.budgets import budget_report
+from steiner.training.evals.compare import budget_report
 
 
 def answers(num_right: int, num: int = 40) -> list[Outcome]:

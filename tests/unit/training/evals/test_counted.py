@@ -2,7 +2,7 @@
 
 import pytest
 
-from steiner.training.evals.counted import counted
+from steiner.training.evals.suite import counted
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from steiner.training.evals.dialogues import (
 )
 from steiner.training.evals.journal import AnswerJournal
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.split import is_held_out
+from steiner.training.problems.held_out import is_held_out
 
 SOLVED = "left 26 4"
 

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from steiner.training.evals.held_out import held_out_problems
 from steiner.training.evals.instructions import INSTRUCTIONS, answer_in, instructions_for
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.held_out import held_out_problems
 
 
 @pytest.mark.parametrize("name", list(FAMILIES))

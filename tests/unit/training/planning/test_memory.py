@@ -11,17 +11,18 @@ from rich.console import Console
 from torch.autograd.graph import saved_tensors_hooks
 from transformers import Qwen2ForCausalLM
 
-from steiner.training.adapters import with_adapters
-from steiner.training.base_checkpoint import BaseCheckpoint, Lora
-from steiner.training.config import Recipe, load_recipe
-from steiner.training.from_base import BaseError
+from steiner.training.config.base_checkpoint import BaseCheckpoint, Lora
+from steiner.training.config.recipe import Recipe, load_recipe
 from steiner.training.main import plan
-from steiner.training.model import build_model
+from steiner.training.model.adapters import with_adapters
+from steiner.training.model.from_base import BaseError
+from steiner.training.model.starting_model import tokenizer_of
+from steiner.training.model.tokenizer import special_tokens
+from steiner.training.model.wired_qwen2 import build_model
 from steiner.training.planning.activations import count_activations
 from steiner.training.planning.memory import GIB, MemoryPlan, plan_memory
 from steiner.training.planning.shape import NEEDED, count, planned_config
 from steiner.training.planning.table import show_plan
-from steiner.training.tokenizer import special_tokens, tokenizer_of
 
 RECIPES = Path(__file__).parents[4] / "training" / "recipes"
 QWEN = {

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.training.problems import FAMILIES
-from steiner.training.problems.split import HELD_OUT_SHARE, is_held_out
+from steiner.training.problems.held_out import HELD_OUT_SHARE, is_held_out
 
 
 @given(st.sampled_from(sorted(FAMILIES)), st.integers(0, 2**32), st.randoms())

@@ -11,15 +11,15 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from steiner.training.config import ModelShape, Recipe
+from steiner.training.config.recipe import ModelShape, Recipe
 from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import PROBLEMS, ProblemRecord
 from steiner.training.data.shards import read_records
 from steiner.training.data.writing import write_data
-from steiner.training.model import build_model
+from steiner.training.model.starting_model import tokenizer_of
+from steiner.training.model.wired_qwen2 import build_model
 from steiner.training.problems import FAMILIES
 from steiner.training.rl.engine import Completion, SampleRequest
-from steiner.training.tokenizer import tokenizer_of
 from steiner.training.traces.render import render
 from steiner.training.traces.walk import sample_trace
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from steiner.training.checkpoint import save_checkpoint
-from steiner.training.config import Recipe
-from steiner.training.rl.ablation import (
+from steiner.training.config.recipe import Recipe
+from steiner.training.config.reinforcement import ReinforcementStage
+from steiner.training.model.checkpoint import save_checkpoint
+from steiner.training.pipeline.ablation import (
     FIGURES,
     MODES,
     VARIANTS,
@@ -26,10 +27,9 @@ from steiner.training.rl.ablation import (
     with_stage,
     write_summary,
 )
-from steiner.training.rl.ablation_plot import PANELS, running_mean
-from steiner.training.rl.config import ReinforcementStage
+from steiner.training.pipeline.ablation_plot import PANELS, running_mean
+from steiner.training.pipeline.stages import stage_model
 from steiner.training.rl.measure import held_out_records
-from steiner.training.stages import stage_model
 
 
 def figures(value: float) -> Measured:

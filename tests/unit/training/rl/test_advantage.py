@@ -2,8 +2,8 @@
 
 import pytest
 
-from steiner.training.rl.advantage import token_advantages
 from steiner.training.rl.grade import SearchRecord, StepGrade
+from steiner.training.rl.judge import token_advantages
 from steiner.training.rl.rollout import Rollout
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
+from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.data.kinds import DAGS
 from steiner.training.data.shards import read_records
-from steiner.training.rl.config import ReinforcementStage
 from steiner.training.rl.draw import draw, drawn_problems, most_spread
 
 STAGE = ReinforcementStage(steps=2, problems_per_step=3, draws_per_problem=2, samples_per_problem=4)

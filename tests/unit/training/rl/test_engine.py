@@ -2,7 +2,7 @@
 
 import pytest
 
-from steiner.training.rl.config import Rollouts
+from steiner.training.config.reinforcement import Rollouts
 from steiner.training.rl.engine import engine_arguments
 
 SETTINGS = Rollouts(tensor_parallel=4, gpu_memory=0.3, cpu_cache_gib=0.5, concurrent=64)

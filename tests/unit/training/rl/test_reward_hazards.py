@@ -10,11 +10,10 @@ from typing import Any, Literal
 
 import pytest
 
-from steiner.training.dags.graph import Dag
-from steiner.training.dags.search import build_dag
+from steiner.training.config.reinforcement import ReinforcementStage
+from steiner.training.dags.search import Dag, build_dag
 from steiner.training.problems import FAMILIES, Family
 from steiner.training.problems.base import StepContext
-from steiner.training.rl.config import ReinforcementStage
 from steiner.training.rl.grade import ProblemGrader, WrittenStep
 from steiner.training.rl.score import search_score
 from steiner.training.traces.walk import sample_trace

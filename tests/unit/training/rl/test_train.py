@@ -12,7 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
-from steiner.training.config import Recipe
+from steiner.training.config.recipe import Recipe
 from steiner.training.rl.engine import Completion, SampleRequest
 from steiner.training.rl.train import reinforce
 

@@ -14,8 +14,7 @@ from steiner.training.teacher.client import Call, Teacher, open_client
 from steiner.training.teacher.config import Price, TeacherSettings
 from steiner.training.teacher.journal import Journal
 from steiner.training.teacher.pace import Pace
-from steiner.training.teacher.price import Purse
-from steiner.training.teacher.token_estimate import rule
+from steiner.training.teacher.price import Purse, rule
 
 
 @dataclass

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from tests.bag_of_words import save_bag_of_words
 
-from steiner.training.teacher.cluster import cluster_steps
 from steiner.training.teacher.config import Clusters, Embeddings, TeachError
-from steiner.training.teacher.embed import Embed, load_embedding
+from steiner.training.teacher.embed import Embed, cluster_steps, load_embedding
 
 WORDS = ["add", "three", "to", "four", "and", "we", "take", "away", "half", "of", "it"]
 

@@ -16,10 +16,9 @@ from steiner.training.teacher.completions import grow_tree
 from steiner.training.teacher.config import TeachConfig
 from steiner.training.teacher.journal import Journal, Reply, request_key
 from steiner.training.teacher.plan import Estimate, estimate, plan_table
-from steiner.training.teacher.price import cost
+from steiner.training.teacher.price import cost, prompt_tokens, rule
 from steiner.training.teacher.prompts import CallKind
 from steiner.training.teacher.question import Question
-from steiner.training.teacher.token_estimate import prompt_tokens, rule
 
 QUESTIONS = [Question(f"q{number}", f"What is {number} plus 4?", str(number + 4)) for number in range(3)]
 LONGEST = 400

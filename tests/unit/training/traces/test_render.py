@@ -6,8 +6,8 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton
-from steiner.reasoning.decoding import section_texts
 from steiner.reasoning.parser import Parser
+from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER

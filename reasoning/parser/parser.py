@@ -1,0 +1,239 @@
+"""Token ids to typed events, by id and never by text.
+
+The parser is tolerant: on a model that breaks the protocol it reports a violation and keeps the text. What is legal
+under a policy is the automaton's to say; the parser follows the markers wherever they lead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from steiner.reasoning import events
+from steiner.reasoning.answer import AnswerToken
+from steiner.reasoning.events import EndedBy, Event, FinishReason
+from steiner.reasoning.parser.answer_reader import AnswerReader
+from steiner.reasoning.parser.decoding import SectionDecoder
+from steiner.reasoning.parser.event_log import EventLog, EventType
+from steiner.reasoning.parser.step_reader import StepReader
+from steiner.reasoning.parser.stop_strings import NO_STOP, StopRule
+from steiner.reasoning.parser.tool_calls import ToolCallReader
+from steiner.reasoning.protocol import BoundProtocol, Opening
+from steiner.reasoning.trace import Trace
+
+ParserPhase = Opening | Literal["done"]
+
+
+class Parser:
+    """Feed it every id of a completion in order; any chunking gives the same events but for the cuts between deltas.
+
+    Args:
+        new_decoder: makes a decoder for each section and for the answer.
+        opening: where the completion begins, as `opening_of` reads it off the prompt.
+        stop: what ends the answer beside the end of the turn.
+        call_reader: reads calls of tools off the answer; None where it can have none.
+
+    Attributes:
+        phase: where the stream stands.
+        num_forced_tokens: tokens that were fed as forced.
+    """
+
+    def __init__(
+        self,
+        bound: BoundProtocol,
+        new_decoder: Callable[[], SectionDecoder],
+        opening: Opening = "before",
+        stop: StopRule = NO_STOP,
+        call_reader: ToolCallReader | None = None,
+    ) -> None:
+        self.phase: ParserPhase = opening
+        self.num_forced_tokens = 0
+        self._bound = bound
+        self._new_decoder = new_decoder
+        self._log = EventLog()
+        self._reader = StepReader(bound, new_decoder, self._log)
+        self._record = self._reader.record
+        self._ended_by: EndedBy | None = None
+        self._finish_reason: FinishReason | None = None
+        self._answer = AnswerReader(new_decoder(), self._log, stop, call_reader)
+        self._behind: list[int] = []
+
+    @property
+    def num_reasoning_tokens(self) -> int:
+        """Tokens between the start and the end of reasoning so far, both excluded."""
+        return self._record.num_tokens
+
+    @property
+    def num_answer_tokens(self) -> int:
+        """Tokens of the answer's text so far."""
+        return self._answer.num_tokens
+
+    @property
+    def stopped_by(self) -> str | int | None:
+        """The stop string, or the id of the stop token, that ended the answer."""
+        return self._answer.stopped_by
+
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """How the generation ended; None before it did."""
+        return self._finish_reason
+
+    @property
+    def num_violations(self) -> int:
+        """Times the protocol was broken so far."""
+        return self._log.num_violations
+
+    @property
+    def trace(self) -> Trace:
+        """The tree so far; an open step stands last in it."""
+        return Trace(
+            protocol=self._bound.protocol.name,
+            steps=self._record.steps,
+            answer=self._answer.text,
+            tool_calls=self._answer.calls,
+            ended_by=self._ended_by,
+            finish_reason=self._finish_reason,
+            num_reasoning_tokens=self.num_reasoning_tokens,
+            num_answer_tokens=self.num_answer_tokens,
+            num_forced_tokens=self.num_forced_tokens,
+            num_violations=self.num_violations,
+        )
+
+    def emit(self, kind: type[EventType], /, **fields: Any) -> EventType:
+        """An event of the caller's own, in the parser's numbering."""
+        return self._log.number(kind, **fields)
+
+    def mark_repeat(self, of_step: int) -> None:
+        """Say of the open step that it repeats an earlier one; without effect where none is open."""
+        self._reader.record.mark_repeat(of_step)
+
+    def feed(
+        self,
+        token_ids: Sequence[int],
+        forced: bool = False,
+        now_s: float = 0.0,
+        ended_by: EndedBy = "model",
+        logprobs: Sequence[AnswerToken] | None = None,
+    ) -> list[Event]:
+        """Events that these ids bring about; text that stands together is one delta.
+
+        Args:
+            forced: the ids were appended by the server and not sampled.
+            now_s: seconds since the generation began.
+            ended_by: reported where these ids end the reasoning.
+            logprobs: one for each id; those of text of the answer are told.
+        """
+        record = self._record
+        record.now_s, record.forced = now_s, forced
+        if forced:
+            self.num_forced_tokens += len(token_ids)
+        special = self._bound.special_ids
+        begin = 0
+        for position, token_id in enumerate(token_ids):
+            if token_id in special:
+                if begin < position:
+                    self._take_text(token_ids[begin:position], logprobs and logprobs[begin:position])
+                self._take_marker(token_id, ended_by)
+                begin = position + 1
+        if not begin:
+            self._take_text(token_ids, logprobs)
+        elif begin < len(token_ids):
+            self._take_text(token_ids[begin:], logprobs and logprobs[begin:])
+        return self._log.take()
+
+    def close(self, finish_reason: FinishReason, now_s: float = 0.0) -> list[Event]:
+        """Events that end what is still open; the parser is then done."""
+        self._record.now_s, self._record.forced = now_s, False
+        self._reader.cut()
+        self._report_behind()
+        self._finish(finish_reason)
+        return self._log.take()
+
+    def _take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None) -> None:
+        if not ids:
+            return
+        if self.phase == "reasoning":
+            self._reader.take_text(ids)
+            return
+        if self.phase == "before":
+            self._log.violate("text before the start of reasoning; taken as the answer", ids[0])
+            self.phase = "answer"
+        if self.phase == "answer":
+            self._answer.take_text(ids, logprobs)
+        else:
+            self._behind.extend(ids)
+
+    def _take_marker(self, token_id: int, ended_by: EndedBy) -> None:
+        bound = self._bound
+        self._report_behind()
+        if token_id == bound.end_of_turn_id:
+            self._end_turn(token_id)
+        elif self.phase == "answer" and self._answer.take_marker(token_id):
+            return
+        elif token_id == bound.reasoning_start_id:
+            self._start_reasoning(token_id)
+        elif self.phase != "reasoning":
+            self._log.violate("a marker outside of the reasoning", token_id)
+        elif token_id == bound.reasoning_end_id:
+            self._end_reasoning(ended_by)
+        else:
+            self._reader.take_marker(token_id)
+
+    def _start_reasoning(self, token_id: int) -> None:
+        # A few stray characters in front of it are no reason to take all of the reasoning for the answer.
+        if self.phase == "before" or (self.phase == "answer" and self._ended_by is None):
+            self.phase = "reasoning"
+        else:
+            self._log.violate("reasoning started twice", token_id)
+
+    def _end_reasoning(self, ended_by: EndedBy) -> None:
+        self._reader.end()
+        self.phase = "answer"
+        self._ended_by = ended_by
+        self._log.say(
+            events.ReasoningDone,
+            ended_by=ended_by,
+            num_steps=len(self._record.steps),
+            num_backtracks=self._record.num_backtracks,
+            num_reasoning_tokens=self.num_reasoning_tokens,
+        )
+
+    def _end_turn(self, token_id: int) -> None:
+        if self.phase == "done":
+            self._log.violate("the turn ended twice", token_id)
+            return
+        if self.phase != "answer" or not self.num_answer_tokens:
+            self._log.violate("the turn ended without an answer", token_id)
+        self._reader.interrupt()
+        self._finish("stop")
+
+    def _report_behind(self) -> None:
+        if self._behind:
+            ids, self._behind = self._behind, []
+            decoder = self._new_decoder()
+            self._log.violate("text behind the end of the turn", ids[0], decoder.feed(ids) + decoder.flush())
+
+    def _finish(self, finish_reason: FinishReason) -> None:
+        if self.phase == "done":
+            return
+        if self.phase == "answer":
+            finish_reason = self._answer.end(finish_reason)
+        self.phase = "done"
+        self._finish_reason = finish_reason
+
+
+def token_counts(parser: Parser, num_prompt: int, num_completion: int, num_cached: int) -> dict[str, int]:
+    """Counts by their names in the event.
+
+    Args:
+        num_completion: all tokens behind the prompt, forced ones included.
+        num_cached: tokens that the prefix cache had of the first request, which may have forced ones behind the prompt.
+    """
+    return {
+        "prompt_tokens": num_prompt,
+        "completion_tokens": num_completion,
+        "reasoning_tokens": parser.num_reasoning_tokens,
+        "answer_tokens": parser.num_answer_tokens,
+        "forced_tokens": parser.num_forced_tokens,
+        "cached_tokens": min(num_cached, num_prompt),
+    }

@@ -1,0 +1,1 @@
+"""The trace as a tree: built from events, told as events, written as text."""

@@ -1,0 +1,1 @@
+"""The routes: one folder a dialect, and what all of them share."""

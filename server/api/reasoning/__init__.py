@@ -1,0 +1,1 @@
+"""Our own dialect: a generation as a stream of typed events."""

@@ -1,0 +1,1 @@
+"""Running one generation: engine tokens go through the parser, and interventions may cut in."""

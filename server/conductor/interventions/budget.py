@@ -1,0 +1,84 @@
+"""Ends reasoning at its limits: the token budget, and the counts that are not in the grammar."""
+
+from __future__ import annotations
+
+from steiner.reasoning.automaton import Automaton
+from steiner.reasoning.progress import Progress
+from steiner.server.conductor.interventions.base import Cut, end_of_reasoning
+
+# No token needs more: itself and the ends of a section and a step, or two digits of a depth.
+MOST_ROOM = 3
+
+
+class TokenBudget:
+    """Keeps the tokens between the start and the end of reasoning within `max_reasoning_tokens`.
+
+    A token is accepted only if the reasoning can still be closed within the budget behind it. So the
+    model has its chance to close by itself up to the last token, and the budget is never exceeded.
+    """
+
+    watched_ids: frozenset[int] | None = None
+
+    def __init__(self, max_reasoning_tokens: int) -> None:
+        self._budget = max_reasoning_tokens
+
+    def opening(self, progress: Progress) -> Cut | None:
+        """A budget of nothing: what the prompt lacks of start and end is forced before anything is sampled."""
+        return None if self._budget or not progress.closing else self._cut(progress)
+
+    def before(self, progress: Progress, token_id: int) -> Cut | None:
+        """Cut where accepting the token would leave no room to close."""
+        if progress.phase != "reasoning" or progress.num_reasoning + MOST_ROOM <= self._budget:
+            return None
+        if progress.num_reasoning + _room_for(progress, token_id) <= self._budget:
+            return None
+        return self._cut(progress)
+
+    def _cut(self, progress: Progress) -> Cut:
+        detail = f"max_reasoning_tokens ({self._budget}) reached"
+        return end_of_reasoning(progress, detail, "max_reasoning_tokens")
+
+
+def _room_for(progress: Progress, token_id: int) -> int:
+    """Tokens from this one to the end of reasoning, without the end itself, if it closes right behind."""
+    bound = progress.bound
+    if token_id == bound.reasoning_end_id:
+        return 0
+    if token_id == bound.backtrack_id:
+        # A backtrack that cannot say where to would be none.
+        return 1 + max((len(ids) for ids in bound.depth_ids[: progress.depth]), default=0)
+    return progress.num_closing_after(token_id)
+
+
+class CountLimits:
+    """Keeps the limits on steps and backtracks where a grammar that counted them would be too large.
+
+    Where backtracks are used up and other choices are left, one of those is sampled: behind that cut no grammar of the
+    generation has a backtrack any more, so it is needed once. An engine that does not keep to the grammar would ask for
+    it without end, so a second time the reasoning ends.
+    """
+
+    def __init__(self, automaton: Automaton) -> None:
+        self._automaton = automaton
+        self._left_a_choice = False
+        bound = automaton.bound
+        decisions = (bound.backtrack_id, bound.proceed_id)
+        self.watched_ids = frozenset(token_id for token_id in decisions if token_id is not None)
+
+    def before(self, progress: Progress, token_id: int) -> Cut | None:
+        """Cut in place of a decision that a limit forbids: the end of reasoning, or one more choice of what is left."""
+        if token_id not in self.watched_ids or progress.phase != "reasoning" or progress.in_step:
+            return None
+        state, policy = progress.decision_state, self._automaton.policy
+        if token_id in self._automaton.allowed(state).ids:
+            return None
+        limit = self._automaton.limit_reached(state)
+        if limit is None:
+            if token_id != progress.bound.backtrack_id or state.num_backtracks < policy.max_backtracks:
+                # No limit forbids it but the protocol.
+                return None
+            limit = "max_backtracks"
+            if not self._left_a_choice:
+                self._left_a_choice = True
+                return Cut("budget", (), f"{limit} ({policy.max_backtracks}) used up", state)
+        return end_of_reasoning(progress, f"{limit} ({getattr(policy, limit)}) reached", limit)

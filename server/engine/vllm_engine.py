@@ -1,0 +1,244 @@
+"""The engine: vLLM's AsyncLLM, in this process' frontend and its own core process.
+
+It imports vllm late: importing this file must not cost seconds. So does `headless`. What it imports in turn,
+`cpu_executor`, vLLM's engine process imports too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from steiner.server.engine.base import (
+    EngineDead,
+    EngineError,
+    EngineRefusal,
+    TokenLogprobs,
+    TokenRequest,
+    TokenUpdate,
+)
+from steiner.server.settings import Settings
+
+if TYPE_CHECKING:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.logprobs import Logprob, SampleLogprobs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+LEAST_LOGPROB = -9999.0
+SAMPLING_DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
+
+
+class EngineStartError(Exception):
+    """vLLM could not be started with these settings; the message says which and what to change."""
+
+
+def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str]) -> dict[str, Any]:
+    """Keyword arguments of AsyncEngineArgs for these settings.
+
+    Raises:
+        EngineStartError: `settings.engine_args` names an argument that vLLM does not have.
+    """
+    unknown = sorted(set(settings.engine_args) - known)
+    if unknown:
+        raise EngineStartError(
+            f"engine_args has {', '.join(unknown)}, which vLLM's AsyncEngineArgs does not know; "
+            "see https://docs.vllm.ai/en/latest/configuration/engine_args.html for the names"
+        )
+    arguments: dict[str, Any] = {
+        "model": settings.model,
+        "trust_remote_code": settings.trust_remote_code,
+        "dtype": settings.dtype,
+        "seed": settings.seed,
+        "tensor_parallel_size": settings.tensor_parallel_size,
+        "pipeline_parallel_size": settings.pipeline_parallel_size,
+        "data_parallel_size": settings.data_parallel_size,
+        "gpu_memory_utilization": settings.gpu_memory_utilization,
+        "max_model_len": settings.max_model_len,
+        "max_num_seqs": settings.max_num_seqs,
+        "quantization": settings.quantization,
+        "enforce_eager": settings.enforce_eager,
+        "block_size": settings.block_size,
+        "served_model_name": settings.model_id,
+        "otlp_traces_endpoint": settings.otlp_traces_endpoint,
+        # Left on auto, the first structured request would choose the backend of all later ones.
+        "structured_outputs_config": {"backend": "guidance"},
+        "enable_prefix_caching": True,
+    }
+    if settings.nnodes > 1:
+        arguments |= {
+            "nnodes": settings.nnodes,
+            "node_rank": settings.node_rank,
+            "master_addr": settings.master_addr,
+            "master_port": settings.master_port,
+        }
+    if on_cpu:
+        if settings.dtype == "auto":
+            arguments["dtype"] = "float32"
+        if settings.enforce_eager is None:
+            # Compiling needs a C++ compiler on the machine and gains nothing for small models.
+            arguments["enforce_eager"] = True
+        if settings.block_size is None:
+            # A continuation recomputes at most one block: with vLLM's 128 that is four times as much.
+            arguments["block_size"] = 32
+        # A prompt with a seed that is prefilled in parts ends vLLM's engine: it sets the generator's offset back, which
+        # torch's generators for CPU do not have. Undivided, a batch holds the longest prompt.
+        arguments["enable_chunked_prefill"] = False
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    return arguments | settings.engine_args
+
+
+class VllmEngine:
+    """A `TokenEngine` over AsyncLLM."""
+
+    def __init__(self, llm: AsyncLLM) -> None:
+        self._llm = llm
+        self._is_traced = llm.observability_config.otlp_traces_endpoint is not None
+        self._default_sampling = {
+            name: value
+            for name, value in llm.model_config.get_diff_sampling_param().items()
+            if name in SAMPLING_DEFAULTS and value is not None
+        }
+
+    @classmethod
+    def start(cls, settings: Settings) -> VllmEngine:
+        """Load the model; blocks for seconds to minutes, so call it from a thread.
+
+        Raises:
+            EngineStartError: vLLM refuses the settings or fails to load the model.
+        """
+        with failing_to_start(settings):
+            arguments = engine_args(settings)
+            from vllm.envs import enable_envs_cache
+            from vllm.platforms import current_platform
+            from vllm.usage.usage_lib import UsageContext
+            from vllm.v1.engine.async_llm import AsyncLLM
+
+            # The sizes of batches that vLLM's own server has, and its headless machines.
+            context = UsageContext.OPENAI_API_SERVER
+            config = arguments.create_engine_config(context)
+            if current_platform.is_cpu():
+                from steiner.server.engine.cpu_executor import choose_executor
+
+                choose_executor(config, arguments.distributed_executor_backend)
+            # No name for vLLM's engine here: imports that failed keep this frame, and would keep it for ever.
+            engine = cls(
+                AsyncLLM.from_vllm_config(
+                    config,
+                    usage_context=context,
+                    enable_log_requests=arguments.enable_log_requests,
+                    disable_log_stats=arguments.disable_log_stats,
+                )
+            )
+            # Of itself vLLM does so in its other processes only, and here asks the environment for every token.
+            enable_envs_cache()
+            return engine
+
+    @property
+    def max_model_len(self) -> int:
+        return int(self._llm.model_config.max_model_len)
+
+    @property
+    def default_sampling(self) -> Mapping[str, float | int]:
+        return self._default_sampling
+
+    async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
+        from vllm.exceptions import VLLMClientError
+        from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        structured = None
+        if request.grammar is not None:
+            structured = StructuredOutputsParams(grammar=request.grammar)
+        try:
+            params = SamplingParams(
+                **dataclasses.asdict(request.sampling),
+                max_tokens=request.max_tokens,
+                min_tokens=min(request.min_tokens, request.max_tokens),
+                stop_token_ids=list(request.stop_ids),
+                structured_outputs=structured,
+                logit_bias=dict(request.logit_bias) or None,
+                logprobs=request.num_logprobs,
+                detokenize=False,
+                skip_clone=True,
+                output_kind=RequestOutputKind.DELTA,
+            )
+            outputs = self._llm.generate(
+                {"type": "token", "prompt_token_ids": list(request.prompt_ids)},
+                params,
+                request.request_id,
+                # Without a place to send spans, vLLM would warn.
+                trace_headers=request.trace_headers if self._is_traced else None,
+            )
+            async with aclosing(outputs):
+                async for output in outputs:
+                    completion = output.outputs[0]
+                    match completion.finish_reason:
+                        case None | "stop" | "length" as reason:
+                            logprobs = _told(completion.logprobs, request.num_logprobs)
+                            yield TokenUpdate(
+                                completion.token_ids, reason, logprobs, output.num_cached_tokens
+                            )
+                        case reason:
+                            raise EngineError(f"the engine ended the request with {reason!r}")
+        except EngineDeadError as error:
+            raise EngineDead("the engine has stopped") from error
+        except VLLMClientError as error:
+            raise EngineRefusal(str(error)) from error
+        except EngineGenerateError as error:
+            raise EngineError("the engine failed on this request") from error
+
+    async def check_health(self) -> None:
+        if self._llm.errored:
+            raise EngineDead("the engine has stopped")
+
+    def shutdown(self) -> None:
+        self._llm.shutdown()
+        # Collected now rather than when the interpreter ends, where its finaliser no longer works.
+        del self._llm
+
+
+def engine_args(settings: Settings) -> AsyncEngineArgs:
+    """vLLM's arguments, the same on every machine."""
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kv_cache_gib))
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.platforms import current_platform
+
+    known = frozenset(field.name for field in dataclasses.fields(AsyncEngineArgs))
+    return AsyncEngineArgs(**engine_arguments(settings, on_cpu=current_platform.is_cpu(), known=known))
+
+
+@contextmanager
+def failing_to_start(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise EngineStartError(
+            f"vLLM cannot be imported ({error}); install steiner[cpu] or steiner[gpu]"
+        ) from error
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise EngineStartError(f"vLLM could not start with model {settings.model!r}: {error}") from error
+
+
+def _told(logprobs: SampleLogprobs | None, num_top: int | None) -> list[TokenLogprobs] | None:
+    """vLLM's log probabilities; of each place the sampled token comes first."""
+    if num_top is None or logprobs is None:
+        return None
+
+    def value(one: Logprob) -> float:
+        # The logarithm of nothing is no JSON number, and rounding may bring a certainty above 0.
+        return min(max(float(one.logprob), LEAST_LOGPROB), 0.0)
+
+    told = []
+    for place in logprobs:
+        # Both of vLLM's runners mask what the grammar forbids before they compute log probabilities. Where less is
+        # legal than was asked for, they fill up with masked tokens, which say nothing.
+        legal = [item for item in place.items() if not math.isinf(item[1].logprob)]
+        ranked = sorted(legal, key=lambda item: item[1].rank or 0)[:num_top]
+        top = tuple((token_id, value(one)) for token_id, one in ranked)
+        told.append(TokenLogprobs(value(next(iter(place.values()))), top))
+    return told

@@ -1,0 +1,1 @@
+"""Generations while they run and afterwards: their logs, their readers, where they are kept."""

@@ -1,0 +1,1 @@
+"""HTTP itself, whatever the route: listening, keys, limits of a body, log lines, tracing, event streams."""

@@ -1,0 +1,29 @@
+"""The model behind the routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from steiner.reasoning.parser.decoding import SectionDecoder
+from steiner.reasoning.protocol import BoundProtocol
+from steiner.server.conductor.assignment import Assignment
+from steiner.server.conductor.conductor import Conductor
+from steiner.server.engine.base import TokenEngine
+from steiner.server.engine.token_spelling import TokenSpelling
+from steiner.server.intake.prompts import PromptEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """An engine and what is known of its model."""
+
+    engine: TokenEngine
+    bound: BoundProtocol
+    encoder: PromptEncoder
+    new_decoder: Callable[[], SectionDecoder]
+    spelling: TokenSpelling
+
+    def conductor(self, assignment: Assignment) -> Conductor:
+        """What runs an assignment on this engine."""
+        return Conductor(self.engine, self.bound, assignment, self.new_decoder, self.spelling)

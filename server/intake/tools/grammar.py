@@ -1,0 +1,86 @@
+"""The grammar of an answer that may call tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steiner.reasoning.parser.tool_calls import CLOSING, OPENING
+from steiner.server.conductor.assignment import AnswerFormat
+from steiner.server.errors import InvalidRequest
+from steiner.server.intake.answer_grammar import exact_text, fault_of, grammar_text, text_up_to, text_without
+from steiner.server.intake.json_schema.document import SchemaRefusal
+from steiner.server.intake.json_schema.grammar import SchemaRules, schema_rules
+from steiner.server.intake.json_schema.relaxation import rules_as_far_as_possible
+from steiner.server.intake.tools.use import Function, ToolUse
+
+OBJECT = {"type": "object"}
+
+
+def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> AnswerFormat:
+    """The answer's grammar.
+
+    Args:
+        text_schema: what text must fit where the answer calls nothing; None for any text.
+
+    Raises:
+        InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions together are
+            too much.
+        SchemaRefusal: the schema of text cannot be enforced.
+    """
+    grammar = answer_grammar(use, text_schema)
+    fault = fault_of(grammar)
+    if fault is not None:
+        raise _cannot_be_enforced(
+            "tools",
+            f"together their schemas are too large ({fault}); let fewer of them be called with tool_choice "
+            "allowed_tools",
+        )
+    return AnswerFormat(use.name, grammar, use.mode != "none")
+
+
+def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None) -> str:
+    """What the answer may be, in llguidance's Lark."""
+    text = None if text_schema is None else schema_rules(text_schema)
+    parts = [] if text is None else [text]
+    if use.mode == "none":
+        free = [f"TEXT: {text_without(OPENING)}"]
+        return grammar_text("TEXT?", more=free) if text is None else grammar_text(text.root, parts)
+    functions = [_parameters(function) for function in use.functions]
+    calls = _calls(use, functions)
+    opened = f"OPENING calls\nOPENING: {exact_text(OPENING)}"
+    if use.mode == "required":
+        return grammar_text(opened, functions, calls)
+    if text is not None:
+        return grammar_text(f"{text.root} | {opened}", [*parts, *functions], calls)
+    # Text up to the first opening; behind the calls there is none.
+    before = [f"before_calls[lazy]: {text_up_to(OPENING)}", f"TEXT: {text_without(OPENING)}"]
+    return grammar_text("TEXT? | before_calls calls", functions, [*before, *calls])
+
+
+def _parameters(function: Function) -> SchemaRules:
+    prefix = f"f{function.index}_"
+    if not function.is_strict:
+        return rules_as_far_as_possible(function.schema, prefix)
+    try:
+        # Arguments are an object, whatever else a schema says.
+        return schema_rules(function.schema, prefix)
+    except SchemaRefusal as refusal:
+        raise _cannot_be_enforced(f"tools.{function.index}.function.parameters", str(refusal)) from refusal
+
+
+def _cannot_be_enforced(param: str, reason: str) -> InvalidRequest:
+    return InvalidRequest(f"{param} cannot be enforced: {reason}", param=param, code="invalid_value")
+
+
+def _calls(use: ToolUse, parameters: list[SchemaRules]) -> list[str]:
+    """Rules of one call behind its opening, and of further whole ones where several are allowed."""
+    lines = []
+    for function, rules in zip(use.functions, parameters, strict=True):
+        # Names are of letters, digits, "_" and "-": nothing that JSON escapes.
+        head = exact_text(f'\n{{"name": "{function.name}", "arguments": ')
+        lines.append(f"call{function.index}: {head} {rules.root} CALL_END")
+    lines.append(f"CALL_END: {exact_text(f'}}{chr(10)}{CLOSING}')}")
+    lines.append(f"call: {' | '.join(f'call{function.index}' for function in use.functions)}")
+    if not use.parallel:
+        return [*lines, "calls: call"]
+    return [*lines, f"NEXT_OPENING: {exact_text(f'{chr(10)}{OPENING}')}", "calls: call (NEXT_OPENING call)*"]

@@ -1,1 +1,0 @@
-"""HTTP routes: they read the request, ask the service, and choose a dialect. No logic of their own."""

@@ -1,1 +1,0 @@
-"""Bodies of requests and answers, as pydantic models. Unknown fields are refused at every level."""

@@ -1,1 +1,0 @@
-"""Dialects: one stream of typed events in, one API's bytes out."""

@@ -1,0 +1,51 @@
+"""The files of a run: YAML that is read into its model, and text that is written whole or not at all.
+
+What is wrong with a file is told by file, field and reason. Unknown keys are refused, and nothing changes after it was
+read.
+"""
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from steiner.reasoning.errors import SteinerError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path, model: type[Model], error: type[SteinerError], whole: str) -> Model:
+    """Read and validate.
+
+    Args:
+        error: to be raised where the file is missing, is no YAML, or a field is unknown, missing or out of range.
+        whole: what a fault is said to be in that belongs to no field.
+    """
+    try:
+        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as cause:
+        raise error(f"{path}: {cause.strerror}.") from cause
+    except (yaml.YAMLError, UnicodeDecodeError) as cause:
+        raise error(f"{path}: not valid YAML: {cause}") from cause
+    except ValidationError as cause:
+        faults = "\n".join(f"  {_field_of(e['loc']) or whole}: {e['msg']}" for e in cause.errors())
+        raise error(f"{path}:\n{faults}") from cause
+
+
+def _field_of(location: tuple[int | str, ...]) -> str:
+    """A field's dotted name, without the kind of model that pydantic puts in between; "" for none."""
+    return ".".join(str(part) for part in location if not str(part).startswith("from "))
+
+
+class Strict(BaseModel):
+    """A section of a recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write under another name, then rename."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,1 @@
+"""From records to the token ids that a stage learns."""

@@ -1,0 +1,1 @@
+"""Supervised learning: batches, the optimizer, the trainer, and accuracy token by token."""

@@ -1,0 +1,72 @@
+"""Teacher-forced accuracy by section: the instrument that finds a fault of format or training within a minute.
+
+Free-running averages are dominated by searches that already derailed; given the right prefix, every kind of token
+shows for itself whether it is learned.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from steiner.reasoning.protocols.steiner import STEINER
+from steiner.training.documents.encode import Document
+from steiner.training.learning.batches import IGNORED, collate
+
+BATCH_DOCUMENTS = 32
+
+
+def kinds_of(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> list[str]:
+    """What each token is: the role of the section it stands in, "verdict", "decision", "marker", or "answer"."""
+    starts = {tokenizer.convert_tokens_to_ids(s.start): s.role for s in STEINER.sections}
+    ends = {tokenizer.convert_tokens_to_ids(s.end) for s in STEINER.sections}
+    special = set(tokenizer.all_special_ids)
+    verdicts = set(tokenizer.convert_tokens_to_ids([STEINER.verified, STEINER.refuted]))
+    decisions = set(
+        tokenizer.convert_tokens_to_ids([STEINER.proceed, STEINER.backtrack, STEINER.reasoning_end])
+    )
+    backtrack, end = tokenizer.convert_tokens_to_ids([STEINER.backtrack, STEINER.reasoning_end])
+    kinds: list[str] = []
+    inside = "prompt"
+    for token_id in token_ids:
+        if token_id in starts:
+            inside = starts[token_id]
+            kinds.append("marker")
+        elif token_id in verdicts:
+            kinds.append("verdict")
+        elif token_id in decisions:
+            inside = "depth" if token_id == backtrack else "answer" if token_id == end else "marker"
+            kinds.append("decision")
+        elif token_id in ends:
+            # Stopping is part of a section: a list that ends too early is wrong there and nowhere else.
+            kinds.append(inside)
+        elif token_id in special:
+            kinds.append("answer" if inside == "answer" else "marker")
+        else:
+            kinds.append(inside)
+    return kinds
+
+
+@torch.no_grad()
+def teacher_forced_accuracy(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, documents: Iterable[Document]
+) -> dict[str, float]:
+    """Share of learned tokens that are the most likely one given the right prefix, by kind of token."""
+    right: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    model.eval()
+    batch: list[Document] = []
+    ordered = sorted(documents, key=lambda document: len(document.token_ids))
+    for start in range(0, len(ordered), BATCH_DOCUMENTS):
+        batch = ordered[start : start + BATCH_DOCUMENTS]
+        inputs = collate(batch, tokenizer.pad_token_id)
+        guesses = model(input_ids=inputs["input_ids"][:, :-1]).logits.argmax(dim=-1)
+        hits = guesses == inputs["labels"][:, 1:]
+        learned = inputs["labels"][:, 1:] != IGNORED
+        for row, document in enumerate(batch):
+            kinds = kinds_of(document.token_ids, tokenizer)
+            for position in learned[row].nonzero().flatten().tolist():
+                seen[kinds[position + 1]] += 1
+                right[kinds[position + 1]] += bool(hits[row, position])
+    return {kind: right[kind] / count for kind, count in sorted(seen.items())}

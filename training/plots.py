@@ -1,0 +1,168 @@
+"""The curves that people would rather look at: accuracy over the budget and over parallel samples, losses of a run."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib import pyplot as plt
+from matplotlib import rcParams
+
+COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b", "knights": "#4a7c2f"}
+STYLE_COLOURS = {"search": "#0b6e99", "forward": "#8a5a9e", "direct": "#c2541b"}
+LEVELS = {"direct": ":", "forward": "-."}
+LAST_NAMED = 12
+TOKEN_TICKS = (25, 50, 100, 200, 400)
+SAMPLE_TICKS = (10, 30, 100, 300, 1000)
+# Element ids are drawn at random otherwise, and the same figures would not give the same file.
+rcParams["svg.hashsalt"] = "steiner"
+STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
+
+
+def plot_budgets(report: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]], path: Path) -> None:
+    """Accuracy over the mean reasoning tokens really used, one point a limit on steps, a panel a family; SVG.
+
+    Args:
+        report: with `budgets`, by the model's own verdicts, and `verified_budgets`, by the exact verifier's.
+        baselines: reports of models that do not search, by style; drawn as level lines.
+    """
+    figure, panels = plt.subplots(1, len(COLOURS), figsize=(11, 4), sharey=True)
+    for axes, (family, colour) in zip(panels, COLOURS.items(), strict=True):
+        curves = {
+            "own verdicts": (report["budgets"], "-", "o"),
+            "exact verifier": (report["verified_budgets"], "--", "s"),
+        }
+        for label, (rows, line, marker) in curves.items():
+            scores = [row[family] for row in rows]
+            tokens = [score["mean_reasoning_tokens"] for score in scores]
+            _intervals(axes, tokens, scores, "accuracy", line=line, marker=marker, colour=colour, label=label)
+            if line == "-":
+                _name_points(axes, tokens, scores, [row["max_steps"] for row in rows])
+        for style, baseline in baselines.items():
+            level = 100 * baseline["families"][family]["accuracy"]
+            axes.axhline(level, color="#555555", linestyle=LEVELS[style], label=f"{style} model")
+        axes.set(title=family, xscale="log", xlabel="mean reasoning tokens", ylim=(0, 103))
+        axes.set_xticks(TOKEN_TICKS, labels=map(str, TOKEN_TICKS))
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("held-out problems solved, %")
+    panels[0].legend(loc="lower right", fontsize=7)
+    save_figure(figure, path)
+
+
+def plot_best_of(report: Mapping[str, Any], path: Path) -> None:
+    """Accuracy over completion tokens: one search, and parallel samples by majority and by an oracle; SVG.
+
+    Args:
+        report: what `best_of_report` makes.
+    """
+    figure, panels = plt.subplots(
+        1, len(report), figsize=(11, 4.4), sharey=True, squeeze=False, layout="constrained"
+    )
+    names = {"search, sampled": "search", "forward": "forward", "direct": "direct"}
+    for axes, (family, told) in zip(panels[0], report.items(), strict=True):
+        for name, style in names.items():
+            if name not in told:
+                continue
+            tokens = [point["mean_completion_tokens"] for point in told[name]]
+            for chosen, line in (("majority", "-"), ("any", "--")):
+                label = f"{style}, {'majority' if chosen == 'majority' else 'any right (oracle)'}"
+                marks = {"line": line, "marker": ".", "colour": STYLE_COLOURS[style], "label": label}
+                _intervals(axes, tokens, told[name], chosen, **marks)
+        once = told["search"]
+        marks = {"line": "", "marker": "*", "colour": "black", "label": "one greedy search"}
+        _intervals(axes, [once["mean_completion_tokens"]], [once], "accuracy", **marks)
+        axes.set(title=family, xscale="log", xlabel="completion tokens a problem", ylim=(0, 103))
+        axes.set_xticks(SAMPLE_TICKS, labels=map(str, SAMPLE_TICKS))
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    panels[0][0].set_ylabel("held-out problems solved, %")
+    # Below the panels: inside it would hide points of one.
+    lines, labels = panels[0][-1].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=4, fontsize=8)
+    save_figure(figure, path)
+
+
+def _intervals(
+    axes: Any,
+    tokens: Sequence[float],
+    scores: Sequence[Mapping[str, float]],
+    name: str,
+    *,
+    line: str,
+    marker: str,
+    colour: str,
+    label: str,
+) -> None:
+    """A curve with its 95 % intervals, in per cent."""
+    shares = [100 * score[name] for score in scores]
+    # Rounding may put an end of the interval a hair on the wrong side of the share.
+    below = [
+        max(0.0, share - 100 * score[f"{name}_low"]) for share, score in zip(shares, scores, strict=True)
+    ]
+    above = [
+        max(0.0, 100 * score[f"{name}_high"] - share) for share, score in zip(shares, scores, strict=True)
+    ]
+    axes.errorbar(
+        tokens,
+        shares,
+        yerr=[below, above],
+        linestyle=line,
+        marker=marker,
+        color=colour,
+        label=label,
+        capsize=2,
+        lw=1.2,
+    )
+
+
+def _name_points(
+    axes: Any, tokens: Sequence[float], scores: Sequence[Mapping[str, float]], limits: Sequence[int]
+) -> None:
+    for token, score, limit in zip(tokens, scores, limits, strict=True):
+        if limit > LAST_NAMED:
+            # Beyond, the points lie on each other.
+            continue
+        place = {"textcoords": "offset points", "xytext": (4, -11), "fontsize": 7}
+        axes.annotate(str(limit), (token, 100 * score["accuracy"]), **place)
+
+
+def plot_training(run: Path, path: Path) -> None:
+    """Loss of the supervised stages over their steps, accuracy and reward of the last; SVG.
+
+    Args:
+        run: the output folder of a recipe.
+    """
+    stages = [stage for stage in ("cpt", "sft", "rl") if (run / stage / "log.jsonl").exists()]
+    figure, row = plt.subplots(1, len(stages), figsize=(3.6 * len(stages), 3.2), squeeze=False)
+    for axes, stage in zip(row[0], stages, strict=True):
+        records = [json.loads(line) for line in (run / stage / "log.jsonl").read_text().splitlines()]
+        if stage == "rl":
+            updates = [record for record in records if "accuracy" in record]
+            steps = [record["step"] for record in updates]
+            for name in ("accuracy", "reward"):
+                axes.plot(steps, [record[name] for record in updates], label=name)
+            axes.set(title="reinforcement learning", xlabel="updates")
+            axes.legend(fontsize=8)
+        else:
+            losses = [(record["step"], record["loss"]) for record in records if "loss" in record]
+            axes.plot(*zip(*sorted(dict(losses).items()), strict=True))
+            axes.set(title=STAGES[stage], xlabel="updates", ylabel="loss, nats a token", yscale="log")
+        axes.grid(alpha=0.3)
+    save_figure(figure, path)
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure and forget it; the same figure gives the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if figure.get_layout_engine() is None:
+        figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("Usage: python -m steiner.training.plots RUN OUTPUT.svg")
+    plot_training(Path(sys.argv[1]), Path(sys.argv[2]))
