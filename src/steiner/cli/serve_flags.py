@@ -24,7 +24,7 @@ from steiner.cli.serve_help import ServeParser, normalised
 from steiner.server.settings import Settings
 
 CONFIG_VARIABLE = "STEINER_CONFIG"
-SECRET = ("api-key", "redis-url")
+SECRET = ("api-key", "reasoning-seal-key", "redis-url")
 """What flags begin with whose values are not shown."""
 
 

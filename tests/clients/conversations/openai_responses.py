@@ -22,6 +22,7 @@ def hold(ask: Asked, told: Told) -> None:
             "include": include,
             "previous_response_id": before,
             "max_output_tokens": ask.max_tokens,
+            "extra_body": ask.extra_body,
         }
         if not ask.stream:
             return client.responses.parse(**fields)
