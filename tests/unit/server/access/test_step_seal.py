@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.reasoning.steps import Backtrack, Section, Step
-from steiner.server.step_seal import SealBroken, StepSeal
+from steiner.server.access.step_seal import SealBroken, StepSeal
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
 STEPS = st.builds(
