@@ -92,7 +92,9 @@ def test_a_run_with_small_counts(scripts: Scripts, tmp_path: Path, monkeypatch: 
     report = json.loads((tmp_path / "cost.json").read_text())
     assert report["machine"]["versions"]["llguidance"]
     assert [(record["protocol"], record["policy"]) for record in report["results"]] == [
-        (protocol, policy) for protocol in ("steiner", "steiner-preview") for policy in ("2", "3", "minimal", "low")
+        (protocol, policy)
+        for protocol in ("steiner", "steiner-preview")
+        for policy in ("2", "3", "minimal", "low")
     ]
     for record in report["results"]:
         assert sum(record["share_of_phases"].values()) == pytest.approx(1)
