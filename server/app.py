@@ -56,7 +56,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         redoc_url=None,
         version=version("steiner"),
         root_path=settings.root_path,
-        # A path that ends in a slash is another path. FastAPI would redirect clients to an address that it makes of `Host`.
+        # A path that ends in a slash is another path. FastAPI would redirect clients to an address made of `Host`.
         redirect_slashes=False,
     )
     app.state.service = service

@@ -127,7 +127,7 @@ def given_items(given: str | Sequence[InputItem]) -> Sequence[InputItem]:
 
 
 def carried(output: Sequence[Item]) -> list[Item]:
-    """The part of a response's output that a later one continues from: of its reasoning, the live path's conclusions."""
+    """The part of a response's output that a later one continues from: of reasoning, the live path's conclusions."""
     steps = [Step(**item["step"]) for item in output if item["type"] == "reasoning"]
     live = {step.id for step in Trace(protocol="", steps=tuple(steps)).live_path()}
     kept = [item for item in output if item["type"] != "reasoning" or item["step"]["id"] in live]
@@ -163,7 +163,7 @@ def messages_of(items: Sequence[Item]) -> list[Message]:
 
 
 def require_answers(items: Sequence[Item]) -> None:
-    """Check that every call is followed by its output, and every output has its call. A call that was cut off may have none.
+    """Check that every call is followed by its output, and every output has its call. A cut-off call may have none.
 
     Raises:
         InvalidRequest: one is missing.
