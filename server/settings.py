@@ -278,7 +278,7 @@ class Settings(BaseSettings):
 
     @property
     def store_redis_url(self) -> str | None:
-        """URL, in clear, of the Redis that keeps generations and counts rates for all replicas; None for other stores."""
+        """URL, in clear, of the Redis that keeps generations and counts rates for replicas; None for other stores."""
         if self.store != "redis":
             return None
         return self.redis_url.get_secret_value() if self.redis_url else DEFAULT_REDIS_URL

@@ -157,7 +157,7 @@ class Rates:
         key = _key(caller, "tokens", limit)
         try:
             if not await self._windows.acquire_sliding_window_entry(key, limit, WINDOW_S, cost):
-                # Beyond the limit the window is simply full, so a long answer does not block the caller for many minutes.
+                # Beyond the limit the window is simply full: a long answer does not block the caller for many minutes.
                 left = limit - (await self._window(key)).used
                 if left > 0:
                     await self._windows.acquire_sliding_window_entry(key, limit, WINDOW_S, left)
