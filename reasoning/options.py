@@ -1,6 +1,6 @@
-"""The `reasoning` object of a request, and the policy it asks for.
+"""The `reasoning` object of a request, and the policy that it asks for.
 
-A limit that could have no effect under the protocol is refused by name and never ignored.
+A limit that could have no effect under the protocol is refused by name. It is never ignored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _RULES = {
 
 
 def refuse_ineffective(given: Mapping[str, Any], protocol: Protocol) -> None:
-    """Check the limits that were asked for, by the names that they have in `Policy`.
+    """Check the limits that were asked for, by their names in `Policy`.
 
     Raises:
         PolicyError: one of them could have no effect under the protocol.
@@ -53,28 +53,28 @@ def refuse_ineffective(given: Mapping[str, Any], protocol: Protocol) -> None:
 
 
 def refuse_unconstrained(given: Mapping[str, Any]) -> None:
-    """Check that nothing was asked for that only the constraint keeps.
+    """Check that no limit was asked for that only constrained decoding can keep.
 
     Raises:
-        PolicyError: a limit could have no effect, for decoding is not constrained.
+        PolicyError: a limit could have no effect, because decoding is not constrained.
     """
     for field in sorted(KEPT_BY_CONSTRAINT & given.keys()):
         raise PolicyError(
             field,
-            f"{field} has no effect where constrained is false; leave it out, or limit the reasoning with "
+            f"{field} has no effect if constrained is false; leave it out, or limit the reasoning with "
             "max_reasoning_tokens",
         )
 
 
 def refuse_unreachable_minimum(policy: Policy, protocol: Protocol, least: int) -> None:
-    """Check that a search within the other limits can have so many steps.
+    """Check that a search within the other limits can reach the minimum of steps.
 
     Raises:
         PolicyError: it cannot.
     """
     depth = policy.max_depth if protocol.proceed is not None else 1
     num_turns = policy.max_backtracks if protocol.backtrack is not None else 0
-    # Behind a backtrack that names its depth a search may go as deep again; behind another it is as deep as it was.
+    # After a backtrack that names its depth, a search may go as deep again; after another, its depth stays.
     most = depth * (num_turns + 1) if protocol.names_depth else depth + num_turns
     if least > most:
         raise PolicyError(
@@ -174,7 +174,7 @@ class ReasoningOptions(BaseModel):
             )
         if not policy.constrained:
             refuse_unconstrained(given)
-        # A minimum of the deployment's gives way to a request's maxima; one that was asked for does not.
+        # The deployment's minimum gives way to a request's maxima; a minimum that was asked for does not.
         least = policy.min_steps if "min_steps" in given else 1
         refuse_unreachable_minimum(policy, protocol, least)
         refuse_small_budget(policy, protocol, least)

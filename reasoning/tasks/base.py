@@ -1,4 +1,4 @@
-"""The rules of a task family: what is needed to judge a step, and nothing of how problems and traces are made.
+"""The rules of a task family: what is needed to judge a step, and nothing about how problems and traces are made.
 
 A new family is one module that satisfies `Rules` and one line in the registry; `steiner.training.problems` adds
 the generation of problems and the words of traces.
@@ -20,14 +20,14 @@ NOT_FOUND = "not found"
 class Rules(Protocol[Problem, State, Move]):
     """States and moves of one kind of problem, exact, and how both are written.
 
-    Problems, states and moves are hashable. A state is order-free: two ways to the same situation give equal states, so
-    that the search space is a DAG and not a tree.
+    Problems, states and moves are hashable. A state does not depend on the way to it: two ways to the same situation
+    give equal states, so that the search space is a DAG and not a tree.
     """
 
     name: str
 
     def __hash__(self) -> int:
-        """What is found out about a problem is cached by its rules."""
+        """Hashable by its rules, so that what is found out about a problem can be cached."""
         ...
 
     def parse(self, prompt: str) -> Problem:

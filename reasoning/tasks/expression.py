@@ -9,7 +9,7 @@ MAX_NESTING = 40
 MAX_EXPONENT = 64
 MAX_BITS = 4096
 """Largest numerator or denominator on the way to a value."""
-# A number keeps its separators and its percent sign; who reads it says what they mean.
+# A number keeps its separators and its percent sign. The reader decides what they mean.
 TOKEN = re.compile(r"[0-9](?:[0-9.,]*[0-9])?%?|\*\*|\S")
 
 NumberReader = Callable[[str], Fraction]

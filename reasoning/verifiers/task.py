@@ -13,7 +13,7 @@ from steiner.reasoning.verifiers.base import Judgement
 from steiner.reasoning.verifiers.visited import VisitedTree, is_dead_end
 
 MAX_STATES = 2_000
-"""States searched for whether a problem has a solution; beyond, the trace alone can show that it has none."""
+"""The most states searched for a solution. Beyond that, only the trace can show that there is none."""
 
 
 class TaskVerifier:
@@ -24,7 +24,7 @@ class TaskVerifier:
         self._rules = rules
 
     def knows(self, problem: str) -> bool:
-        """Whether the user's messages come to a problem of this family."""
+        """Whether the user's messages make a problem of this family."""
         return problem_of_dialogue(self._rules, problem) is not None
 
     def verify(self, problem: str, trace: Trace, step: Step) -> Judgement | None:
@@ -62,7 +62,7 @@ class TaskVerifier:
         if result in visited.dead:
             return Judgement("refuted", "every move from there was tried before, in vain")
         if result in visited.states.values():
-            # The model may refute it as seen, and walking there again may be a circle: no verdict is surely better.
+            # The model may refute it as seen, and going there again may be a circle: neither verdict is surely right.
             return None
         return Judgement("verified", "a legal move, and no dead end")
 
@@ -80,7 +80,7 @@ class TaskVerifier:
 
 @lru_cache(maxsize=1024)
 def is_solvable(rules: Rules[Any, Any, Any], problem: Hashable) -> bool | None:
-    """Whether any path reaches the goal; None where MAX_STATES were searched and it is still open."""
+    """Whether any path reaches the goal; None if it is still open after MAX_STATES."""
     root: Hashable = rules.root(problem)
     seen = {root}
     waiting = [root]

@@ -8,11 +8,11 @@ from steiner.reasoning.trace import Trace
 
 
 class VisitedTree:
-    """The states that the steps of a trace lead to, by the rules alone: the model's verdicts prove nothing.
+    """The states that the steps of a trace lead to, by the rules alone, because the model's verdicts prove nothing.
 
     Attributes:
         states: state by step id, 0 the problem; steps that are not legal moves, and all below them, are left out.
-        dead: states that cannot reach the goal, either to be seen at once or because every move was tried there.
+        dead: states that cannot reach the goal, because that shows at once or every move was tried there.
     """
 
     def __init__(self, rules: Rules[Any, Any, Any], problem: Any, trace: Trace) -> None:
@@ -32,7 +32,7 @@ class VisitedTree:
             for state, results in self._tried.items()
             if len(results) == len(rules.moves(problem, state))
         ]
-        # Later states first: what lies below is mostly settled by then, and one more round finds nothing new.
+        # Later states first: then what lies below is mostly settled, and one more round finds nothing new.
         while new := {
             state
             for state in reversed(exhausted)

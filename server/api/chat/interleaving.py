@@ -1,4 +1,4 @@
-"""Several streams read as one, each piece with the number of the stream it comes from."""
+"""Several streams read as one. Each piece has the number of its stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Piece = TypeVar("Piece")
 
 
 async def interleaved(streams: Sequence[AsyncIterator[Piece]]) -> AsyncGenerator[tuple[int, Piece], None]:
-    """Pieces as they come; of each stream in order, and one at a time, so that a slow reader slows them all."""
+    """Pieces as they come: in order within a stream, and one at a time, so that a slow reader slows them all."""
     if len(streams) == 1:
         async for piece in streams[0]:
             yield 0, piece

@@ -188,7 +188,7 @@ class ResponseRequest(SamplingRequest, StopRequest):
 
 
 class ResponseGeneration(GenerationRequest):
-    """What a body of the Responses API comes to; refusals of it speak that API's names."""
+    """A body of the Responses API in common terms. Refusals still use that API's names."""
 
     field_names: ClassVar[FieldNames] = FieldNames(
         messages="input", length="max_output_tokens", schema="text.format.schema"

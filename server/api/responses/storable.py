@@ -1,4 +1,4 @@
-"""Whether a body can be kept as it came: escapes in JSON can spell half a character, and parsers take NaN."""
+"""Whether a body can be stored as it came: JSON escapes can spell half a character, and parsers accept NaN."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def refuse_unstorable(body: Any) -> None:
     except RecursionError:
         path, reason = None, "the body is nested too deep"
     except ValueError:
-        path, reason = _first_fault(body) or (None, "the body is no JSON")
+        path, reason = _first_fault(body) or (None, "the body is not JSON")
     else:
         return
     named = f"{path}: " if path else ""
@@ -25,7 +25,7 @@ def refuse_unstorable(body: Any) -> None:
 
 
 def _first_fault(value: object) -> tuple[str | None, str] | None:
-    """Path and reason of the first text or number that cannot be kept; None where there is none."""
+    """Path and reason of the first text or number that cannot be stored; None if all can."""
     match value:
         case str():
             if _is_unicode(value):
@@ -43,7 +43,7 @@ def _first_fault(value: object) -> tuple[str | None, str] | None:
         fault = _first_fault(name) or _first_fault(child)
         if fault is not None:
             path, reason = fault
-            # A name that is no Unicode cannot be said.
+            # A name that is not valid Unicode cannot be shown.
             own = str(name) if _is_unicode(str(name)) else None
             return ".".join(part for part in (own, path) if part) or None, reason
     return None

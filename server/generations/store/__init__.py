@@ -1,1 +1,1 @@
-"""Where generations are kept: one small interface, an embedded store and a shared one behind it."""
+"""Where generations are kept: one small interface, with an embedded store and a shared one."""

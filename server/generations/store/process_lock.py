@@ -1,4 +1,4 @@
-"""Locked files that tell which processes live; the kernel lets go of a lock however its process ends."""
+"""Locked files show which processes are alive. The kernel releases a lock however its process ends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import IO
 
 
 def hold(path: Path) -> IO[bytes]:
-    """Make the file, locked as long as what is returned is open."""
-    # Locked before it has its name: whoever finds it unlocked takes its process for dead.
+    """Create the file; it is locked as long as the returned object is open."""
+    # Locked before it has its name, because an unlocked file means that its process is dead.
     unnamed = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
     lock = unnamed.open("wb")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

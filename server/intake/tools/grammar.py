@@ -20,12 +20,12 @@ def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> Answ
     """The answer's grammar.
 
     Args:
-        text_schema: what text must fit where the answer calls nothing; None for any text.
+        text_schema: what the text must fit if the answer calls nothing; None for any text.
 
     Raises:
         InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions together are
             too much.
-        SchemaRefusal: the schema of text cannot be enforced.
+        SchemaRefusal: the schema of the text cannot be enforced.
     """
     grammar = answer_grammar(use, text_schema)
     fault = fault_of(grammar)
@@ -52,7 +52,7 @@ def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None) -> s
         return grammar_text(opened, functions, calls)
     if text is not None:
         return grammar_text(f"{text.root} | {opened}", [*parts, *functions], calls)
-    # Text up to the first opening; behind the calls there is none.
+    # Text up to the first opening; after the calls there is none.
     before = [f"before_calls[lazy]: {text_up_to(OPENING)}", f"TEXT: {text_without(OPENING)}"]
     return grammar_text("TEXT? | before_calls calls", functions, [*before, *calls])
 
@@ -62,7 +62,7 @@ def _parameters(function: Function) -> SchemaRules:
     if not function.is_strict:
         return rules_as_far_as_possible(function.schema, prefix)
     try:
-        # Arguments are an object, whatever else a schema says.
+        # Arguments are always an object, whatever the schema says.
         return schema_rules(function.schema, prefix)
     except SchemaRefusal as refusal:
         raise _cannot_be_enforced(f"tools.{function.index}.function.parameters", str(refusal)) from refusal
@@ -73,10 +73,10 @@ def _cannot_be_enforced(param: str, reason: str) -> InvalidRequest:
 
 
 def _calls(use: ToolUse, parameters: list[SchemaRules]) -> list[str]:
-    """Rules of one call behind its opening, and of further whole ones where several are allowed."""
+    """Rules of one call after its opening, and of further whole calls if several are allowed."""
     lines = []
     for function, rules in zip(use.functions, parameters, strict=True):
-        # Names are of letters, digits, "_" and "-": nothing that JSON escapes.
+        # Names have letters, digits, "_" and "-", none of which JSON escapes.
         head = exact_text(f'\n{{"name": "{function.name}", "arguments": ')
         lines.append(f"call{function.index}: {head} {rules.root} CALL_END")
     lines.append(f"CALL_END: {exact_text(f'}}{chr(10)}{CLOSING}')}")
