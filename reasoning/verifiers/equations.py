@@ -224,7 +224,7 @@ def _fault(sides: list[_Side]) -> str | None:
 
 
 def _difference(left: _Side, right: _Side) -> str:
-    """Orders sides: what is worked out first, then its result. A fraction next to a sum counts as a result."""
+    """The error in words: what was worked out, then the value that the text gives for it, which may be a fraction."""
     told = next((side for side in (right, left) if side.number is not None), None)
     told = told or next((side for side in (right, left) if FRACTION.fullmatch(side.text)), None)
     if told is None:

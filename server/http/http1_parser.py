@@ -1,8 +1,8 @@
 """Requests that offer to switch protocols, read as the HTTP/1.1 requests that they also are.
 
 A server may ignore `Upgrade` and answer as if it were not there (RFC 9110, 7.8). `curl --http2` and Java's HttpClient
-offer h2c with every first request, bodies included. httptools takes what follows such a head for the
-other protocol, so a body would be lost.
+offer h2c with every first request, even one with a body. httptools takes what follows such a head for the
+other protocol, so the body would be lost.
 """
 
 from __future__ import annotations

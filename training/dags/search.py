@@ -17,7 +17,7 @@ class Node:
     """One state.
 
     Attributes:
-        state: order-free identity of the situation.
+        state: identity of the situation, whatever way led to it.
         successors: (move, index of the node it leads to), in canonical order.
         num_incoming: edges that enter, e_i of the reward.
         depth: moves from the question, d_s (breadth-first).
@@ -97,10 +97,10 @@ def build_dag(family: Family[Problem, State, Move], problem: Problem) -> Dag:
 def incoming_and_distances(
     edges: list[tuple[tuple[Any, int], ...]], goals: list[int]
 ) -> tuple[list[list[int]], dict[int, int]]:
-    """Of each node the nodes that lead to it, and of each living one the moves to the nearest goal.
+    """For each node the nodes that lead to it, and for each living one the moves to the nearest goal.
 
     Args:
-        edges: of each node, (move, index of the node it leads to).
+        edges: for each node, (move, index of the node it leads to).
     """
     incoming: list[list[int]] = [[] for _ in edges]
     for begin, leaving in enumerate(edges):

@@ -57,7 +57,7 @@ class TokenFile(Documents):
 
 
 class Chosen(Documents):
-    """Some of the documents, in an order, repeated where an index comes again."""
+    """Some of the documents, in the given order; an index that comes again repeats its document."""
 
     def __init__(self, documents: Documents, indices: Sequence[int]) -> None:
         self._all = documents
@@ -70,7 +70,7 @@ class Chosen(Documents):
 
 
 class Joined(Documents):
-    """Documents of several sources, one source behind the other."""
+    """Documents of several sources, one source after the other."""
 
     def __init__(self, parts: Sequence[Documents]) -> None:
         self._parts = parts

@@ -1,7 +1,7 @@
 """Teacher-forced accuracy by section: the instrument that finds a fault of format or training within a minute.
 
-Free-running averages are dominated by searches that already derailed; given the right prefix, every kind of token
-shows for itself whether it is learned.
+Free-running averages are dominated by searches that have already gone wrong. Given the right prefix, every kind of
+token shows whether it is learned.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ BATCH_DOCUMENTS = 32
 
 
 def kinds_of(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """What each token is: the role of the section it stands in, "verdict", "decision", "marker", or "answer"."""
+    """What each token is: the role of its section, "verdict", "decision", "marker", or "answer"."""
     starts = {tokenizer.convert_tokens_to_ids(s.start): s.role for s in STEINER.sections}
     ends = {tokenizer.convert_tokens_to_ids(s.end) for s in STEINER.sections}
     special = set(tokenizer.all_special_ids)
@@ -39,7 +39,7 @@ def kinds_of(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> li
             inside = "depth" if token_id == backtrack else "answer" if token_id == end else "marker"
             kinds.append("decision")
         elif token_id in ends:
-            # Stopping is part of a section: a list that ends too early is wrong there and nowhere else.
+            # Stopping is part of a section: only here does a list that ends too early count as wrong.
             kinds.append(inside)
         elif token_id in special:
             kinds.append("answer" if inside == "answer" else "marker")

@@ -1,4 +1,4 @@
-"""One number for a whole search, to compare searches with: what the advantages pay on average."""
+"""One number for a whole search, to compare searches: what the advantages reward on average."""
 
 from steiner.training.rl.grade import SearchRecord
 

@@ -79,7 +79,7 @@ def resolve_tool_use(
             )
         return None
     if len(tools) > MAX_TOOLS:
-        raise _invalid(f"there are {len(tools)} tools, and at most {MAX_TOOLS} are allowed; send fewer", "tools")
+        raise _invalid(f"there are {len(tools)} tools, and the limit is {MAX_TOOLS}; send fewer", "tools")
     functions = tuple(_function(index, tool.function) for index, tool in enumerate(tools))
     (name, count), *_ = Counter(function.name for function in functions).most_common(1)
     if count > 1:

@@ -1,4 +1,4 @@
-"""The command `steiner eval` as it is typed; what it does is imported when it is clear what."""
+"""The command line of `steiner eval`. The code behind it is imported once it is clear what to do."""
 
 from pathlib import Path
 from typing import Annotated, Literal
