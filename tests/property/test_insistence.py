@@ -26,6 +26,8 @@ from .taped_engine import TapedEngine
 from .test_grammar_mask import Mask, Masks
 from .test_grammar_mask import mask_of as mask_of
 
+pytestmark = pytest.mark.slow
+
 PROMPT = (1, 2, 3)
 MAX_TOKENS = 1_500
 MOST_REQUESTS = 3

@@ -16,6 +16,8 @@ from steiner.training.from_base import base_model, base_tokenizer
 
 from .tiny_base import write_base
 
+pytestmark = pytest.mark.slow
+
 Adapted = tuple[PeftModel, PreTrainedTokenizerFast]
 
 

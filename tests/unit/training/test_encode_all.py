@@ -12,6 +12,8 @@ from steiner.training.dialogues import dialogue_record
 from steiner.training.encode import encode_chats, encode_plain
 from steiner.training.encode_all import ChatEncoding, PlainEncoding, encode_all
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def records(recipe_of: Callable[..., Recipe]) -> list[Any]:

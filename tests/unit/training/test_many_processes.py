@@ -25,6 +25,8 @@ from steiner.training.stages import run_pipeline, stage_model
 
 from .tiny_base import write_base
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Path(__file__).parents[3] / "training" / "recipes" / "32b.yaml"
 STAGE = {"learning_rate": 1e-3, "batch_tokens": [900, 900], "warmup_steps": 5}
 Weights = dict[str, torch.Tensor]

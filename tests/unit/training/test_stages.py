@@ -18,6 +18,8 @@ from steiner.training.encode import chat_prompt
 from steiner.training.fingerprint import ChangedRecipeError
 from steiner.training.stages import CURVES, STAGES, StageError, run_pipeline, stage_model
 
+pytestmark = pytest.mark.slow
+
 SMOKE = Path(__file__).parents[3] / "training" / "recipes" / "smoke.yaml"
 
 

@@ -19,6 +19,8 @@ from steiner.training.model import build_model
 from steiner.training.token_file import Documents
 from steiner.training.trainer import PlannedTrainer, learning_rate_factor, train_stage
 
+pytestmark = pytest.mark.slow
+
 SHAPE = ModelShape(width=16, layers=1, heads=2, ffn_width=16, max_positions=128)
 STAGE = Optimisation(tokens=4000, batch_tokens=(30, 30), warmup_steps=10, decay_from=0.3)
 
