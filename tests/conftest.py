@@ -47,10 +47,10 @@ Ids = Callable[[str], list[int]]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n 2`: fixtures of a module are made once, and real engines never run side by side."""
-    from .one_engine import OneEngine
+    """With `-n 2`: fixtures of a module are made once, and so is the server that many modules ask."""
+    from .scopes import ScopeScheduling
 
-    return OneEngine(config, log)
+    return ScopeScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
