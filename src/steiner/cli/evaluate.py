@@ -10,6 +10,7 @@ from rich.table import Table
 
 from steiner.cli.local_server import LocalServer, free_port, serve_command
 from steiner.client import ReasoningClient
+from steiner.training.config.recipe import Style
 from steiner.training.evals.accuracy import Outcome, StreamingClient
 from steiner.training.evals.benchmarks import BenchmarkFile
 from steiner.training.evals.chat_endpoint import ChatEndpoint
@@ -30,6 +31,8 @@ COLUMNS = {
     "mean_reasoning_tokens": "reasoning tokens",
 }
 NOT_MEASURED = "-"
+#: More tell the same to a tenth of a per cent, and take longer than a minute on a CPU.
+TEACHER_FORCED_TRACES = 200
 
 
 @contextmanager
@@ -148,6 +151,25 @@ def compare_runs(first: Path, second: Path) -> dict[str, Paired]:
     tests = compare(read_outcomes(first), read_outcomes(second))
     Console().print(comparison_table(first.name, second.name, tests))
     return tests
+
+
+def evaluate_teacher_forced(
+    checkpoint: Path, data: Path, style: Style, num_traces: int | None
+) -> dict[str, float]:
+    """Share of tokens that the checkpoint foretells given the right prefix, by kind of token; prints it.
+
+    Raises:
+        DataError: the data are not complete, or no trace fits the model's positions.
+        BaseError: the base of the checkpoint's adapters is out of reach.
+    """
+    from steiner.training.learning.teacher_forced import checkpoint_accuracy
+
+    accuracy = checkpoint_accuracy(checkpoint, data, style, num_traces or TEACHER_FORCED_TRACES)
+    table = Table("kind of token", "accuracy")
+    for kind, share in accuracy.items():
+        table.add_row(kind.replace("_", " "), f"{share:.1%}")
+    Console().print(table)
+    return accuracy
 
 
 def write_card(model: Path, runs: Path | None) -> Path:

@@ -15,17 +15,17 @@ The errors, with what each means:
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 from pydantic import ValidationError
 
 from steiner.client.event_stream import EventStreamDecoder, Message
-from steiner.client.own_loop import OwnLoop
 from steiner.picture.notebook import show_traces
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.events import EVENT_ADAPTER, TERMINAL_TYPES, Event
@@ -192,15 +192,15 @@ class ReasoningClient:
 
     def cancel(self, generation_id: str) -> None:
         """Stop a running generation; its trace is kept on the server."""
-        _wait(self.cancel_async(generation_id))
+        _wait(lambda: self.cancel_async(generation_id))
 
     def trace(self, generation_id: str) -> Trace:
         """The tree of a generation so far."""
-        return _wait(self.trace_async(generation_id))
+        return _wait(lambda: self.trace_async(generation_id))
 
     def models(self) -> list[str]:
         """Names of the models that the server serves."""
-        return _wait(self.models_async())
+        return _wait(self.models_async)
 
     async def cancel_async(self, generation_id: str) -> None:
         """`cancel` for code that awaits."""
@@ -270,17 +270,20 @@ def _event_of(message: Message) -> Event:
 
 
 def _one_by_one(events: AsyncGenerator[Event]) -> Generator[Event, None, None]:
-    with OwnLoop() as loop:
-        try:
-            while (event := loop.run(_next(events))) is not None:
+    """The events, read on a loop in a thread of its own: in a notebook this thread's loop is taken."""
+    with start_blocking_portal(name="steiner client") as portal:
+        while (event := portal.call(_next, events)) is not None:
+            try:
                 yield event
-        finally:
-            loop.run(events.aclose())
+            except GeneratorExit:
+                portal.call(events.aclose)
+                raise
+            # Ctrl-C during a call needs no more: the portal cancels what runs, and that closes the connection.
 
 
-def _wait(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    with OwnLoop() as loop:
-        return loop.run(coroutine)
+def _wait(call: Callable[[], Awaitable[Result]]) -> Result:
+    with start_blocking_portal(name="steiner client") as portal:
+        return portal.call(call)
 
 
 async def _next(events: AsyncGenerator[Event]) -> Event | None:
