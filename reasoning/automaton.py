@@ -13,8 +13,7 @@ from typing import Literal, assert_never
 from steiner.reasoning.errors import IllegalTokenError
 from steiner.reasoning.events import EndedBy
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import BoundProtocol, Opening
-from steiner.reasoning.steps import Verdict
+from steiner.reasoning.protocol import BoundProtocol, Opening, Verdict
 
 Phase = Literal[
     "start", "step", "section", "text", "verdict", "step_end", "decision", "depth", "answer", "done"
@@ -70,9 +69,7 @@ class Automaton:
         self.bound = bound
         self.policy = policy
         self.initial = State("start")
-        self._verdicts: dict[int, Verdict] = {}
-        if bound.verified_id is not None and bound.refuted_id is not None:
-            self._verdicts = {bound.verified_id: "verified", bound.refuted_id: "refuted"}
+        self._verdict_ids = frozenset(_marked(bound.verified_id, bound.refuted_id))
 
     def allowed(self, state: State) -> Allowed:
         """What sampling may continue with; never empty except when done."""
@@ -189,8 +186,8 @@ class Automaton:
         section = self.bound.sections[state.section]
         if section.end_id is None:
             return self.allowed(self._behind_unmarked(self._next_section(state))).ids
-        is_judged = section.role == "verification" and self._verdicts
-        return frozenset(self._verdicts) if is_judged else frozenset({section.end_id})
+        is_judged = section.role == "verification" and self._verdict_ids
+        return self._verdict_ids if is_judged else frozenset({section.end_id})
 
     @property
     def _may_reason(self) -> bool:
@@ -205,8 +202,8 @@ class Automaton:
                 return self._open_step(state) if self._may_reason else replace(state, phase="answer")
             case "section":
                 return replace(state, phase="text", num_text=0)
-            case "text" if token_id in self._verdicts:
-                return replace(state, phase="verdict", verdict=self._verdicts[token_id])
+            case "text" if token_id in self._verdict_ids:
+                return replace(state, phase="verdict", verdict=self.bound.verdict_of(token_id))
             case "text" if self.bound.sections[state.section].end_id is None:
                 return self._advance_id(self._behind_unmarked(self._next_section(state)), token_id)
             case "text" | "verdict":
@@ -216,7 +213,9 @@ class Automaton:
             case "decision":
                 return self._decide(state, token_id)
             case "depth" if token_id == self.bound.step_start_id:
-                return self._open_step(replace(state, depth=self.bound.depth_ids.index(state.spelled) + 1))
+                depth = self.bound.depth_of(state.spelled)
+                assert depth is not None
+                return self._open_step(replace(state, depth=depth + 1))
             case "depth":
                 return replace(state, spelled=(*state.spelled, token_id))
             case "answer" | "done":
@@ -260,7 +259,7 @@ class Automaton:
         policy, bound = self.policy, self.bound
         more_steps = state.num_steps < policy.max_steps
         refuted = state.verdict == "refuted"
-        may_turn = refuted or policy.allow_change_of_mind or not self._verdicts
+        may_turn = refuted or policy.allow_change_of_mind or not self._verdict_ids
         decisions: set[int] = set()
         if more_steps and may_turn and state.num_backtracks < policy.max_backtracks:
             decisions.update(_marked(bound.backtrack_id))
@@ -279,13 +278,8 @@ class Automaton:
         return replace(after, phase="depth" if self.bound.protocol.names_depth else "step")
 
     def _depth_continuations(self, state: State) -> Iterator[int]:
-        num_spelled = len(state.spelled)
-        for depth in self.legal_depths(state):
-            ids = self.bound.depth_ids[depth]
-            if ids[:num_spelled] == state.spelled:
-                yield from (
-                    _marked(self.bound.step_start_id) if len(ids) == num_spelled else ids[num_spelled:][:1]
-                )
+        for rest in self.bound.rests_of_depths(state.spelled, len(self.legal_depths(state))):
+            yield from rest[:1] or _marked(self.bound.step_start_id)
 
 
 def _marked(*ids: int | None) -> tuple[int, ...]:

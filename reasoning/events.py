@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from steiner.reasoning.answer import AnswerToken, ToolCall
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import SectionRole
-from steiner.reasoning.steps import Decision, Verdict
+from steiner.reasoning.protocol import SectionRole, Verdict
+from steiner.reasoning.steps import Decision
 
 EndedBy = Literal[
     "model", "max_steps", "max_depth", "max_backtracks", "max_reasoning_tokens", "loop", "verifier"

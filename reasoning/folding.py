@@ -38,7 +38,6 @@ class FoldingContext:
             raise ValueError(f"protocol {bound.protocol.name} does not say where a backtrack leads")
         self.token_ids: list[int] = []
         self._bound = bound
-        self._depths = {ids: depth for depth, ids in enumerate(bound.depth_ids)}
         summary = next(section for section in bound.sections if section.role == "summary")
         self._summary_start_id, self._summary_end_id = summary.start_id, summary.end_id
         # Where what hangs below each step of the live path begins; the problem is the first of them.
@@ -104,7 +103,7 @@ class FoldingContext:
 
     @property
     def _place(self) -> int | None:
-        depth = self._depths.get(tuple(self._spelled)) if self._due == "depth" else None
+        depth = self._bound.depth_of(self._spelled) if self._due == "depth" else None
         return depth if depth is not None and depth < len(self._places) else None
 
     def _take_marker(self, token_id: int) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from steiner.reasoning.automaton import State
-from steiner.reasoning.protocol import BoundProtocol, Opening
-from steiner.reasoning.steps import Verdict
+from steiner.reasoning.protocol import BoundProtocol, Opening, Verdict
 
 
 class Progress:
@@ -38,7 +37,7 @@ class Progress:
         self.num_steps = 0
         self.num_backtracks = 0
         self.depth = 1
-        self._spelled: tuple[int, ...] | None = None
+        self._spelled: list[int] | None = None
         self._verdict: Verdict | None = None
         self.end_of_section: int | None = None
         self.in_step = False
@@ -99,7 +98,7 @@ class Progress:
             if token_id in bound.special_ids:
                 self._take_marker(token_id)
             elif self._spelled is not None:
-                self._spelled = (*self._spelled, token_id)
+                self._spelled.append(token_id)
             elif bound.step_start_id is None and not self.in_step:
                 self._begin_step()
         elif token_id == bound.reasoning_start_id and not self._is_ended:
@@ -122,24 +121,22 @@ class Progress:
         elif token_id == bound.step_end_id:
             self.in_step = False
             self.end_of_section = None
-        elif token_id == bound.verified_id:
-            self._verdict = "verified"
-        elif token_id == bound.refuted_id:
-            self._verdict = "refuted"
+        elif (verdict := bound.verdict_of(token_id)) is not None:
+            self._verdict = verdict
         elif self.in_step:
             return
         elif token_id == bound.proceed_id:
             self.depth += 1
         elif token_id == bound.backtrack_id:
             self.num_backtracks += 1
-            self._spelled = ()
+            self._spelled = []
 
     def _opens_section(self, token_id: int) -> bool:
         return token_id in self._end_of and (self.in_step or self.bound.step_start_id is None)
 
     def _begin_step(self) -> None:
-        if self._spelled and self._spelled in self.bound.depth_ids:
-            self.depth = self.bound.depth_ids.index(self._spelled) + 1
+        if self._spelled is not None and (depth := self.bound.depth_of(self._spelled)) is not None:
+            self.depth = depth + 1
         self._spelled = None
         self._verdict = None
         self.in_step = True

@@ -4,7 +4,7 @@ A chat template may have written the start of reasoning itself, or an empty reas
 completion begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from typing import Protocol as Interface
@@ -13,6 +13,8 @@ from steiner.reasoning.errors import MissingTokenError
 
 SectionRole = Literal["understanding", "next_step", "verification", "summary", "thought"]
 """What a section is for; "thought" is reasoning that its protocol gives no type."""
+Verdict = Literal["verified", "refuted"]
+"""What a model says of a step."""
 MAX_DEPTH = 64
 """Deepest live path whose depth can be named in a backtrack."""
 
@@ -228,6 +230,30 @@ class BoundProtocol:
     special_ids: frozenset[int]
     depth_ids: tuple[tuple[int, ...], ...]
     vocab_size: int
+
+    def verdict_of(self, token_id: int) -> Verdict | None:
+        """The verdict that a token stands for; None for any other token."""
+        if token_id == self.verified_id:
+            return "verified"
+        return "refuted" if token_id == self.refuted_id else None
+
+    def id_of(self, verdict: Verdict) -> int | None:
+        """The token that stands for a verdict; None where the protocol has no verdicts."""
+        return self.verified_id if verdict == "verified" else self.refuted_id
+
+    def depth_of(self, spelled: Sequence[int]) -> int | None:
+        """The depth that these ids spell; None where they spell none."""
+        ids = tuple(spelled)
+        return self.depth_ids.index(ids) if ids in self.depth_ids else None
+
+    def rests_of_depths(
+        self, begun: Sequence[int], num_places: int = MAX_DEPTH + 1
+    ) -> Iterator[tuple[int, ...]]:
+        """What is missing of each depth below `num_places` whose spelling begins so; nothing if it is whole."""
+        num_begun = len(begun)
+        for ids in self.depth_ids[:num_places]:
+            if ids[:num_begun] == tuple(begun):
+                yield ids[num_begun:]
 
 
 def _depth_ids(tokenizer: TokenizerLike) -> tuple[tuple[int, ...], ...]:

@@ -4,9 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from steiner.reasoning.protocol import SectionRole
-
-Verdict = Literal["verified", "refuted"]
+from steiner.reasoning.protocol import SectionRole, Verdict
 
 
 class _Frozen(BaseModel):

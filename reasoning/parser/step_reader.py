@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from steiner.reasoning.parser.decoding import SectionDecoder
 from steiner.reasoning.parser.event_log import EventLog
 from steiner.reasoning.parser.step_record import SectionDraft, StepDraft, StepRecord
-from steiner.reasoning.protocol import BoundProtocol
-from steiner.reasoning.steps import End, Proceed, Verdict
+from steiner.reasoning.protocol import MAX_DEPTH, BoundProtocol
+from steiner.reasoning.steps import End, Proceed
 
 
 class StepReader:
@@ -30,12 +30,8 @@ class StepReader:
         self._spelled: list[int] | None = None
         self._backtrack_forced = False
         self._stray: list[int] = []
-        self._depths = {ids: depth for depth, ids in enumerate(bound.depth_ids)}
         self._sections = {section.start_id: section for section in bound.sections}
         self._unmarked = self._sections.get(None)
-        self._verdicts: dict[int, Verdict] = {}
-        if bound.verified_id is not None and bound.refuted_id is not None:
-            self._verdicts = {bound.verified_id: "verified", bound.refuted_id: "refuted"}
         # A protocol without a marker has None in its place, which no token is.
         self._read: dict[int | None, Callable[[int], None]] = {
             bound.step_start_id: self._start_step,
@@ -44,7 +40,8 @@ class StepReader:
             bound.backtrack_id: self._backtrack,
             **{section.start_id: self._start_section for section in bound.sections},
             **{section.end_id: self._end_section for section in bound.sections},
-            **dict.fromkeys(self._verdicts, self._verify),
+            bound.verified_id: self._verify,
+            bound.refuted_id: self._verify,
         }
 
     def take_text(self, ids: Sequence[int]) -> None:
@@ -113,8 +110,8 @@ class StepReader:
         if begun is None:
             return
         num_steps = self.record.path.num_steps
-        legal = self._bound.depth_ids if num_steps is None else self._bound.depth_ids[:num_steps]
-        if any(ids[: len(begun)] == tuple(begun) for ids in legal):
+        legal = self._bound.rests_of_depths(begun, MAX_DEPTH + 1 if num_steps is None else num_steps)
+        if next(legal, None) is not None:
             self._spelled = None
 
     def _settle(self) -> None:
@@ -171,15 +168,17 @@ class StepReader:
 
     def _verify(self, token_id: int) -> None:
         draft, section = self.record.draft, self.record.section
+        verdict = self._bound.verdict_of(token_id)
         if (
             draft is None
             or section is None
+            or verdict is None
             or section.bound.role != "verification"
             or draft.verdict is not None
         ):
             self._log.violate("a verdict outside of an undecided verification", token_id)
             return
-        self.record.verify(draft, section, self._verdicts[token_id])
+        self.record.verify(draft, section, verdict)
 
     def _end_section(self, token_id: int) -> None:
         draft, section = self.record.draft, self.record.section
@@ -188,7 +187,8 @@ class StepReader:
             return
         forced = self.record.forced
         if not forced:
-            if section.bound.role == "verification" and self._verdicts and draft.verdict is None:
+            is_judged = section.bound.role == "verification" and self._bound.protocol.has_verdicts
+            if is_judged and draft.verdict is None:
                 self._log.violate("a verification without a verdict", token_id)
             if not section.num_tokens:
                 self._log.violate("a section without text", token_id)
@@ -239,7 +239,7 @@ class StepReader:
 
     def _legal_depth(self, ids: list[int]) -> int | None:
         """The depth that is spelled; None, and a violation, if the live path has no such place."""
-        depth = self._depths.get(tuple(ids))
+        depth = self._bound.depth_of(ids)
         num_steps = self.record.path.num_steps
         if depth is None or (num_steps is not None and depth >= num_steps):
             token_id = ids[0] if ids else None

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from steiner.reasoning import events
 from steiner.reasoning.parser.decoding import SectionDecoder
 from steiner.reasoning.parser.event_log import EventLog
-from steiner.reasoning.protocol import BoundSection
-from steiner.reasoning.steps import Backtrack, Decision, Section, Step, Verdict
+from steiner.reasoning.protocol import BoundSection, Verdict
+from steiner.reasoning.steps import Backtrack, Decision, Section, Step
 
 
 class LivePath:

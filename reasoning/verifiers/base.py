@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from steiner.reasoning.steps import Step, Verdict
+from steiner.reasoning.protocol import Verdict
+from steiner.reasoning.steps import Step
 from steiner.reasoning.trace import Trace
 
 

@@ -12,7 +12,8 @@ from typing import Protocol
 from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.events import EndedBy, InterventionKind
 from steiner.reasoning.progress import Progress
-from steiner.reasoning.steps import Step, Verdict
+from steiner.reasoning.protocol import Verdict
+from steiner.reasoning.steps import Step
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.tree.repeats import find_repeat, num_trailing_repeats
 from steiner.reasoning.verifiers.base import Verifier
@@ -103,20 +104,20 @@ class VerdictReview:
         self._judges = judges
         self._tree = tree
         self._mark_repeat = mark_repeat
-        self._ids: dict[Verdict, int] = {}
-        if bound.verified_id is not None and bound.refuted_id is not None:
-            self._ids = {"verified": bound.verified_id, "refuted": bound.refuted_id}
+        self._has_verdicts = bound.protocol.has_verdicts
         self._verification_end_id = next(
             (section.end_id for section in bound.sections if section.role == "verification"), None
         )
-        watched = self._ids.values() or (bound.proceed_id, bound.reasoning_end_id)
+        verdict_ids = (bound.verified_id, bound.refuted_id)
+        watched = verdict_ids if self._has_verdicts else (bound.proceed_id, bound.reasoning_end_id)
         self.watched_ids = frozenset(token_id for token_id in watched if token_id is not None)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
         """Cut where a judge disagrees with the model."""
         if progress.phase != "reasoning":
             return None
-        in_place = progress.end_of_section == self._verification_end_id if self._ids else not progress.in_step
+        is_open = progress.end_of_section == self._verification_end_id
+        in_place = is_open if self._has_verdicts else not progress.in_step
         if not in_place:
             return None
         tree = self._tree()
@@ -145,9 +146,9 @@ class VerdictReview:
         if finding.ends:
             detail = f"{finding.reason}, as the ones before it did"
             return end_of_reasoning(progress, detail, "loop", judge.kind)
-        if not self._ids:
+        forced = bound.id_of(finding.verdict)
+        if forced is None:
             return self._turn_back(progress, judge, finding)
-        forced = self._ids[finding.verdict]
         if forced == token_id:
             return None
         index = next(i for i, section in enumerate(bound.sections) if section.role == "verification")

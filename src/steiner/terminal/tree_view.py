@@ -27,7 +27,7 @@ from rich.text import Text
 
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
-from steiner.reasoning.steps import Verdict
+from steiner.reasoning.protocol import Verdict
 from steiner.terminal.guided_text import GuidedText
 
 LABEL_WIDTH = 15

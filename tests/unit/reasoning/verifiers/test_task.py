@@ -2,7 +2,8 @@
 
 import pytest
 
-from steiner.reasoning.steps import Backtrack, Proceed, Section, Step, Verdict
+from steiner.reasoning.protocol import Verdict
+from steiner.reasoning.steps import Backtrack, Proceed, Section, Step
 from steiner.reasoning.tasks import TASKS
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Judgement, find_verifier
