@@ -39,8 +39,8 @@ from steiner.reasoning.verifiers.base import Judgement, Verifier
 from steiner.server.assignment import Assignment
 from steiner.server.conductor import Conductor
 from steiner.server.engine import Sampling, TokenEngine, TokenRequest, TokenUpdate
-from steiner.server.interventions.answer import AnswerFormat
 from steiner.server.intake.answer_grammar import json_grammar
+from steiner.server.interventions.answer import AnswerFormat
 from steiner.server.prompts import PromptEncoder, Turn
 from steiner.server.settings import Settings
 from steiner.server.tokenizer import load_tokenizer

@@ -9,6 +9,7 @@ https://json-schema.org/draft/2020-12/json-schema-core
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -189,6 +190,16 @@ class SchemaDocument:
     def first_reference(self) -> str:
         """The pointer to the first `$ref`; that to the whole where there is none."""
         return next((node.at("$ref") for node in self._nodes.values() if "$ref" in node.keywords), "")
+
+    def widest(self) -> str:
+        """The pointer to the keyword that holds most; that to the whole where there is none."""
+        sizes = [
+            (len(json.dumps(value)), node.at(keyword))
+            for node in self._nodes.values()
+            for keyword, value in node.keywords.items()
+            if keyword not in ANNOTATIONS
+        ]
+        return max(sizes, key=lambda one: one[0], default=(0, ""))[1]
 
     def _check(self, node: Node) -> None:
         for keyword, value in node.keywords.items():

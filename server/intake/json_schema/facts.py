@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
 from typing import Any
 
+from steiner.server.intake.json_schema.alternation import one_of_texts
 from steiner.server.intake.json_schema.document import Node, SchemaRefusal
 from steiner.server.intake.json_schema.formats import (
     INTEGERS,
@@ -18,62 +19,14 @@ from steiner.server.intake.json_schema.formats import (
     WITHOUT_RULES,
     format_conditions,
 )
-from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE, exact, same
+from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE, exact, key_of
 from steiner.server.intake.json_schema.patterns import Condition, PatternError, conditions_of
-from steiner.server.intake.json_schema.string_content import content_of
+from steiner.server.intake.json_schema.rules import ArrayRule, Contains, ObjectRule, PatternRule
+from steiner.server.intake.json_schema.string_content import json_content
 
+LARGEST_BOUND = 10**400
 MOST_ENDINGS = 64
 """Of decimals for a `multipleOf` below 1."""
-
-NodeSet = frozenset[Node]
-"""Schemas of one value together; the empty set allows any."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayRule:
-    """Schemas of the elements, by place and from there on.
-
-    Attributes:
-        rest: behind the prefix; None for any.
-    """
-
-    prefix: tuple[Node, ...]
-    rest: Node | None
-
-    def at(self, index: int) -> Node | None:
-        """The schema of one element."""
-        return self.prefix[index] if index < len(self.prefix) else self.rest
-
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """The schema that so many items fit at least."""
-
-    node: Node
-    least: int
-
-
-@dataclass(frozen=True, slots=True)
-class PatternRule:
-    """The schema of the members whose names match a pattern."""
-
-    conditions: tuple[Condition, ...]
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRule:
-    """Schemas of the members of an object.
-
-    Attributes:
-        rest: of members that neither have a schema of their own nor match a pattern; None for any.
-        is_open: whether somebody said what such members are.
-    """
-
-    properties: dict[str, Node]
-    patterns: tuple[PatternRule, ...]
-    rest: Node | None
-    is_open: bool
 
 
 @dataclass(slots=True)
@@ -82,18 +35,18 @@ class Facts:
 
     Attributes:
         enum: all values that are left; None for no such list.
-        excluded: values that it must not be.
+        excluded: values that it must not be, by what is equal of equal ones.
         multiples: that a number must be a multiple of.
         names: schemas of the names of members.
         required: names, with the pointer to where each is asked for.
         refused: why values of a kind cannot be enforced, where they would be left.
-        pointers: to where a limit first came up, for errors; by "enum", "excluded", "number", "string",
-            "array", "members".
+        pointers: to where a limit first came up, for errors; by "enum", "excluded", "number", "multiple",
+            "string", "array", "members".
     """
 
     kinds: frozenset[str] = frozenset(KINDS)
     enum: list[Any] | None = None
-    excluded: list[Any] = field(default_factory=list)
+    excluded: dict[Hashable, Any] = field(default_factory=dict)
     lower: Fraction | None = None
     upper: Fraction | None = None
     lower_excluded: bool = False
@@ -118,8 +71,9 @@ class Facts:
     def copy(self) -> Facts:
         """Facts that can go another way."""
         copied = replace(self)
-        for name in ("excluded", "multiples", "conditions", "arrays", "objects", "names"):
+        for name in ("multiples", "conditions", "arrays", "objects", "names"):
             setattr(copied, name, list(getattr(self, name)))
+        copied.excluded = dict(self.excluded)
         copied.required = dict(self.required)
         copied.refused = dict(self.refused)
         copied.pointers = dict(self.pointers)
@@ -151,7 +105,7 @@ class Facts:
         self.only(value)
 
     def _add_excluded(self, node: Node, value: list[Any]) -> None:
-        self.excluded += value
+        self.excluded |= {key_of(one): one for one in value}
         self.pointers.setdefault("excluded", node.pointer)
 
     def _add_not_pattern(self, node: Node, value: str) -> None:
@@ -160,32 +114,42 @@ class Facts:
 
     def _add_enum(self, node: Node, value: list[Any], keyword: str = "enum") -> None:
         self.pointers.setdefault("enum", node.at(keyword))
-        allowed = self.enum
-        kept = [one for one in value if allowed is None or any(same(one, other) for other in allowed)]
-        self.enum = [
-            one for index, one in enumerate(kept) if not any(same(one, other) for other in kept[:index])
-        ]
+        allowed = None if self.enum is None else set(map(key_of, self.enum))
+        by_key = {key_of(one): one for one in reversed(value)}
+        kept = [one for key, one in by_key.items() if allowed is None or key in allowed]
+        self.enum = kept[::-1]
 
     def _add_const(self, node: Node, value: Any) -> None:
         self._add_enum(node, [value], "const")
 
-    def _add_minimum(self, node: Node, value: float, *, excluded: bool = False) -> None:
-        self.pointers.setdefault("number", node.pointer)
+    def _add_minimum(
+        self, node: Node, value: float, keyword: str = "minimum", *, excluded: bool = False
+    ) -> None:
+        self._note_number(node, value, keyword)
         bound = exact(value)
         if self.lower is None or (bound, excluded) > (self.lower, self.lower_excluded):
             self.lower, self.lower_excluded = bound, excluded
 
     def _add_exclusive_minimum(self, node: Node, value: float) -> None:
-        self._add_minimum(node, value, excluded=True)
+        self._add_minimum(node, value, "exclusiveMinimum", excluded=True)
 
-    def _add_maximum(self, node: Node, value: float, *, excluded: bool = False) -> None:
-        self.pointers.setdefault("number", node.pointer)
+    def _add_maximum(
+        self, node: Node, value: float, keyword: str = "maximum", *, excluded: bool = False
+    ) -> None:
+        self._note_number(node, value, keyword)
         bound = exact(value)
         if self.upper is None or (-bound, excluded) > (-self.upper, self.upper_excluded):
             self.upper, self.upper_excluded = bound, excluded
 
     def _add_exclusive_maximum(self, node: Node, value: float) -> None:
-        self._add_maximum(node, value, excluded=True)
+        self._add_maximum(node, value, "exclusiveMaximum", excluded=True)
+
+    def _note_number(self, node: Node, value: float, keyword: str) -> None:
+        self.pointers.setdefault("number", node.at(keyword))
+        if abs(value) >= LARGEST_BOUND:
+            self.refuse(
+                node.at(keyword), "a bound of more than 400 digits is not supported", "integer", "fraction"
+            )
 
     def _add_multiple_of(self, node: Node, value: float) -> None:
         step = exact(value)
@@ -201,6 +165,7 @@ class Facts:
                 )
                 return
         self.multiples.append(step)
+        self.pointers.setdefault("multiple", node.at("multipleOf"))
 
     def _add_pattern(self, node: Node, value: str) -> None:
         self.pointers.setdefault("string", node.at("pattern"))
@@ -212,8 +177,8 @@ class Facts:
     def _add_format(self, node: Node, value: str) -> None:
         if value in INTEGERS:
             low, high = INTEGERS[value]
-            self._add_minimum(node, low)
-            self._add_maximum(node, high)
+            self._add_minimum(node, low, "format")
+            self._add_maximum(node, high, "format")
         elif value not in WITHOUT_RULES:
             conditions = format_conditions(value)
             if conditions is None:
@@ -348,7 +313,8 @@ class Facts:
 
     def excluded_strings(self) -> tuple[Condition, ...]:
         """The same for single values that it must not be."""
-        return tuple(Condition(content_of(one), holds=False) for one in self.excluded if isinstance(one, str))
+        texts = [one for one in self.excluded.values() if isinstance(one, str)]
+        return (Condition(one_of_texts(map(json_content, texts)), holds=False),) if texts else ()
 
 
 def _combines(schema: dict[str, Any]) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
 from typing import Any
 
-from steiner.server.intake.json_schema.document import Node
-from steiner.server.intake.json_schema.facts import Facts, NodeSet
-from steiner.server.intake.json_schema.kinds import kind_of, same
+from steiner.server.intake.json_schema.document import Node, SchemaRefusal
+from steiner.server.intake.json_schema.facts import Facts
+from steiner.server.intake.json_schema.kinds import key_of, kind_of
 from steiner.server.intake.json_schema.lexemes import matches
+from steiner.server.intake.json_schema.patterns import Condition
+from steiner.server.intake.json_schema.rules import NodeSet, nodes_of
 from steiner.server.intake.json_schema.scalars import raise_refusal
 from steiner.server.intake.json_schema.ways import Ways
 
@@ -30,10 +30,14 @@ class Membership:
 
     def admits(self, facts: Facts, value: Any) -> bool:
         """Whether a value fits facts."""
-        kind = kind_of(value)
-        if kind not in facts.kinds or any(same(value, other) for other in facts.excluded):
+        if facts.enum is not None and key_of(value) not in map(key_of, facts.enum):
             return False
-        if facts.enum is not None and not any(same(value, other) for other in facts.enum):
+        return self.admits_listed(facts, value)
+
+    def admits_listed(self, facts: Facts, value: Any) -> bool:
+        """The same for a value that is in the enum of the facts, if there is one."""
+        kind = kind_of(value)
+        if kind not in facts.kinds or key_of(value) in facts.excluded:
             return False
         if kind in ("array", "object", "string") or kind in facts.refused:
             raise_refusal(facts, kind, ())
@@ -44,8 +48,9 @@ class Membership:
                 return facts.is_admitted_number(value)
             case str():
                 most = facts.max_length
-                return facts.min_length <= len(value) <= (len(value) if most is None else most) and matches(
-                    facts.string_conditions(), value
+                is_long_enough = facts.min_length <= len(value) <= (len(value) if most is None else most)
+                return is_long_enough and _matches(
+                    facts.string_conditions(), value, facts.pointers.get("string", "")
                 )
             case list():
                 return self._admits_array(facts, value)
@@ -59,8 +64,8 @@ class Membership:
             hit = nodes_of([facts.contains.node])
             if sum(self.fits(hit, one) for one in value) < facts.contains.least:
                 return False
-        pairs = itertools.combinations(value, 2) if facts.unique is not None else ()
-        return not any(same(one, other) for one, other in pairs) and all(
+        is_distinct = facts.unique is None or len(set(map(key_of, value))) == len(value)
+        return is_distinct and all(
             self.fits(nodes_of(rule.at(index) for rule in facts.arrays), one)
             for index, one in enumerate(value)
         )
@@ -82,14 +87,14 @@ class Membership:
         """Those of the member with a name."""
         found: list[Node | None] = []
         for rule in facts.objects:
-            matching = [one.node for one in rule.patterns if matches(one.conditions, name)]
+            matching = [one.node for one in rule.patterns if _matches(one.conditions, name, one.node.pointer)]
             own = rule.properties.get(name)
             found += [*matching, own] if matching or own is not None else [rule.rest]
         return nodes_of(found)
 
 
-def nodes_of(found: Iterable[Node | None]) -> NodeSet:
-    """Schemas that hold together, less those that any value fits."""
-    return frozenset(
-        node for node in found if node is not None and node.schema is not True and node.schema != {}
-    )
+def _matches(conditions: tuple[Condition, ...], text: str, pointer: str) -> bool:
+    try:
+        return matches(conditions, text)
+    except ValueError as error:
+        raise SchemaRefusal(pointer, f"it is too large to be followed ({error})") from error

@@ -6,12 +6,14 @@ import itertools
 import json
 from collections.abc import Iterable
 
+from steiner.server.intake.json_schema.alternation import one_of_texts
 from steiner.server.intake.json_schema.document import Node, SchemaDocument, SchemaRefusal
-from steiner.server.intake.json_schema.facts import Facts, NodeSet, PatternRule
-from steiner.server.intake.json_schema.kinds import same
-from steiner.server.intake.json_schema.lexemes import string_lexeme
-from steiner.server.intake.json_schema.membership import Membership, nodes_of
+from steiner.server.intake.json_schema.facts import Facts
+from steiner.server.intake.json_schema.kinds import key_of
+from steiner.server.intake.json_schema.lexemes import string_lexeme, try_together
+from steiner.server.intake.json_schema.membership import Membership
 from steiner.server.intake.json_schema.patterns import ANYTHING, Condition
+from steiner.server.intake.json_schema.rules import NodeSet, PatternRule, nodes_of
 from steiner.server.intake.json_schema.scalars import (
     fractions,
     integers,
@@ -20,7 +22,7 @@ from steiner.server.intake.json_schema.scalars import (
     raise_refusal,
     strings,
 )
-from steiner.server.intake.json_schema.string_content import ANY_CHARACTER, content_of
+from steiner.server.intake.json_schema.string_content import ANY_CHARACTER, json_content
 from steiner.server.intake.json_schema.values import (
     ArrayValue,
     ArrayWithHits,
@@ -37,6 +39,8 @@ MAX_VALUES = 4000
 """Sets of schemas, of a whole document."""
 MAX_PATTERNS = 4
 MAX_DISTINCT = 8
+MAX_ITEMS = 4_000
+"""Of an array that is counted; a longer one than this is never written."""
 
 
 class NormalForm:
@@ -56,7 +60,9 @@ class NormalForm:
         """What fits all of the schemas; parts that nothing fits are left out as far as that is seen."""
         if nodes not in self._values:
             if len(self._values) > MAX_VALUES:
-                raise SchemaRefusal("", f"its parts combine in more than {MAX_VALUES} ways; simplify it")
+                pointer = min((node.pointer for node in nodes), default="")
+                raise SchemaRefusal(pointer, f"its parts combine in more than {MAX_VALUES} ways; simplify it")
+            self.ways.check_time(min((node.pointer for node in nodes), default=""))
             self._under_way.add(nodes)
             try:
                 found = [value for facts in self.ways.of(nodes) for value in self._noted_values_of(facts)]
@@ -77,7 +83,7 @@ class NormalForm:
 
     def _values_of(self, facts: Facts) -> Iterable[Value]:
         if facts.enum is not None:
-            kept = [value for value in facts.enum if self._membership.admits(facts, value)]
+            kept = [value for value in facts.enum if self._is_kept(facts, value)]
             if not kept:
                 self.ways.note(facts.pointers["enum"], "none of its values fits the rest")
             yield from (Literal(json.dumps(value, ensure_ascii=False)) for value in kept)
@@ -86,7 +92,7 @@ class NormalForm:
             match kind:
                 case "null" | "boolean":
                     for value in [None] if kind == "null" else [True, False]:
-                        if not any(same(value, other) for other in facts.excluded):
+                        if key_of(value) not in facts.excluded:
                             yield Literal(json.dumps(value))
                 case "integer":
                     yield from integers(facts)
@@ -98,6 +104,10 @@ class NormalForm:
                     yield from self._arrays(facts)
                 case _:
                     yield from self._objects(facts)
+
+    def _is_kept(self, facts: Facts, value: object) -> bool:
+        self.ways.check_time(facts.pointers["enum"])
+        return self._membership.admits_listed(facts, value)
 
     def _arrays(self, facts: Facts) -> Iterable[Value]:
         rules = facts.arrays
@@ -117,6 +127,12 @@ class NormalForm:
             self.ways.note(facts.pointers["array"], "it contradicts the rest")
             return
         raise_refusal(facts, "array", ([],) if most == 0 else ())
+        if facts.min_items > MAX_ITEMS:
+            raise SchemaRefusal(
+                facts.pointers["array"],
+                f"arrays of more than {MAX_ITEMS} items are not enforced; lower minItems",
+            )
+        most = most if most is None else min(most, MAX_ITEMS)
         if most is not None and most <= num_places:
             places, rest = places[:most], None
         if facts.contains is not None:
@@ -156,10 +172,7 @@ class NormalForm:
         texts = [value.text for value in values if isinstance(value, Literal)]
         if not values or len(texts) < len(values) or len(texts) > MAX_DISTINCT:
             raise SchemaRefusal(pointer, reason)
-        distinct: list[str] = []
-        for text in texts:
-            if not any(same(json.loads(text), json.loads(other)) for other in distinct):
-                distinct.append(text)
+        distinct = list({key_of(json.loads(text)): text for text in reversed(texts)}.values())[::-1]
         most = len(distinct) if most is None else min(most, len(distinct))
         if facts.min_items <= most:
             yield DistinctArray(tuple(distinct), facts.min_items, most)
@@ -184,6 +197,7 @@ class NormalForm:
             members.append(Member(name, value, is_required))
         is_open = not names or any(rule.is_open for rule in facts.objects) or facts.min_members > len(members)
         further = list(self._further(facts, names, ways)) if is_open and listed is None else []
+        self._check_together(facts, further)
         num_required = sum(member.is_required for member in members)
         if facts.max_members is not None and facts.max_members < max(num_required, facts.min_members):
             self.ways.note(facts.pointers["members"], "it contradicts the rest")
@@ -205,6 +219,15 @@ class NormalForm:
             facts.pointers.get("members", ""),
         )
 
+    def _check_together(self, facts: Facts, further: list[FurtherMembers]) -> None:
+        if len(further) < 2:
+            return
+        try:
+            try_together(tuple(one.name for one in further))
+        except ValueError as error:
+            pattern = next((one.node.pointer for rule in facts.objects for one in rule.patterns), "")
+            raise SchemaRefusal(pattern, f"its patterns are too large together ({error})") from error
+
     def _name_ways(self, facts: Facts) -> list[Facts]:
         if not facts.names:
             return [Facts()]
@@ -215,7 +238,7 @@ class NormalForm:
         patterns = [(index, one) for index, rule in enumerate(facts.objects) for one in rule.patterns]
         if len(patterns) > MAX_PATTERNS:
             raise SchemaRefusal(patterns[-1][1].node.pointer, f"of {MAX_PATTERNS} patterns at most")
-        taken = tuple(Condition(content_of(name), holds=False) for name in names)
+        taken = (Condition(one_of_texts(map(json_content, names)), holds=False),) if names else ()
         for matched in itertools.product((True, False), repeat=len(patterns)):
             of_names = [_same_side(one, side) for (_, one), side in zip(patterns, matched, strict=True)]
             found: list[Node | None] = [

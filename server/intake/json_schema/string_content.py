@@ -35,9 +35,14 @@ def one_of(ranges: Ranges) -> str:
     return choices[0] if len(choices) == 1 else f"(?:{'|'.join(choices)})"
 
 
+def json_content(text: str) -> str:
+    """A text in its one spelling."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
 def content_of(text: str) -> str:
-    """A text in its one spelling, as a regular expression."""
-    return escaped(json.dumps(text, ensure_ascii=False)[1:-1])
+    """The same as a regular expression."""
+    return escaped(json_content(text))
 
 
 ANY_CHARACTER = one_of(ALL)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steiner.server.intake.json_schema.facts import NodeSet
 from steiner.server.intake.json_schema.lexemes import Lexeme
+from steiner.server.intake.json_schema.rules import NodeSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from steiner.server.intake.json_schema.apart import Apartness
 from steiner.server.intake.json_schema.document import Node, SchemaDocument, SchemaRefusal
-from steiner.server.intake.json_schema.facts import Facts, NodeSet
+from steiner.server.intake.json_schema.facts import Facts
 from steiner.server.intake.json_schema.negation import Opposites, Way, made
+from steiner.server.intake.json_schema.rules import NodeSet
 
-MAX_WAYS = 512
+MAX_WAYS = 3_000
 """To satisfy the schemas of one value."""
+MAX_SECONDS = 10
+"""For one document. Mostly it takes milliseconds, and the other limits end what would never end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,16 @@ class Ways:
         self._document = document
         self._is_empty = is_empty
         self._opposites = Opposites(document.target)
+        self._apartness = Apartness(self.of)
+        self._ends_s = time.monotonic() + MAX_SECONDS
         self._facts: dict[NodeSet, list[Facts]] = {}
         self.conflict: SchemaRefusal | None = None
         """The first place where schemas were seen to contradict each other."""
+
+    def check_time(self, pointer: str) -> None:
+        """Refuse what takes longer than a request may wait for."""
+        if time.monotonic() > self._ends_s:
+            raise SchemaRefusal(pointer, f"to work it out takes more than {MAX_SECONDS} s; simplify it")
 
     def note(self, pointer: str, reason: str) -> None:
         """Remember where schemas contradict each other, if it is the first place."""
@@ -62,6 +74,7 @@ class Ways:
                 if node.id in seen or node.schema is True:
                     continue
                 seen |= {node.id}
+                self.check_time(node.pointer)
                 if node.schema is False:
                     self.note(node.pointer, "it is false")
                     facts.kinds = frozenset()
@@ -115,21 +128,26 @@ class Ways:
     def _dependencies(self, node: Node) -> Iterable[_Choice]:
         for keyword in ("dependentRequired", "dependentSchemas", "dependencies"):
             for name, asked in node.keywords.get(keyword, {}).items():
-                absent: Way = (made(node, {"properties": {name: False}}),)
-                present = made(node, {"type": "object", "required": [name]})
+                at = (keyword, name)
+                absent: Way = (made(node, {"properties": {name: False}}, *at),)
+                present = made(node, {"type": "object", "required": [name]}, *at)
                 is_list = isinstance(asked, list)
-                also = made(node, {"required": asked}) if is_list else node.child(keyword, name)
+                also = made(node, {"required": asked}, *at) if is_list else node.child(keyword, name)
                 yield _Choice(node.at(keyword, name), [absent, (present, also)])
 
     def _exactly_one(self, node: Node) -> list[Way]:
         """Branches, each with the opposite of those that could fit as well."""
         branches = [node.child("oneOf", index) for index in range(len(node.keywords["oneOf"]))]
         siblings = {keyword: value for keyword, value in node.keywords.items() if keyword != "oneOf"}
-        rest = made(node, siblings)
+        rest = Node(f"{node.id}~without oneOf", node.pointer, siblings, node.is_made)
         ways: list[Way] = []
         for branch in branches:
             others = [one for one in branches if one is not branch]
-            overlapping = [one for one in others if not self._is_empty(frozenset({rest, branch, one}))]
+            overlapping = [
+                one
+                for one in others
+                if not self._apartness.of(branch, one) and not self._is_empty(frozenset({rest, branch, one}))
+            ]
             try:
                 opposites = [self._opposites.of(one) for one in overlapping]
             except SchemaRefusal as error:
@@ -138,12 +156,10 @@ class Ways:
                     f"a value could fit several of its schemas ({branch.pointer} and {overlapping[0].pointer}), and "
                     f"that is not ruled out: {error}; use anyOf, or tell them apart by a const",
                 ) from error
-            ways += [
-                (branch, *itertools.chain.from_iterable(combination))
-                for combination in itertools.product(*opposites)
-            ]
-            if len(ways) > MAX_WAYS:
-                raise SchemaRefusal(
-                    node.at("oneOf"), f"it can be satisfied in more than {MAX_WAYS} ways; use anyOf"
-                )
+            for combination in itertools.product(*opposites):
+                ways.append((branch, *itertools.chain.from_iterable(combination)))
+                if len(ways) > MAX_WAYS:
+                    raise SchemaRefusal(
+                        node.at("oneOf"), f"it can be satisfied in more than {MAX_WAYS} ways; use anyOf"
+                    )
         return ways
