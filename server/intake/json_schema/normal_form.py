@@ -40,7 +40,8 @@ MAX_VALUES = 4000
 MAX_PATTERNS = 4
 MAX_DISTINCT = 8
 MAX_ITEMS = 4_000
-"""Of an array that is counted; a longer one than this is never written."""
+MAX_OPTIONAL_ITEMS = 1_000
+"""Of an array or object that is counted; a longer one than this is never written."""
 
 
 class NormalForm:
@@ -132,7 +133,7 @@ class NormalForm:
                 facts.pointers["array"],
                 f"arrays of more than {MAX_ITEMS} items are not enforced; lower minItems",
             )
-        most = most if most is None else min(most, MAX_ITEMS)
+        most = most if most is None else min(most, max(facts.min_items, MAX_OPTIONAL_ITEMS))
         if most is not None and most <= num_places:
             places, rest = places[:most], None
         if facts.contains is not None:
@@ -199,6 +200,10 @@ class NormalForm:
         further = list(self._further(facts, names, ways)) if is_open and listed is None else []
         self._check_together(facts, further)
         num_required = sum(member.is_required for member in members)
+        if facts.max_members is not None:
+            facts.max_members = min(
+                facts.max_members, max(len(members), facts.min_members, MAX_OPTIONAL_ITEMS)
+            )
         if facts.max_members is not None and facts.max_members < max(num_required, facts.min_members):
             self.ways.note(facts.pointers["members"], "it contradicts the rest")
             return

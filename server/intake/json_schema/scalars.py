@@ -30,6 +30,7 @@ MAX_LISTED = 1_000
 """Multiples that are written one by one."""
 MAX_STEP = 100
 """Of multiples that are counted: a state for each remainder at each digit."""
+LARGEST_DIVIDED = 10**300
 FARTHEST = 10**MAX_DIGITS - 1
 ANY_STRING = Word(Lexeme((Condition(quoted(f"{FREE_CHARACTER}*")),)))
 
@@ -62,6 +63,11 @@ def integers(facts: Facts) -> Iterable[Value]:
         return
     raise_refusal(facts, "integer", ())
     step = facts.step()
+    if step is not None:
+        # A checker that divides doubles ends with an error beyond what they hold.
+        low, high = max(low, -LARGEST_DIVIDED), min(high, LARGEST_DIVIDED)
+        if low > high:
+            raise SchemaRefusal(facts.pointers["multiple"], "it is not enforced for numbers of that size")
     excluded = {int(value) for value in facts.excluded.values() if kind_of(value) == "integer"}
     conditions = [Condition(integer_range(low, high))]
     if step is not None and step > 1:

@@ -91,6 +91,8 @@ class Ways:
                 yield facts
                 continue
             choice, *rest = choices
+            if not choice.ways:
+                self.note(choice.pointer, "it leaves no way to satisfy it")
             num_ways += len(choice.ways)
             if num_ways > MAX_WAYS:
                 raise SchemaRefusal(
