@@ -19,6 +19,7 @@ from steiner.server.intake.json_schema.formats import (
     WITHOUT_RULES,
     format_conditions,
 )
+from steiner.server.intake.json_schema.keywords import combines
 from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE, exact, key_of
 from steiner.server.intake.json_schema.patterns import Condition, PatternError, conditions_of
 from steiner.server.intake.json_schema.rules import ArrayRule, Contains, ObjectRule, PatternRule
@@ -37,6 +38,8 @@ class Facts:
         enum: all values that are left; None for no such list.
         excluded: values that it must not be, by what is equal of equal ones.
         multiples: that a number must be a multiple of.
+        conditions: of the content of strings, so that it is right for every reader of a pattern.
+        widest_conditions: so that it is right for one at least; formats ask for nothing.
         names: schemas of the names of members.
         required: names, with the pointer to where each is asked for.
         refused: why values of a kind cannot be enforced, where they would be left.
@@ -53,6 +56,7 @@ class Facts:
     upper_excluded: bool = False
     multiples: list[Fraction] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
+    widest_conditions: list[Condition] = field(default_factory=list)
     min_length: int = 0
     max_length: int | None = None
     min_items: int = 0
@@ -71,7 +75,7 @@ class Facts:
     def copy(self) -> Facts:
         """Facts that can go another way."""
         copied = replace(self)
-        for name in ("multiples", "conditions", "arrays", "objects", "names"):
+        for name in ("multiples", "conditions", "widest_conditions", "arrays", "objects", "names"):
             setattr(copied, name, list(getattr(self, name)))
         copied.excluded = dict(self.excluded)
         copied.required = dict(self.required)
@@ -109,8 +113,9 @@ class Facts:
         self.pointers.setdefault("excluded", node.pointer)
 
     def _add_not_pattern(self, node: Node, value: str) -> None:
-        (condition,) = self._conditions(node.pointer, value)
-        self.conditions.append(Condition(condition.regex, holds=not condition.holds))
+        for widest, conditions in ((True, self.conditions), (False, self.widest_conditions)):
+            (condition,) = self._conditions(node.pointer, value, widest=widest)
+            conditions.append(Condition(condition.regex, holds=not condition.holds))
 
     def _add_enum(self, node: Node, value: list[Any], keyword: str = "enum") -> None:
         self.pointers.setdefault("enum", node.at(keyword))
@@ -171,6 +176,7 @@ class Facts:
         self.pointers.setdefault("string", node.at("pattern"))
         try:
             self.conditions += conditions_of(value)
+            self.widest_conditions += conditions_of(value, widest=True)
         except PatternError as error:
             self.refuse(node.at("pattern"), f"{error}", "string")
 
@@ -209,14 +215,13 @@ class Facts:
             self.unique = self.unique or node.at("uniqueItems")
 
     def _add_contains(self, node: Node, value: Any) -> None:
-        if node.keywords.get("minContains") == 0 and "maxContains" not in node.keywords:
+        least, most = int(node.keywords.get("minContains", 1)), node.keywords.get("maxContains")
+        if least == 0 and most is None:
             return
-        if self.contains is not None or "maxContains" in node.keywords or node.is_made:
-            self.refuse(
-                node.at("contains"), "it is enforced once for an array, and without maxContains", "array"
-            )
+        if self.contains is not None or node.is_made:
+            self.refuse(node.at("contains"), "it is enforced once for an array", "array")
         else:
-            self.contains = Contains(node.child("contains"), int(node.keywords.get("minContains", 1)))
+            self.contains = Contains(node.child("contains"), least, None if most is None else int(most))
 
     def _add_min_properties(self, node: Node, value: float) -> None:
         self.min_members = max(self.min_members, int(value))
@@ -235,17 +240,15 @@ class Facts:
 
     def _add_array(self, node: Node) -> None:
         schema = node.keywords
-        prefix = tuple(
-            node.child("prefixItems", index) for index in range(len(schema.get("prefixItems", ())))
-        )
+        keyword = "items" if isinstance(schema.get("items"), list) else "prefixItems"
+        prefix = tuple(node.child(keyword, index) for index in range(len(schema.get(keyword, ()))))
         rest = None
-        if "items" in schema:
+        if keyword == "items":
+            rest = node.child("additionalItems") if "additionalItems" in schema else None
+        elif "items" in schema:
             rest = node.child("items")
-        elif "unevaluatedItems" in schema:
-            if _combines(schema):
-                self._refuse_unevaluated(node, "unevaluatedItems", "array")
-            else:
-                rest = node.child("unevaluatedItems")
+        elif "unevaluatedItems" in schema and not combines(schema):
+            rest = node.child("unevaluatedItems")
         if prefix or rest is not None:
             self.arrays.append(ArrayRule(prefix, rest))
 
@@ -256,27 +259,21 @@ class Facts:
         for pattern in schema.get("patternProperties", ()):
             child = node.child("patternProperties", pattern)
             try:
-                patterns.append(PatternRule(conditions_of(pattern), child))
+                widest = conditions_of(pattern, widest=True)
+                patterns.append(PatternRule(conditions_of(pattern), widest, child, child.pointer))
             except PatternError as error:
                 self.refuse(node.at("patternProperties", pattern), f"{error}", "object")
         rest, is_open = None, bool(patterns)
         if "additionalProperties" in schema:
             rest, is_open = node.child("additionalProperties"), True
-        elif "unevaluatedProperties" in schema:
-            if _combines(schema):
-                self._refuse_unevaluated(node, "unevaluatedProperties", "object")
-            else:
-                rest, is_open = node.child("unevaluatedProperties"), True
+        elif "unevaluatedProperties" in schema and not combines(schema):
+            rest, is_open = node.child("unevaluatedProperties"), True
         if properties or patterns or is_open:
-            self.objects.append(ObjectRule(properties, tuple(patterns), rest, is_open))
+            self.objects.append(ObjectRule(dict(properties), tuple(patterns), rest, is_open))
 
-    def _refuse_unevaluated(self, node: Node, keyword: str, kind: str) -> None:
-        if node.keywords[keyword] is not True:
-            self.refuse(node.at(keyword), "beside references and combinations it is not supported", kind)
-
-    def _conditions(self, pointer: str, pattern: str) -> tuple[Condition, ...]:
+    def _conditions(self, pointer: str, pattern: str, *, widest: bool) -> tuple[Condition, ...]:
         try:
-            found = conditions_of(pattern)
+            found = conditions_of(pattern, widest=widest)
         except PatternError as error:
             raise SchemaRefusal(pointer, f"{error}") from error
         if len(found) > 1:
@@ -307,32 +304,14 @@ class Facts:
             or (step is not None and (number / step).denominator != 1)
         )
 
-    def string_conditions(self) -> tuple[Condition, ...]:
+    def string_conditions(self, *, widest: bool = False) -> tuple[Condition, ...]:
         """What the content of a string must keep to, its length and the values that are excluded aside."""
-        return tuple(dict.fromkeys(self.conditions))
+        return tuple(dict.fromkeys(self.widest_conditions if widest else self.conditions))
 
     def excluded_strings(self) -> tuple[Condition, ...]:
         """The same for single values that it must not be."""
         texts = [one for one in self.excluded.values() if isinstance(one, str)]
         return (Condition(one_of_texts(map(json_content, texts)), holds=False),) if texts else ()
-
-
-def _combines(schema: dict[str, Any]) -> bool:
-    return any(
-        keyword in schema
-        for keyword in (
-            "$ref",
-            "$dynamicRef",
-            "allOf",
-            "anyOf",
-            "oneOf",
-            "if",
-            "dependentSchemas",
-            "dependencies",
-            "contains",
-            "not",
-        )
-    )
 
 
 RULES: dict[str, Callable[[Facts, Node, Any], None]] = {

@@ -161,22 +161,24 @@ class Rules:
 
     def _with_hits(self, array: ArrayWithHits) -> str:
         """A rule for each number of items and hits, as far as they count."""
-        item, hit = self._name(array.item), self._name(array.hit)
-        last = max(array.min_items, array.min_hits, 1) if array.max_items is None else array.max_items
-        if (last + 1) * (array.min_hits + 1) > MAX_RULES // 4:
+        least, enough = array.min_hits, max(array.min_hits, array.max_hits or 0)
+        last = max(array.min_items, enough, len(array.items)) if array.max_items is None else array.max_items
+        if (last + 1) * (enough + 1) > MAX_RULES // 4:
             raise SchemaRefusal(array.pointer, "it is not enforced for so many items; lower the limits")
         names: dict[tuple[int, int], str] = {}
         for number in range(last, -1, -1):
-            for hits in range(min(number, array.min_hits), -1, -1):
-                ends = number >= array.min_items and hits == array.min_hits
-                choices = ['""'] if ends else []
-                following = min(number + 1, last)
+            place = min(number, len(array.items) - 1)
+            for hits in range(min(number, enough), -1, -1):
+                choices = ['""'] if number >= array.min_items and hits >= least else []
                 own = names[number, hits] = self._rule("hits", *choices)
                 if number < last or array.max_items is None:
                     comma = "COMMA " if number else ""
-                    more = min(hits + 1, array.min_hits)
-                    for content, then in ((item, hits), (hit, more)) if more > hits else ((item, hits),):
-                        choices.append(f"{comma}{content} {names[following, then]}")
+                    following = min(number + 1, last)
+                    choices += [
+                        f"{comma}{self._name(item)} {names[following, hits]}" for item in array.items[place]
+                    ]
+                    if hits < enough:
+                        choices.append(f"{comma}{self._name(array.hits[place])} {names[following, hits + 1]}")
                 self._bodies[own] = choices
         return f"OPEN_ARRAY {names[0, 0]} CLOSE_ARRAY"
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from steiner.server.intake.json_schema.document import ANNOTATIONS, Node, Schema, SchemaRefusal
+from steiner.server.intake.json_schema.document import Node, Schema, SchemaRefusal
 from steiner.server.intake.json_schema.formats import WITHOUT_RULES
+from steiner.server.intake.json_schema.keywords import ANNOTATIONS
 from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE
 
 Way = tuple[Node, ...]

@@ -13,6 +13,7 @@ from steiner.server.intake.json_schema.kinds import key_of
 from steiner.server.intake.json_schema.lexemes import string_lexeme, try_together
 from steiner.server.intake.json_schema.membership import Membership
 from steiner.server.intake.json_schema.patterns import ANYTHING, Condition
+from steiner.server.intake.json_schema.possibility import Possibility
 from steiner.server.intake.json_schema.rules import NodeSet, PatternRule, nodes_of
 from steiner.server.intake.json_schema.scalars import (
     fractions,
@@ -52,7 +53,8 @@ class NormalForm:
     """
 
     def __init__(self, document: SchemaDocument) -> None:
-        self.ways = Ways(document, self.is_empty)
+        self.ways = Ways(document, lambda nodes: self._possibility.may_fit(nodes))
+        self._possibility = Possibility(self.ways)
         self._membership = Membership(self.ways)
         self._values: dict[NodeSet, tuple[Value, ...]] = {}
         self._under_way: set[NodeSet] = set()
@@ -148,25 +150,43 @@ class NormalForm:
     ) -> Iterable[Value]:
         """Arrays that contain something."""
         assert facts.contains is not None
-        pointer = facts.contains.node.pointer
-        if (places or facts.unique is not None) and most != 0:
-            raise SchemaRefusal(pointer, "it is not enforced beside prefixItems or uniqueItems")
-        item = rest or frozenset()
-        hit = item | nodes_of([facts.contains.node])
-        if facts.contains.least > (facts.contains.least if most is None else most) or self.is_empty(hit):
+        pointer, contains = facts.contains.node.pointer, facts.contains
+        if facts.unique is not None and most != 0:
+            raise SchemaRefusal(pointer, "it is not enforced beside uniqueItems")
+        misses: tuple[NodeSet, ...] = (frozenset(),)
+        if contains.most is not None:
+            # Where hits are counted exactly, the others must not be some.
+            misses = tuple(nodes_of(way) for way in self.ways.opposites.of(contains.node))
+        is_endless = rest is not None and (most is None or most > len(places))
+        room = [*places, *([rest] if is_endless and rest is not None else [])]
+        hits = [item | nodes_of([contains.node]) for item in room]
+        least = contains.least
+        if least > (least if most is None else most) or (least and all(map(self.is_empty, hits))):
             self.ways.note(pointer, "no item can fit it")
-        else:
-            yield ArrayWithHits(item, hit, facts.contains.least, facts.min_items, most, pointer)
+            return
+        if contains.most is not None and contains.most < least:
+            self.ways.note(pointer, "its limits contradict each other")
+            return
+        most = most if is_endless else len(places)
+        items = tuple(tuple(item | miss for miss in misses) for item in room)
+        limit = contains.most
+        yield ArrayWithHits(items, tuple(hits), least, limit, facts.min_items, most, pointer)
 
     def _distinct(
         self, facts: Facts, places: list[NodeSet], rest: NodeSet | None, most: int | None
     ) -> Iterable[Value]:
         """Arrays of different items, where there are only a few literals to choose from."""
         reason = (
-            f"it is enforced for items that are at most {MAX_DISTINCT} values of an enum, all places alike, or for one "
-            "item at most"
+            f"it is enforced for items that are at most {MAX_DISTINCT} values of an enum, for prefixItems that have no "
+            "value in common, and for one item at most"
         )
         pointer = facts.unique or ""
+        if places and (rest is None or most == len(places)):
+            for one, other in itertools.combinations(places, 2):
+                if self._possibility.may_fit(one | other) or not one | other:
+                    raise SchemaRefusal(pointer, reason)
+            yield ArrayValue(tuple(places), None, facts.min_items, most)
+            return
         if places or rest is None:
             raise SchemaRefusal(pointer, reason)
         values = self.values(rest) if rest not in self._under_way else ()
@@ -230,7 +250,7 @@ class NormalForm:
         try:
             try_together(tuple(one.name for one in further))
         except ValueError as error:
-            pattern = next((one.node.pointer for rule in facts.objects for one in rule.patterns), "")
+            pattern = next((one.pointer for rule in facts.objects for one in rule.patterns), "")
             raise SchemaRefusal(pattern, f"its patterns are too large together ({error})") from error
 
     def _name_ways(self, facts: Facts) -> list[Facts]:
@@ -242,7 +262,7 @@ class NormalForm:
         """Members beside those with a name, by the patterns that their names match."""
         patterns = [(index, one) for index, rule in enumerate(facts.objects) for one in rule.patterns]
         if len(patterns) > MAX_PATTERNS:
-            raise SchemaRefusal(patterns[-1][1].node.pointer, f"of {MAX_PATTERNS} patterns at most")
+            raise SchemaRefusal(patterns[-1][1].pointer, f"of {MAX_PATTERNS} patterns at most")
         taken = (Condition(one_of_texts(map(json_content, names)), holds=False),) if names else ()
         for matched in itertools.product((True, False), repeat=len(patterns)):
             of_names = [_same_side(one, side) for (_, one), side in zip(patterns, matched, strict=True)]
@@ -277,8 +297,8 @@ def _listed(ways: list[Facts]) -> list[str] | None:
 def _same_side(rule: PatternRule, matches_it: bool) -> tuple[Condition, ...]:
     if matches_it:
         return rule.conditions
-    if len(rule.conditions) > 1:
+    if len(rule.widest) > 1:
         raise SchemaRefusal(
-            rule.node.pointer, "a pattern of names with a lookahead is not supported beside other names"
+            rule.pointer, "a pattern of names with a lookahead is not supported beside other names"
         )
-    return tuple(Condition(one.regex, holds=not one.holds) for one in rule.conditions)
+    return tuple(Condition(one.regex, holds=not one.holds) for one in rule.widest)

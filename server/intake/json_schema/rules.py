@@ -24,11 +24,14 @@ class ArrayRule:
     """Schemas of the elements, by place and from there on.
 
     Attributes:
+        prefix: None for a place of any.
         rest: behind the prefix; None for any.
+        is_exact: whether the schemas ask for that, or for less.
     """
 
-    prefix: tuple[Node, ...]
+    prefix: tuple[Node | None, ...]
     rest: Node | None
+    is_exact: bool = True
 
     def at(self, index: int) -> Node | None:
         """The schema of one element."""
@@ -37,18 +40,28 @@ class ArrayRule:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """The schema that so many items fit at least."""
+    """The schema that so many items fit, both included; None for any number from there on."""
 
     node: Node
     least: int
+    most: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class PatternRule:
-    """The schema of the members whose names match a pattern."""
+    """The schema of the members whose names match a pattern.
+
+    Attributes:
+        conditions: of names that match for every reader.
+        widest: of those that match for one at least.
+        node: None for any.
+        pointer: to the pattern.
+    """
 
     conditions: tuple[Condition, ...]
-    node: Node
+    widest: tuple[Condition, ...]
+    node: Node | None
+    pointer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +71,15 @@ class ObjectRule:
     Attributes:
         rest: of members that neither have a schema of their own nor match a pattern; None for any.
         is_open: whether somebody said what such members are.
+        is_exact: whether the schemas ask for that, or for less.
     """
 
-    properties: dict[str, Node]
+    properties: dict[str, Node | None]
     patterns: tuple[PatternRule, ...]
     rest: Node | None
     is_open: bool
+    is_exact: bool = True
+
+    def has(self, name: str) -> bool:
+        """Whether a member has a schema of its own."""
+        return name in self.properties
