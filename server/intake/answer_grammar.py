@@ -47,8 +47,8 @@ def exact_text(text: str) -> str:
 
 
 def fault_of(grammar: str) -> str | None:
-    """Why the engine would refuse a grammar; None if it accepts it."""
-    fault, first = first_bytes(f"start: answer\n{grammar}")
-    if fault is None and not first:
-        return "nothing fits it"
-    return fault
+    """Why the engine would refuse a grammar; None where it takes it."""
+    try:
+        return None if first_bytes(f"start: answer\n{grammar}") else "nothing fits it"
+    except ValueError as error:
+        return str(error)

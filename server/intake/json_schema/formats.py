@@ -26,8 +26,9 @@ _YEAR = "([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
 _LEAP_YEAR = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][48]|[13579][26]|[2468]0)00)"
 _DATE = f"({_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-# Labels of 63 and names of 253 characters at most: four labels stay far below.
+# Labels have 63 and names 253 characters at most, which these stay below. Two hyphens in a row are left out: behind
+# two letters ("xn--") they stand for letters beyond ASCII, and not all of those are allowed.
+_LABEL = "[a-z0-9]{1,15}(-[a-z0-9]{1,15}){0,3}"
 _HOST = rf"{_LABEL}(\.{_LABEL}){{0,2}}"
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_BYTE}(\.{_BYTE}){{3}}"

@@ -5,13 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from steiner.server.intake.json_schema.document import (
-    LISTS_OF_SCHEMAS,
-    MAPS_OF_SCHEMAS,
-    SCHEMAS,
-    SchemaRefusal,
-)
+from steiner.server.intake.json_schema.document import SchemaRefusal
 from steiner.server.intake.json_schema.grammar import SchemaRules, schema_rules
+from steiner.server.intake.json_schema.keywords import LISTS_OF_SCHEMAS, MAPS_OF_SCHEMAS, SCHEMAS
 
 MAX_FREED = 50
 """Keywords that are let go one by one, before the whole schema is."""

@@ -1,0 +1,44 @@
+"""Contradictions that are quick to see, so that ways that lead nowhere are not multiplied out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+from steiner.server.intake.json_schema.document import Node
+from steiner.server.intake.json_schema.facts import Facts
+from steiner.server.intake.json_schema.kinds import key_of
+
+
+def contradiction_in(facts: Facts) -> str | None:
+    """The pointer to where a member is asked for that cannot be there, by constants alone; None for no such place."""
+    if facts.kinds != {"object"}:
+        return None
+    return next((pointer for name, pointer in facts.required.items() if _is_impossible(facts, name)), None)
+
+
+def _is_impossible(facts: Facts, name: str) -> bool:
+    left: set[Hashable] | None = None
+    excluded: set[Hashable] = set()
+    for node in (rule.properties.get(name) for rule in facts.objects):
+        if node is None:
+            continue
+        if node.schema is False:
+            return True
+        listed = _listed(node)
+        if listed is not None:
+            left = listed if left is None else left & listed
+        denied = node.keywords.get("not")
+        if isinstance(denied, dict) and denied.keys() <= {"const", "enum"} and len(denied) == 1:
+            excluded |= _keys(denied)
+    return left is not None and not left - excluded
+
+
+def _listed(node: Node) -> set[Hashable] | None:
+    return _keys(node.keywords) if node.keywords.keys() & {"const", "enum"} else None
+
+
+def _keys(schema: dict[str, Any]) -> set[Hashable]:
+    lists: Iterable[Any] = [schema["const"]] if "const" in schema else schema["enum"]
+    found = set(map(key_of, lists))
+    return found & set(map(key_of, schema["enum"])) if "enum" in schema else found
