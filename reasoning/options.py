@@ -61,7 +61,7 @@ def refuse_unconstrained(given: Mapping[str, Any]) -> None:
     for field in sorted(KEPT_BY_CONSTRAINT & given.keys()):
         raise PolicyError(
             field,
-            f"{field} has no effect if constrained is false; leave it out, or limit the reasoning with "
+            f"{field} has no effect where constrained is false; leave it out, or limit the reasoning with "
             "max_reasoning_tokens",
         )
 

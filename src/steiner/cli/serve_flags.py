@@ -70,7 +70,7 @@ def _config(flags: Sequence[str]) -> tuple[str | None, list[str]]:
         if flag == "--config":
             path = next(remaining, None)
             if path is None:
-                raise WrongFlagError("--config needs a file after it")
+                raise WrongFlagError("--config: a file is missing after it")
         elif flag.startswith("--config="):
             path = flag.removeprefix("--config=")
         else:
