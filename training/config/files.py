@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -80,3 +80,18 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file's text, whole or not at all."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def whole_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line of a journal, with the byte where it begins.
+
+    A last line without its end was torn by a kill: it is left out, and cut off where the file was opened for writing.
+    """
+    begin = 0
+    for line in file:
+        if not line.endswith(b"\n"):
+            break
+        yield begin, line
+        begin += len(line)
+    if file.writable():
+        file.truncate(begin)

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 
-from steiner.training.config.files import PARTIAL, whole_file, whole_folder, write_whole
+from steiner.training.config.files import PARTIAL, whole_file, whole_folder, whole_lines, write_whole
 
 
 def files_below(folder: Path) -> dict[str, str]:
@@ -50,3 +51,12 @@ def test_after_an_error_all_is_as_before(
     with pytest.raises(OSError, match="full"), whole(tmp_path / "result"):
         raise OSError("full")
     assert not (tmp_path / "result").exists()
+
+
+@pytest.mark.parametrize("mode", ["rb", "r+b"])
+def test_a_torn_line_is_none_and_is_cut_off_by_who_may_write(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b"one\ntwo\nthr")
+    with path.open(mode) as file:
+        assert list(whole_lines(cast(BinaryIO, file))) == [(0, b"one\n"), (4, b"two\n")]
+    assert path.read_bytes() == (b"one\ntwo\n" if mode == "r+b" else b"one\ntwo\nthr")
