@@ -54,7 +54,7 @@ async def create_chat_completion(
 
     With `stream` the answer is a stream of chunks. Leaving early ends the generation.
     """
-    choices = await service.start_choices(body, "chat", caller, retain=False)
+    choices = await service.dispatch.start_choices(body, "chat", caller, retain=False)
 
     def cancel() -> None:
         for generation in choices:

@@ -100,7 +100,7 @@ async def create_response(
     )
     kept = record.model_dump(mode="json")
     try:
-        generation = await service.start(
+        generation = await service.dispatch.start(
             generation_request, "responses", caller, retain=body.stored, record=kept, id_suffix=suffix
         )
     except InvalidRequest as error:
