@@ -32,6 +32,7 @@ from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
 from .collector import Collector
+from .grammar_walks import ByteGrammar
 from .installed_programs import find_program
 from .played_teacher import Play, PlayedTeacher
 from .redis_server import RedisServer, free_port
@@ -187,6 +188,12 @@ def serve(stage: Stage) -> Iterator[Callable[..., Served]]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def byte_grammar() -> type[ByteGrammar]:
+    """Grammars over the bytes, to walk through and to try texts on."""
+    return ByteGrammar
 
 
 @pytest.fixture(scope="session")

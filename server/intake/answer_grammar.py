@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from steiner.server.intake.json_schema.code_points import escaped
 from steiner.server.intake.json_schema.grammar import SchemaRules, punctuation, schema_rules
 from steiner.server.intake.json_schema.lexemes import first_bytes
+from steiner.server.intake.json_schema.trial import try_out
 
 
 def grammar_text(answer: str, parts: Iterable[SchemaRules] = (), more: Iterable[str] = ()) -> str:
@@ -46,9 +47,17 @@ def exact_text(text: str) -> str:
     return f"/{escaped(text)}/"
 
 
-def fault_of(grammar: str) -> str | None:
-    """Why the engine would refuse a grammar; None where it takes it."""
+def fault_of(grammar: str, rule: str = "answer") -> str | None:
+    """Why the engine would refuse a grammar, or give up an answer in the middle; None where it takes it.
+
+    Args:
+        rule: the one that is tried.
+    """
+    text = f"start: {rule}\n{grammar}"
     try:
-        return None if first_bytes(f"start: answer\n{grammar}") else "nothing fits it"
+        if not first_bytes(text):
+            return "nothing fits it"
+        try_out(text)
     except ValueError as error:
         return str(error)
+    return None

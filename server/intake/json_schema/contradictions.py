@@ -11,27 +11,28 @@ from steiner.server.intake.json_schema.kinds import key_of
 
 
 def contradiction_in(facts: Facts) -> str | None:
-    """The pointer to where a member is asked for that cannot be there, by constants alone; None for no such place."""
+    """The pointer to what keeps out a member that is asked for, by constants alone; None where nothing does."""
     if facts.kinds != {"object"}:
         return None
-    return next((pointer for name, pointer in facts.required.items() if _is_impossible(facts, name)), None)
+    found = (_impossible(facts, name, pointer) for name, pointer in facts.required.items())
+    return next((pointer for pointer in found if pointer is not None), None)
 
 
-def _is_impossible(facts: Facts, name: str) -> bool:
+def _impossible(facts: Facts, name: str, pointer: str) -> str | None:
     left: set[Hashable] | None = None
     excluded: set[Hashable] = set()
     for node in (rule.properties.get(name) for rule in facts.objects):
         if node is None:
             continue
         if node.schema is False:
-            return True
+            return node.pointer
         listed = _listed(node)
         if listed is not None:
             left = listed if left is None else left & listed
         denied = node.keywords.get("not")
         if isinstance(denied, dict) and denied.keys() <= {"const", "enum"} and len(denied) == 1:
             excluded |= _keys(denied)
-    return left is not None and not left - excluded
+    return pointer if left is not None and not left - excluded else None
 
 
 def _listed(node: Node) -> set[Hashable] | None:

@@ -25,7 +25,9 @@ from steiner.server.intake.json_schema.patterns import Condition, PatternError, 
 from steiner.server.intake.json_schema.rules import ArrayRule, Contains, ObjectRule, PatternRule
 from steiner.server.intake.json_schema.string_content import json_content
 
-LARGEST_BOUND = 10**400
+FARTHEST_MULTIPLE = 2**53
+FARTHEST = Fraction(10**300)
+"""From 0, of a number that is written: what divides doubles ends with an error beyond what they hold."""
 MOST_ENDINGS = 64
 """Of decimals for a `multipleOf` below 1."""
 
@@ -38,6 +40,7 @@ class Facts:
         enum: all values that are left; None for no such list.
         excluded: values that it must not be, by what is equal of equal ones.
         multiples: that a number must be a multiple of.
+        farthest_multiple: from 0, of those that are told by dividing doubles; None for any.
         conditions: of the content of strings, so that it is right for every reader of a pattern.
         widest_conditions: so that it is right for one at least; formats ask for nothing.
         names: schemas of the names of members.
@@ -55,6 +58,7 @@ class Facts:
     lower_excluded: bool = False
     upper_excluded: bool = False
     multiples: list[Fraction] = field(default_factory=list)
+    farthest_multiple: int | None = None
     conditions: list[Condition] = field(default_factory=list)
     widest_conditions: list[Condition] = field(default_factory=list)
     min_length: int = 0
@@ -130,8 +134,8 @@ class Facts:
     def _add_minimum(
         self, node: Node, value: float, keyword: str = "minimum", *, excluded: bool = False
     ) -> None:
-        self._note_number(node, value, keyword)
-        bound = exact(value)
+        self._note_number(node, value, keyword, is_beyond=value > FARTHEST)
+        bound = max(exact(value), -FARTHEST)
         if self.lower is None or (bound, excluded) > (self.lower, self.lower_excluded):
             self.lower, self.lower_excluded = bound, excluded
 
@@ -141,20 +145,19 @@ class Facts:
     def _add_maximum(
         self, node: Node, value: float, keyword: str = "maximum", *, excluded: bool = False
     ) -> None:
-        self._note_number(node, value, keyword)
-        bound = exact(value)
+        self._note_number(node, value, keyword, is_beyond=value < -FARTHEST)
+        bound = min(exact(value), FARTHEST)
         if self.upper is None or (-bound, excluded) > (-self.upper, self.upper_excluded):
             self.upper, self.upper_excluded = bound, excluded
 
     def _add_exclusive_maximum(self, node: Node, value: float) -> None:
         self._add_maximum(node, value, "exclusiveMaximum", excluded=True)
 
-    def _note_number(self, node: Node, value: float, keyword: str) -> None:
+    def _note_number(self, node: Node, value: float, keyword: str, *, is_beyond: bool) -> None:
         self.pointers.setdefault("number", node.at(keyword))
-        if abs(value) >= LARGEST_BOUND:
-            self.refuse(
-                node.at(keyword), "a bound of more than 400 digits is not supported", "integer", "fraction"
-            )
+        if is_beyond:
+            reason = "numbers of more than 300 digits are not enforced"
+            self.refuse(node.at(keyword), reason, "integer", "fraction")
 
     def _add_multiple_of(self, node: Node, value: float) -> None:
         step = exact(value)
@@ -169,6 +172,13 @@ class Facts:
                     "fraction",
                 )
                 return
+        if isinstance(value, float):
+            self.farthest_multiple = FARTHEST_MULTIPLE
+            if step > FARTHEST_MULTIPLE:
+                reason = (
+                    "a double of more than 15 digits is not read alike everywhere; write it as an integer"
+                )
+                self.refuse(node.at("multipleOf"), reason, "integer", "fraction")
         self.multiples.append(step)
         self.pointers.setdefault("multiple", node.at("multipleOf"))
 
@@ -289,9 +299,11 @@ class Facts:
         # Each is an integer or a power of a half; the coarser one counts.
         return Fraction(numerator) if min(denominators) == 1 else Fraction(1, min(denominators))
 
-    def is_admitted_number(self, value: float) -> bool:
-        """Whether bounds and multiples allow a number."""
+    def is_admitted_number(self, value: float, *, widest: bool) -> bool:
+        """Whether bounds and multiples allow a number, for every reader or for one at least."""
         number, step = exact(value), self.step()
+        if not widest and self.farthest_multiple is not None and abs(number) > self.farthest_multiple:
+            return False
         return not (
             (
                 self.lower is not None

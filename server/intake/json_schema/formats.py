@@ -48,6 +48,10 @@ _URI = (
     rf"[a-z][a-z0-9+.-]*://{_HOST}\.[a-z]{{2,10}}(:[1-9][0-9]{{0,3}})?(/{_PATH_CHARACTER}*)*"
     rf"(\?({_PATH_CHARACTER}|/)*)?(#({_PATH_CHARACTER}|/)*)?"
 )
+_WORD = "[A-Za-z0-9_+-]"
+# The part in front of the sign has 64 characters at most.
+_LOCAL = rf"({_WORD}{{1,64}}|{_WORD}{{1,31}}\.{_WORD}{{1,32}}|{_WORD}{{1,20}}(\.{_WORD}{{1,20}}){{2}})"
+_EMAIL = rf"{_LOCAL}@{_HOST}\.[a-z]{{2,10}}"
 _PATTERNS = {
     "date": _DATE,
     "time": _TIME,
@@ -57,7 +61,7 @@ _PATTERNS = {
         "(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))?"
         "|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)|[0-9]+W)"
     ),
-    "email": rf"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+){{0,3}}@{_HOST}\.[a-z]{{2,10}}",
+    "email": _EMAIL,
     "hostname": _HOST,
     "ipv4": _IPV4,
     "ipv6": f"({_IPV6})",
@@ -66,7 +70,7 @@ _PATTERNS = {
     "uri-reference": _URI,
     "iri": _URI,
     "iri-reference": _URI,
-    "idn-email": rf"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+){{0,3}}@{_HOST}\.[a-z]{{2,10}}",
+    "idn-email": _EMAIL,
     "idn-hostname": _HOST,
     "json-pointer": "(/([^/~\\x00-\\x1f]|~[01])*)*",
     "relative-json-pointer": "(0|[1-9][0-9]*)(#|(/([^/~\\x00-\\x1f]|~[01])*)*)",

@@ -46,18 +46,23 @@ def schema_rules(schema: object, prefix: str = "") -> SchemaRules:
         SchemaRefusal: it cannot be enforced.
     """
     try:
+        return _rules(_text_of(schema), prefix)
+    except RecursionError as error:
+        raise SchemaRefusal("", "it is nested too deep; flatten it") from error
+
+
+def _text_of(schema: object) -> str:
+    try:
         text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise SchemaRefusal(
             _pointer_of(schema, _is_endless), "numbers beyond what a double holds are not supported"
         ) from error
-    except RecursionError as error:
-        raise SchemaRefusal("", "it is nested too deep; flatten it") from error
     if not text.isascii() and (half := _pointer_of(schema, _has_half_a_character)):
         raise SchemaRefusal(half, "half of a surrogate pair is no character; send both halves or neither")
     if len(text) > MAX_CHARACTERS:
         raise SchemaRefusal("", f"it has {len(text)} characters, of {MAX_CHARACTERS} at most; shorten it")
-    return _rules(text, prefix)
+    return text
 
 
 def punctuation() -> list[str]:
@@ -101,9 +106,9 @@ def _rules(text: str, prefix: str) -> SchemaRules:
     except RecursionError as error:
         raise SchemaRefusal(document.first_reference(), "it is nested too deep; flatten it") from error
     if not lines:
-        raise form.ways.conflict or SchemaRefusal(
-            document.first_reference(), "no value that comes to an end fits"
-        )
+        endless = SchemaRefusal(document.first_reference(), "no value that comes to an end fits")
+        is_endless = bool(form.values(frozenset({document.root})))
+        raise endless if is_endless else form.ways.conflict or endless
     text = "\n".join([f"start: {root}", *lines, *punctuation()])
     try:
         is_empty = not first_bytes(text)

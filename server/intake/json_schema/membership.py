@@ -58,7 +58,7 @@ class Membership:
             case bool() | None:
                 return True
             case int() | float():
-                return facts.is_admitted_number(value)
+                return facts.is_admitted_number(value, widest=self._widest)
             case str():
                 most = facts.max_length
                 is_long_enough = facts.min_length <= len(value) <= (len(value) if most is None else most)

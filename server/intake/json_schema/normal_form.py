@@ -205,7 +205,7 @@ class NormalForm:
         ways = self._name_ways(facts)
         listed = _listed(ways)
         if listed is not None:
-            names += [name for name in listed if name not in names]
+            names = list(dict.fromkeys([*names, *listed]))
         members: list[Member] = []
         for name in names:
             value = self._membership.schemas_of(facts, name)
@@ -220,13 +220,12 @@ class NormalForm:
         further = list(self._further(facts, names, ways)) if is_open and listed is None else []
         self._check_together(facts, further)
         num_required = sum(member.is_required for member in members)
-        if facts.max_members is not None:
-            facts.max_members = min(
-                facts.max_members, max(len(members), facts.min_members, MAX_OPTIONAL_ITEMS)
-            )
-        if facts.max_members is not None and facts.max_members < max(num_required, facts.min_members):
-            self.ways.note(facts.pointers["members"], "it contradicts the rest")
-            return
+        most = facts.max_members
+        if most is not None:
+            most = min(most, max(len(members), facts.min_members, MAX_OPTIONAL_ITEMS))
+            if most < max(num_required, facts.min_members):
+                self.ways.note(facts.pointers["members"], "it contradicts the rest")
+                return
         if facts.min_members > len(members) + bool(further):
             if further:
                 raise SchemaRefusal(
@@ -240,7 +239,7 @@ class NormalForm:
             tuple(members),
             tuple(further),
             facts.min_members,
-            facts.max_members,
+            most,
             facts.pointers.get("members", ""),
         )
 
@@ -263,6 +262,8 @@ class NormalForm:
         patterns = [(index, one) for index, rule in enumerate(facts.objects) for one in rule.patterns]
         if len(patterns) > MAX_PATTERNS:
             raise SchemaRefusal(patterns[-1][1].pointer, f"of {MAX_PATTERNS} patterns at most")
+        places = [one.pointer for _, one in patterns] + [node.pointer for node in facts.names]
+        pointer = next(iter([*places, *facts.required.values()]), facts.pointers.get("members", ""))
         taken = (Condition(one_of_texts(map(json_content, names)), holds=False),) if names else ()
         for matched in itertools.product((True, False), repeat=len(patterns)):
             of_names = [_same_side(one, side) for (_, one), side in zip(patterns, matched, strict=True)]
@@ -283,7 +284,7 @@ class NormalForm:
                 )
                 conditions = (Condition(ANYTHING), *itertools.chain.from_iterable(of_names), *own, *taken)
                 lexeme = string_lexeme(tuple(dict.fromkeys(conditions)))
-                if not is_empty_lexeme(lexeme, way):
+                if not is_empty_lexeme(lexeme, way, pointer):
                     yield FurtherMembers(lexeme, value)
 
 

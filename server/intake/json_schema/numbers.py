@@ -33,11 +33,12 @@ def integer_bounds(
     low = None if lower is None else _ceil(lower)
     high = None if upper is None else upper.numerator // upper.denominator
     far = max(10**MAX_DIGITS - 1, 1000 * (step.numerator // step.denominator))
-    if low is None:
-        low = -far if high is None else min(-far, -(10 ** (len(str(abs(high))) + 1)))
-    if high is None:
-        high = max(far, 10 ** (len(str(abs(low))) + 1))
-    return low, high
+    first, last = low, high
+    if first is None:
+        first = -far if high is None else min(-far, -(10 ** (len(str(abs(high))) + 1)))
+    if last is None:
+        last = far if low is None else max(far, 10 ** (len(str(abs(low))) + 1))
+    return first, last
 
 
 def multiples_by_ending(step: int) -> str | None:

@@ -30,7 +30,6 @@ MAX_LISTED = 1_000
 """Multiples that are written one by one."""
 MAX_STEP = 100
 """Of multiples that are counted: a state for each remainder at each digit."""
-LARGEST_DIVIDED = 10**300
 FARTHEST = 10**MAX_DIGITS - 1
 ANY_STRING = Word(Lexeme((Condition(quoted(f"{FREE_CHARACTER}*")),)))
 
@@ -63,11 +62,11 @@ def integers(facts: Facts) -> Iterable[Value]:
         return
     raise_refusal(facts, "integer", ())
     step = facts.step()
-    if step is not None:
-        # A checker that divides doubles ends with an error beyond what they hold.
-        low, high = max(low, -LARGEST_DIVIDED), min(high, LARGEST_DIVIDED)
+    if facts.farthest_multiple is not None:
+        low, high = max(low, -facts.farthest_multiple), min(high, facts.farthest_multiple)
         if low > high:
-            raise SchemaRefusal(facts.pointers["multiple"], "it is not enforced for numbers of that size")
+            reason = "multiples of a double are enforced up to 15 digits; write it as an integer"
+            raise SchemaRefusal(facts.pointers["multiple"], reason)
     excluded = {int(value) for value in facts.excluded.values() if kind_of(value) == "integer"}
     conditions = [Condition(integer_range(low, high))]
     if step is not None and step > 1:
@@ -162,10 +161,17 @@ def length_conditions(facts: Facts, character: str) -> tuple[Condition, ...]:
     return (Condition(f"(?:{character}){{{facts.min_length},{most}}}"),)
 
 
-def is_empty_lexeme(lexeme: Lexeme, facts: Facts) -> bool:
-    """Whether nothing fits a lexeme; SchemaRefusal where that cannot be told."""
+def is_empty_lexeme(lexeme: Lexeme, facts: Facts, pointer: str = "") -> bool:
+    """Whether nothing fits a lexeme.
+
+    Args:
+        pointer: for errors, where the facts have none.
+
+    Raises:
+        SchemaRefusal: that cannot be told.
+    """
     try:
         return is_empty(lexeme)
     except ValueError as error:
-        pointer = next((facts.pointers[name] for name in _OF_LEXEMES if name in facts.pointers), "")
+        pointer = next((facts.pointers[name] for name in _OF_LEXEMES if name in facts.pointers), pointer)
         raise SchemaRefusal(pointer, f"with the rest it is too large to be followed ({error})") from error

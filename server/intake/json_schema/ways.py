@@ -114,7 +114,7 @@ class Ways:
             if not path.facts.kinds:
                 continue
             if (contradiction := contradiction_in(path.facts)) is not None:
-                self.note(contradiction, "what its names ask for cannot be there")
+                self.note(contradiction, "a member that is asked for cannot be there")
                 continue
             if not path.choices:
                 path.evaluation.close(path.facts)

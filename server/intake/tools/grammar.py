@@ -13,22 +13,30 @@ from steiner.server.intake.json_schema.grammar import SchemaRules, schema_rules
 from steiner.server.intake.json_schema.relaxation import rules_as_far_as_possible
 from steiner.server.intake.tools.use import Function, ToolUse
 
-OBJECT = {"type": "object"}
-
 
 def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> AnswerFormat:
     """The answer's grammar.
+
+    Where all functions together are too much, those that are not strict take any arguments.
 
     Args:
         text_schema: what the text must fit if the answer calls nothing; None for any text.
 
     Raises:
+<<<<<<< HEAD:server/intake/tools/grammar.py
         InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions together are
             too much.
         SchemaRefusal: the schema of the text cannot be enforced.
+=======
+        InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions that are strict
+            are too much together.
+        SchemaRefusal: the schema of text cannot be enforced.
+>>>>>>> w-json:server/tools/grammar.py
     """
     grammar = answer_grammar(use, text_schema)
-    fault = fault_of(grammar)
+    if _fault_of(use, grammar) is not None:
+        grammar = answer_grammar(use, text_schema, frees=True)
+    fault = _fault_of(use, grammar)
     if fault is not None:
         raise _cannot_be_enforced(
             "tools",
@@ -38,14 +46,24 @@ def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> Answ
     return AnswerFormat(use.name, grammar, use.mode != "none")
 
 
-def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None) -> str:
-    """What the answer may be, in llguidance's Lark."""
+def _fault_of(use: ToolUse, grammar: str) -> str | None:
+    fault = fault_of(grammar)
+    # Random walks through text seldom come to a call.
+    return fault_of(grammar, "calls") if fault is None and use.mode != "none" else fault
+
+
+def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None, *, frees: bool = False) -> str:
+    """What the answer may be, in llguidance's Lark.
+
+    Args:
+        frees: whether functions that are not strict take any arguments.
+    """
     text = None if text_schema is None else schema_rules(text_schema)
     parts = [] if text is None else [text]
     if use.mode == "none":
         free = [f"TEXT: {text_without(OPENING)}"]
         return grammar_text("TEXT?", more=free) if text is None else grammar_text(text.root, parts)
-    functions = [_parameters(function) for function in use.functions]
+    functions = [_parameters(function, frees=frees) for function in use.functions]
     calls = _calls(use, functions)
     opened = f"OPENING calls\nOPENING: {exact_text(OPENING)}"
     if use.mode == "required":
@@ -57,12 +75,15 @@ def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None) -> s
     return grammar_text("TEXT? | before_calls calls", functions, [*before, *calls])
 
 
-def _parameters(function: Function) -> SchemaRules:
+def _parameters(function: Function, *, frees: bool) -> SchemaRules:
     prefix = f"f{function.index}_"
     if not function.is_strict:
-        return rules_as_far_as_possible(function.schema, prefix)
+        return rules_as_far_as_possible({} if frees else function.schema, prefix)
     try:
+<<<<<<< HEAD:server/intake/tools/grammar.py
         # Arguments are always an object, whatever the schema says.
+=======
+>>>>>>> w-json:server/tools/grammar.py
         return schema_rules(function.schema, prefix)
     except SchemaRefusal as refusal:
         raise _cannot_be_enforced(f"tools.{function.index}.function.parameters", str(refusal)) from refusal
