@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from steiner.reasoning.automaton import State
 from steiner.reasoning.grammar import compile_continuation, compile_grammar
+from steiner.reasoning.grammar.lark import HEADER
 from steiner.reasoning.policy import MAX_BIAS, Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.server.conductor.assignment import AnswerFormat, Assignment
@@ -35,7 +36,7 @@ def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: A
     kept_out = dict.fromkeys(bound.special_ids - {bound.end_of_turn_id}, -MAX_BIAS)
     return dataclasses.replace(
         request,
-        grammar=f"start: answer <[{bound.end_of_turn_id}]>\n{answer_format.grammar}",
+        grammar=f"{HEADER}start: answer <[{bound.end_of_turn_id}]>\n{answer_format.grammar}",
         logit_bias={**request.logit_bias, **kept_out},
         min_tokens=1,
     )

@@ -100,6 +100,11 @@ class PromptEncoder:
         spellings = sorted(self._markers, key=len, reverse=True)
         self._marker_pattern = re.compile("|".join(map(re.escape, spellings)) or "(?!)")
 
+    def tag_ids(self) -> dict[str, int]:
+        """Tokens of the tags of calls, those that the vocabulary has whole."""
+        added = self._tokenizer.get_added_vocab()
+        return {tag: added[tag] for tag in TOOL_MARKERS if tag in added}
+
     async def encode(self, turns: Sequence[Turn], tools: Sequence[Tool] = ()) -> list[int]:
         """Ids of the conversation followed by the template's generation prompt.
 

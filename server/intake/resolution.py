@@ -27,7 +27,7 @@ from steiner.server.intake.prompts import PromptError
 from steiner.server.intake.request import GenerationRequest
 from steiner.server.intake.response_format import JsonObjectFormat, JsonSchemaFormat
 from steiner.server.intake.tools.conversation import tools_of, turns_of
-from steiner.server.intake.tools.grammar import tool_answer
+from steiner.server.intake.tools.grammar import NO_TAGS, tool_answer
 from steiner.server.intake.tools.use import resolve_tool_use
 from steiner.server.settings import Settings
 
@@ -51,7 +51,7 @@ async def assignment_of(
     """
     policy = resolve_policy(request, default, loaded.bound.protocol)
     verifier = resolve_verifier(policy)
-    answer_format = await resolve_answer_format(request)
+    answer_format = await resolve_answer_format(request, loaded.encoder.tag_ids())
     try:
         prompt_ids = await loaded.encoder.encode(turns_of(request.messages), tools_of(request.tools))
     except PromptError as error:
@@ -128,19 +128,21 @@ def resolve_verifier(policy: Policy) -> Verifier | None:
         raise InvalidRequest(str(error), param="reasoning.verifier", code="invalid_value") from error
 
 
-async def resolve_answer_format(request: GenerationRequest) -> AnswerFormat | None:
+async def resolve_answer_format(
+    request: GenerationRequest, tag_ids: Mapping[str, int] = NO_TAGS
+) -> AnswerFormat | None:
     """What the answer has to fit. With tools, a response format applies to answers without calls.
 
     Raises:
         InvalidRequest: a schema cannot be enforced, or the tools contradict each other.
     """
     if request.response_format is None and not request.tools:
-        return _answer_format(request)
+        return _answer_format(request, tag_ids)
     # A large schema takes a while.
-    return await asyncio.to_thread(_answer_format, request)
+    return await asyncio.to_thread(_answer_format, request, tag_ids)
 
 
-def _answer_format(request: GenerationRequest) -> AnswerFormat | None:
+def _answer_format(request: GenerationRequest, tag_ids: Mapping[str, int]) -> AnswerFormat | None:
     use = resolve_tool_use(request.tools, request.tool_choice, request.parallel_tool_calls)
     match request.response_format:
         case JsonObjectFormat():
@@ -148,9 +150,9 @@ def _answer_format(request: GenerationRequest) -> AnswerFormat | None:
         case JsonSchemaFormat(json_schema=described):
             name, schema = f"schema {described.name}", described.json_schema
         case _:
-            return None if use is None else tool_answer(use)
+            return None if use is None else tool_answer(use, tag_ids=tag_ids)
     try:
-        return AnswerFormat(name, json_grammar(schema)) if use is None else tool_answer(use, schema)
+        return AnswerFormat(name, json_grammar(schema)) if use is None else tool_answer(use, schema, tag_ids)
     except SchemaRefusal as refused:
         field = request.field_names.schema
         raise InvalidRequest(

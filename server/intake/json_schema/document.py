@@ -41,9 +41,7 @@ class SchemaRefusal(Exception):
     def __init__(self, pointer: str, reason: str) -> None:
         self.pointer = pointer
         self.reason = reason
-        keyword = next((step for step in reversed(pointer.split("/")) if step in KEYWORDS), None)
-        keyword = keyword or _unescaped(pointer.rpartition("/")[2])
-        super().__init__(f"{keyword} at {pointer!r}: {reason}" if pointer else reason)
+        super().__init__(f"{_keyword_at(pointer)} at {pointer!r}: {reason}" if pointer else reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +204,13 @@ class SchemaDocument:
 def extended(pointer: str, *path: str | int) -> str:
     """A pointer and further steps (RFC 6901)."""
     return pointer + "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
+def _keyword_at(pointer: str) -> str:
+    """The keyword that a pointer leads to, or that holds what it leads to."""
+    *before, last = pointer.split("/")[1:]
+    is_within = bool(before) and (last.isdigit() or before[-1] in MAPS_OF_SCHEMAS)
+    return before[-1] if is_within and before[-1] in KEYWORDS else _unescaped(last)
 
 
 def _unescaped(step: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from steiner.reasoning.parser.tool_calls import CLOSING, OPENING
@@ -13,36 +15,34 @@ from steiner.server.intake.json_schema.grammar import SchemaRules, schema_rules
 from steiner.server.intake.json_schema.relaxation import rules_as_far_as_possible
 from steiner.server.intake.tools.use import Function, ToolUse
 
+NO_TAGS: Mapping[str, int] = MappingProxyType({})
 
-def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> AnswerFormat:
+
+def tool_answer(
+    use: ToolUse, text_schema: dict[str, Any] | None = None, tag_ids: Mapping[str, int] = NO_TAGS
+) -> AnswerFormat:
     """The answer's grammar.
 
     Where all functions together are too much, those that are not strict take any arguments.
 
     Args:
         text_schema: what the text must fit if the answer calls nothing; None for any text.
+        tag_ids: tokens that a call's tags are, if the tokenizer has them whole.
 
     Raises:
-<<<<<<< HEAD:server/intake/tools/grammar.py
-        InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions together are
-            too much.
-        SchemaRefusal: the schema of the text cannot be enforced.
-=======
         InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions that are strict
             are too much together.
         SchemaRefusal: the schema of text cannot be enforced.
->>>>>>> w-json:server/tools/grammar.py
     """
-    grammar = answer_grammar(use, text_schema)
-    if _fault_of(use, grammar) is not None:
-        grammar = answer_grammar(use, text_schema, frees=True)
-    fault = _fault_of(use, grammar)
+    frees = _fault_of(use, answer_grammar(use, text_schema)) is not None
+    fault = _fault_of(use, answer_grammar(use, text_schema, frees=True)) if frees else None
     if fault is not None:
         raise _cannot_be_enforced(
             "tools",
             f"together their schemas are too large ({fault}); let fewer of them be called with tool_choice "
             "allowed_tools",
         )
+    grammar = answer_grammar(use, text_schema, frees=frees, tag_ids=tag_ids)
     return AnswerFormat(use.name, grammar, use.mode != "none")
 
 
@@ -52,8 +52,17 @@ def _fault_of(use: ToolUse, grammar: str) -> str | None:
     return fault_of(grammar, "calls") if fault is None and use.mode != "none" else fault
 
 
-def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None, *, frees: bool = False) -> str:
+def answer_grammar(
+    use: ToolUse,
+    text_schema: dict[str, Any] | None = None,
+    *,
+    frees: bool = False,
+    tag_ids: Mapping[str, int] = NO_TAGS,
+) -> str:
     """What the answer may be, in llguidance's Lark.
+
+    A tag that is a token of its own is written as that token or spelled: a grammar of text alone admits the spelling
+    only, since llguidance takes added tokens like `<tool_call>` for markers.
 
     Args:
         frees: whether functions that are not strict take any arguments.
@@ -64,15 +73,21 @@ def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None, *, f
         free = [f"TEXT: {text_without(OPENING)}"]
         return grammar_text("TEXT?", more=free) if text is None else grammar_text(text.root, parts)
     functions = [_parameters(function, frees=frees) for function in use.functions]
-    calls = _calls(use, functions)
-    opened = f"OPENING calls\nOPENING: {exact_text(OPENING)}"
+    calls = [*_calls(use, functions), _tag("opening", OPENING, tag_ids), _tag("closing", CLOSING, tag_ids)]
     if use.mode == "required":
-        return grammar_text(opened, functions, calls)
+        return grammar_text("opening calls", functions, calls)
     if text is not None:
-        return grammar_text(f"{text.root} | {opened}", [*parts, *functions], calls)
+        return grammar_text(f"{text.root} | opening calls", [*parts, *functions], calls)
     # Text up to the first opening; after the calls there is none.
     before = [f"before_calls[lazy]: {text_up_to(OPENING)}", f"TEXT: {text_without(OPENING)}"]
-    return grammar_text("TEXT? | before_calls calls", functions, [*before, *calls])
+    by_token = f" | TEXT? <[{tag_ids[OPENING]}]> calls" if OPENING in tag_ids else ""
+    return grammar_text(f"TEXT? | before_calls calls{by_token}", functions, [*before, *calls])
+
+
+def _tag(name: str, text: str, tag_ids: Mapping[str, int]) -> str:
+    """The rule of a tag, spelled or as its token."""
+    whole = f" | <[{tag_ids[text]}]>" if text in tag_ids else ""
+    return f"{name}: {name.upper()}{whole}\n{name.upper()}: {exact_text(text)}"
 
 
 def _parameters(function: Function, *, frees: bool) -> SchemaRules:
@@ -80,10 +95,6 @@ def _parameters(function: Function, *, frees: bool) -> SchemaRules:
     if not function.is_strict:
         return rules_as_far_as_possible({} if frees else function.schema, prefix)
     try:
-<<<<<<< HEAD:server/intake/tools/grammar.py
-        # Arguments are always an object, whatever the schema says.
-=======
->>>>>>> w-json:server/tools/grammar.py
         return schema_rules(function.schema, prefix)
     except SchemaRefusal as refusal:
         raise _cannot_be_enforced(f"tools.{function.index}.function.parameters", str(refusal)) from refusal
@@ -99,9 +110,9 @@ def _calls(use: ToolUse, parameters: list[SchemaRules]) -> list[str]:
     for function, rules in zip(use.functions, parameters, strict=True):
         # Names have letters, digits, "_" and "-", none of which JSON escapes.
         head = exact_text(f'\n{{"name": "{function.name}", "arguments": ')
-        lines.append(f"call{function.index}: {head} {rules.root} CALL_END")
-    lines.append(f"CALL_END: {exact_text(f'}}{chr(10)}{CLOSING}')}")
+        lines.append(f"call{function.index}: {head} {rules.root} CALL_END closing")
+    lines.append(f"CALL_END: {exact_text(f'}}{chr(10)}')}")
     lines.append(f"call: {' | '.join(f'call{function.index}' for function in use.functions)}")
     if not use.parallel:
         return [*lines, "calls: call"]
-    return [*lines, f"NEXT_OPENING: {exact_text(f'{chr(10)}{OPENING}')}", "calls: call (NEXT_OPENING call)*"]
+    return [*lines, f"NEXT: {exact_text(chr(10))}", "calls: call (NEXT opening call)*"]

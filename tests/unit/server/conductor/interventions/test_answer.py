@@ -7,10 +7,25 @@ from typing import Any
 import pytest
 from tests.grammar_mask import Mask
 
+from steiner.reasoning.grammar.lark import HEADER
 from steiner.reasoning.policy import Policy
 from steiner.server.conductor.assignment import AnswerFormat
 
-FORMAT = AnswerFormat("schema number", "a grammar of numbers")
+FORMAT = AnswerFormat("schema number", "answer: NUMBER\nNUMBER: /[0-9]+/")
+
+
+def whole(bound: Any) -> str:
+    """The format's grammar as the engine gets it: the end of the turn is part of it, and nothing else ends it."""
+    return f"{HEADER}start: answer <[{bound.end_of_turn_id}]>\n{FORMAT.grammar}"
+
+
+def test_the_grammar_of_a_format_is_one_and_ends_with_the_turn(stage: Any) -> None:
+    mask = Mask(stage.tokenizer, whole(stage.bound), stage.bound.vocab_size)
+    numbers = mask.ids()
+    assert numbers
+    assert stage.bound.end_of_turn_id not in numbers
+    assert mask.accept(min(numbers))
+    assert stage.bound.end_of_turn_id in mask.ids()
 
 
 async def test_the_reasoning_knows_nothing_of_it(stage: Any) -> None:
@@ -21,7 +36,7 @@ async def test_the_reasoning_knows_nothing_of_it(stage: Any) -> None:
     first, second = engine.requests
     assert first.grammar not in (None, FORMAT.grammar)
     assert first.stop_ids == (stage.bound.end_of_turn_id, stage.bound.reasoning_end_id)
-    assert second.grammar == FORMAT.grammar
+    assert second.grammar == whole(stage.bound)
     assert second.min_tokens == 1
     assert second.stop_ids == (stage.bound.end_of_turn_id,)
     assert set(second.logit_bias) == stage.bound.special_ids - {stage.bound.end_of_turn_id}
@@ -63,7 +78,7 @@ async def test_it_follows_a_reasoning_that_was_closed_by_force(stage: Any, max_r
     events = await stage.events(conductor.run())
     kinds = [event.kind for event in events if event.type == "intervention"]
     assert kinds == ["budget", "answer"]
-    assert engine.requests[-1].grammar == FORMAT.grammar
+    assert engine.requests[-1].grammar == whole(stage.bound)
     assert len(engine.requests) == len(texts) + 1
     assert conductor.trace.answer == "22"
 
@@ -83,6 +98,6 @@ async def test_a_free_model_that_does_not_end_its_reasoning_is_held_to_it(stage:
     engine = stage.engine(said, "22<eot>")
     conductor = stage.conductor(engine, Policy(constrained=False), answer_format=FORMAT)
     events = await stage.events(conductor.run())
-    assert engine.requests[-1].grammar == FORMAT.grammar
+    assert engine.requests[-1].grammar == whole(stage.bound)
     assert conductor.trace.answer == "22"
     assert [event.kind for event in events if event.type == "intervention"] == ["answer", "answer"]

@@ -18,7 +18,7 @@ def test_ordinary_words_pass(body: str) -> None:
     ],
 )
 def test_words_of_too_many_states_do_not(word: str) -> None:
-    with pytest.raises(ValueError, match="expressions|fuel|large"):
+    with pytest.raises(ValueError, match=r"expressions|fuel|large"):
         try_out(f"start: WORD\nWORD: {word}")
 
 

@@ -10,11 +10,14 @@ from typing import Any
 import jsonschema
 import pytest
 from tests.grammar_mask import Mask
+from tests.grammar_walks import ByteGrammar
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.answer import ToolCall
+from steiner.reasoning.grammar.lark import HEADER
 from steiner.reasoning.parser.tool_calls import AnswerPiece, CallDone, PlainText, ToolCallReader, call_text
+from steiner.server.intake.prompts import PromptEncoder
 from steiner.server.intake.tools.grammar import answer_grammar
 from steiner.server.intake.tools.use import NO_PARAMETERS, CallMode, Function, ToolUse
 
@@ -52,10 +55,22 @@ def qwen_like() -> PreTrainedTokenizerFast:
 class Walker:
     """Draws tokens from the masks of one grammar, as a model of random weights does."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, grammar: str) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        mode: CallMode,
+        text_schema: dict[str, Any] | None = None,
+        *,
+        parallel: bool = True,
+        names: tuple[str, ...] = ("get_weather", "now"),
+    ) -> None:
+        use = ToolUse(tuple(one for one in FUNCTIONS if one.name in names), mode, parallel)
+        tag_ids = PromptEncoder(tokenizer, tokenizer.all_special_ids).tag_ids()
+        grammar = answer_grammar(use, text_schema, tag_ids=tag_ids)
         self.tokenizer = tokenizer
         self.end_id: int = tokenizer.convert_tokens_to_ids("<|im_end|>")
-        self._grammar = f"start: answer <[{self.end_id}]>\n{grammar}"
+        self._grammar = f"{HEADER}start: answer <[{self.end_id}]>\n{grammar}"
+        self._spelled = ByteGrammar(answer_grammar(use, text_schema))
         # The server's bias keeps these out.
         self._kept_out = set(tokenizer.all_special_ids) - {self.end_id}
 
@@ -64,9 +79,7 @@ class Walker:
 
     def takes(self, text: str) -> bool:
         """Whether this may be a whole answer."""
-        mask = self.mask()
-        token_ids = self.tokenizer.encode(text, add_special_tokens=False)
-        return all(mask.accept(token_id) for token_id in [*token_ids, self.end_id])
+        return self._spelled.takes(text)
 
     def allowed(self, mask: Mask) -> list[int]:
         return sorted(mask.ids() - self._kept_out)
@@ -83,13 +96,6 @@ class Walker:
                 return self.tokenizer.decode(ids), True
             ids.append(token_id)
         return self.tokenizer.decode(ids), False
-
-
-def grammar_of(
-    mode: CallMode, *, parallel: bool = True, names: tuple[str, ...] = ("get_weather", "now")
-) -> str:
-    functions = tuple(function for function in FUNCTIONS if function.name in names)
-    return answer_grammar(ToolUse(functions, mode, parallel))
 
 
 def read(text: str, *, cut_off: bool) -> Iterator[AnswerPiece]:
@@ -110,7 +116,7 @@ def any_tokenizer(
 def test_random_weights_give_legal_calls_and_nothing_else(
     any_tokenizer: PreTrainedTokenizerFast, names: tuple[str, ...], parallel: bool
 ) -> None:
-    walker = Walker(any_tokenizer, grammar_of("required", parallel=parallel, names=names))
+    walker = Walker(any_tokenizer, "required", parallel=parallel, names=names)
     draw, num_ended = random.Random(7), 0
     for _ in range(12):
         text, ended = walker.walk(draw, 400)
@@ -128,7 +134,7 @@ def test_random_weights_give_legal_calls_and_nothing_else(
 
 
 def test_text_may_come_before_calls_and_not_behind_them(any_tokenizer: PreTrainedTokenizerFast) -> None:
-    walker = Walker(any_tokenizer, grammar_of("auto"))
+    walker = Walker(any_tokenizer, "auto")
     for answer in ("hello", "a <tool", "</tool_call>", CALL, f"hello\n{CALL}", f"{CALL}\n{NOW}\n{CALL}"):
         assert walker.takes(answer), answer
     wrong = CALL.replace("get_weather", "get_whether")
@@ -140,23 +146,20 @@ def test_text_may_come_before_calls_and_not_behind_them(any_tokenizer: PreTraine
 
 def test_one_call_alone_where_calls_are_not_parallel(any_tokenizer: PreTrainedTokenizerFast) -> None:
     for mode in ("auto", "required"):
-        walker = Walker(any_tokenizer, grammar_of(mode, parallel=False))
+        walker = Walker(any_tokenizer, mode, parallel=False)
         assert walker.takes(CALL)
         assert not walker.takes(f"{CALL}\n{NOW}")
 
 
 def test_none_is_text_without_a_call(any_tokenizer: PreTrainedTokenizerFast) -> None:
-    walker = Walker(any_tokenizer, grammar_of("none"))
+    walker = Walker(any_tokenizer, "none")
     assert walker.takes("hello <tool, 1 < 2")
     assert not walker.takes(CALL)
     assert not walker.takes("say <tool_call>")
 
 
 def test_a_response_format_is_that_of_an_answer_without_calls(any_tokenizer: PreTrainedTokenizerFast) -> None:
-    takes = {
-        mode: Walker(any_tokenizer, answer_grammar(ToolUse(FUNCTIONS, mode, True), NUMBER)).takes
-        for mode in ("none", "auto", "required")
-    }
+    takes = {mode: Walker(any_tokenizer, mode, NUMBER).takes for mode in ("none", "auto", "required")}
     number, text = '{"value": 5}', "five"
     assert [mode for mode, take in takes.items() if take(number)] == ["none", "auto"]
     assert [mode for mode, take in takes.items() if take(CALL)] == ["auto", "required"]
@@ -164,6 +167,6 @@ def test_a_response_format_is_that_of_an_answer_without_calls(any_tokenizer: Pre
 
 
 def test_the_tag_of_a_call_is_one_token_or_its_spelling(qwen_like: PreTrainedTokenizerFast) -> None:
-    walker = Walker(qwen_like, grammar_of("required"))
+    walker = Walker(qwen_like, "required")
     first = {qwen_like.convert_ids_to_tokens(token_id) for token_id in walker.allowed(walker.mask())}
     assert first == {"<", "<tool_call>"}
