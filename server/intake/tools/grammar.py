@@ -13,8 +13,6 @@ from steiner.server.intake.json_schema.grammar import SchemaRules, schema_rules
 from steiner.server.intake.json_schema.relaxation import rules_as_far_as_possible
 from steiner.server.intake.tools.use import Function, ToolUse
 
-OBJECT = {"type": "object"}
-
 
 def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> AnswerFormat:
     """The answer's grammar.
