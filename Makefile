@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 export VENV PYTHON
 
-.PHONY: help install install-tests demo test check format train-smoke bench constraints sbom clean
+.PHONY: help install install-tests demo test test-fast check-bare check format train-smoke bench constraints sbom clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
@@ -26,8 +26,8 @@ demo: install ## start the server on models/steiner-tiny and watch it solve a he
 test: install-tests ## run the tests, in two processes; ARGS='-k parser' narrows them, WORKERS=0 makes it one process
 	@cd $(ROOT) && { $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }
 
-test-fast: install-tests ## the tests that start no engine and take no long time: two minutes on two cores
-	@cd $(ROOT) && $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder -m 'not e2e and not slow' $(ARGS)
+test-fast: install-tests ## of the tests those that need no engine, no browser and no time: two minutes
+	@cd $(ROOT) && $(BIN)/python -m pytest -n $(WORKERS) -m 'not e2e and not slow' --ignore tests/e2e --ignore tests/clients --ignore tests/deploy $(ARGS)
 
 check-bare: ## run `make test`, narrowed, in a minimal Debian made for it (root and debootstrap; a quarter of an hour)
 	@$(ROOT)/scripts/check-bare

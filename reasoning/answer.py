@@ -1,4 +1,4 @@
-"""What an answer is made of, as chat completions have it: log probabilities of its tokens, calls of tools.
+"""What an answer is made of, as in chat completions: log probabilities of its tokens, calls of tools.
 
 https://platform.openai.com/docs/api-reference/chat/object
 """

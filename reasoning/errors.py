@@ -32,7 +32,7 @@ class MissingTokenError(ProtocolError):
 
 
 class IllegalTokenError(ProtocolError):
-    """The automaton was fed a token that the protocol or the policy forbids at this place."""
+    """The automaton was given a token that the protocol or the policy forbids here."""
 
     def __init__(self, token_id: int, phase: str) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""The `reasoning` object of a request, and the policy it asks for.
+"""The `reasoning` object of a request, and the policy that it asks for.
 
-A limit that could have no effect under the protocol is refused by name and never ignored.
+A limit that could have no effect under the protocol is refused by name. It is never ignored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _RULES = {
 
 
 def refuse_ineffective(given: Mapping[str, Any], protocol: Protocol) -> None:
-    """Check the limits that were asked for, by the names that they have in `Policy`.
+    """Check the limits that were asked for, by their names in `Policy`.
 
     Raises:
         PolicyError: one of them could have no effect under the protocol.
@@ -53,10 +53,10 @@ def refuse_ineffective(given: Mapping[str, Any], protocol: Protocol) -> None:
 
 
 def refuse_unconstrained(given: Mapping[str, Any]) -> None:
-    """Check that nothing was asked for that only the constraint keeps.
+    """Check that no limit was asked for that only constrained decoding can keep.
 
     Raises:
-        PolicyError: a limit could have no effect, for decoding is not constrained.
+        PolicyError: a limit could have no effect, because decoding is not constrained.
     """
     for field in sorted(KEPT_BY_CONSTRAINT & given.keys()):
         raise PolicyError(
@@ -67,14 +67,14 @@ def refuse_unconstrained(given: Mapping[str, Any]) -> None:
 
 
 def refuse_unreachable_minimum(policy: Policy, protocol: Protocol, least: int) -> None:
-    """Check that a search within the other limits can have so many steps.
+    """Check that a search within the other limits can reach the minimum of steps.
 
     Raises:
         PolicyError: it cannot.
     """
     depth = policy.max_depth if protocol.proceed is not None else 1
     num_turns = policy.max_backtracks if protocol.backtrack is not None else 0
-    # Behind a backtrack that names its depth a search may go as deep again; behind another it is as deep as it was.
+    # After a backtrack that names its depth, a search may go as deep again; after another, its depth stays.
     most = depth * (num_turns + 1) if protocol.names_depth else depth + num_turns
     if least > most:
         raise PolicyError(
@@ -85,7 +85,7 @@ def refuse_unreachable_minimum(policy: Policy, protocol: Protocol, least: int) -
 
 
 def refuse_small_budget(policy: Policy, protocol: Protocol, least: int) -> None:
-    """Check that the shortest legal trace of so many steps fits the budget.
+    """Check that the shortest legal trace with the minimum of steps fits the budget.
 
     Raises:
         PolicyError: it does not.
@@ -93,7 +93,7 @@ def refuse_small_budget(policy: Policy, protocol: Protocol, least: int) -> None:
     budget = policy.max_reasoning_tokens
     if not budget:
         return
-    # Between two steps stands a decision; one that names a depth takes two tokens at least.
+    # A decision comes between two steps; one that names a depth takes at least two tokens.
     num_turns = (least - 1) // policy.max_depth if protocol.names_depth else 0
     shortest = least * protocol.shortest_step + (least - 1) + num_turns
     if budget < shortest:
@@ -148,7 +148,7 @@ class ReasoningOptions(BaseModel):
     constrained: bool | None = None
 
     def resolve(self, effort: ReasoningEffort | None, default: Policy, protocol: Protocol) -> Policy:
-        """The policy of a request: its own limits over those of its effort over the deployment's default.
+        """The policy of a request: its own limits, then those of its effort, then the deployment's default.
 
         Raises:
             pydantic.ValidationError: the limits are out of range or contradict each other; it names the field.
@@ -157,12 +157,12 @@ class ReasoningOptions(BaseModel):
         """
         limits = default.model_dump()
         if effort is not None:
-            # An effort says how long to search, not by which rules.
+            # An effort says how long to search, not under which rules.
             limits |= Policy.for_effort(effort, protocol).model_dump(exclude=_RULES)
         given = self.model_dump(exclude_none=True)
         refuse_ineffective(given, protocol)
         if "max_steps" in given and "min_steps" not in given:
-            # A request that only lowers the maximum does not ask for a contradiction with the default minimum.
+            # A request that only lowers the maximum should not contradict the default minimum.
             limits["min_steps"] = max(1, min(limits["min_steps"], given["max_steps"]))
         policy = Policy(**{**limits, **given})
         ineffective = sorted(given.keys() - {"max_reasoning_tokens", "constrained"})
@@ -174,7 +174,7 @@ class ReasoningOptions(BaseModel):
             )
         if not policy.constrained:
             refuse_unconstrained(given)
-        # A minimum of the deployment's gives way to a request's maxima; one that was asked for does not.
+        # The deployment's minimum gives way to a request's maxima; a minimum that was asked for does not.
         least = policy.min_steps if "min_steps" in given else 1
         refuse_unreachable_minimum(policy, protocol, least)
         refuse_small_budget(policy, protocol, least)

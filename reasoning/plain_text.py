@@ -1,4 +1,4 @@
-"""Reasoning as plain text, for clients that know nothing of steps."""
+"""Reasoning as plain text, for clients that know nothing about steps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def back_text(to_depth: int | None) -> str:
 class ReasoningText:
     """Renders events as they come; the pieces joined are the text of the whole.
 
-    Sections stand on lines of their own, steps are parted by an empty line. Verdicts and backtracks, which
-    the model writes as tokens, are said in brackets.
+    Each section has its own lines, and an empty line separates steps. Verdicts and backtracks, which the model
+    writes as tokens, are put in brackets.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Which special tokens a model reasons with, as data, and the same resolved to ids by a tokenizer.
 
-A chat template may have written the start of reasoning itself, or an empty one; `opening_of` tells where a completion
-begins.
+A chat template may have written the start of reasoning itself, or an empty reasoning. `opening_of` finds where a
+completion begins.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ MAX_DEPTH = 64
 """Deepest live path whose depth can be named in a backtrack."""
 
 Opening = Literal["before", "reasoning", "answer"]
-"""In front of the start of reasoning, right behind it, or behind its end."""
+"""Before the start of reasoning, right after it, or after its end."""
 
 
 class TokenizerLike(Interface):
@@ -56,15 +56,15 @@ class SectionMarkers:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """The markers of a model; those that it does not have are None.
+    """The markers of a model. Those that it does not have are None.
 
     Attributes:
         sections: in the order in which a step has them.
-        proceed: token that decides for another step; None where no step can follow another.
-        backtrack: token that decides to go back; None where the model cannot.
-        step_start: token in front of each step; None where all of the reasoning is one step.
-        step_end: token behind each step; None together with `step_start`.
-        verified: token that ends the text of the verification section; None where the protocol has no verdicts.
+        proceed: token that decides for another step; None if no step can follow another.
+        backtrack: token that decides to go back; None if the model cannot.
+        step_start: token before each step; None if all of the reasoning is one step.
+        step_end: token after each step; None together with `step_start`.
+        verified: token that ends the text of the verification section; None if the protocol has no verdicts.
         refuted: its opposite.
         names_depth: whether a backtrack names the depth on the live path to return to.
         end_of_turn: what ends the answer; None for the tokenizer's own end of sequence.
@@ -146,7 +146,7 @@ class Protocol:
 
     @property
     def shortest_step(self) -> int:
-        """Tokens of the shortest legal step: its markers, one token of text a section, and the verdict."""
+        """Tokens of the shortest legal step: its markers, one token of text for each section, and the verdict."""
         around = sum(token is not None for section in self.sections for token in (section.start, section.end))
         frame = (self.step_start is not None) + (self.step_end is not None)
         return frame + around + len(self.sections) + self.has_verdicts
@@ -173,9 +173,9 @@ class Protocol:
             return None if token is None else vocabulary[token]
 
         end_of_turn_id = vocabulary[self.end_of_turn or tokenizer.eos_token]
-        # A marker is one even where the tokenizer took it for an ordinary added token, as Qwen3's and R1's do.
+        # A marker counts as one even if the tokenizer has it as an ordinary added token, as Qwen3's and R1's do.
         markers = {vocabulary[token] for token in self.special_tokens} | {end_of_turn_id}
-        # Qwen's tokenizers know special tokens beyond those that have a role.
+        # Qwen's tokenizers have more special tokens than those with a role.
         special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         return BoundProtocol(
             protocol=self,
@@ -212,8 +212,8 @@ class BoundProtocol:
 
     Attributes:
         special_ids: every special id of the tokenizer; none of them may be sampled as text.
-        depth_ids: ids that spell each depth from 0 to MAX_DEPTH, one or more an entry; empty without depths.
-        vocab_size: rows that mean something; logits beyond it are padding.
+        depth_ids: ids that spell each depth from 0 to MAX_DEPTH, one or more for each; empty without depths.
+        vocab_size: number of real tokens; logits beyond it are padding.
     """
 
     protocol: Protocol
@@ -264,11 +264,11 @@ def _depth_ids(tokenizer: TokenizerLike) -> tuple[tuple[int, ...], ...]:
 
 
 def opening_of(bound: BoundProtocol, prompt_ids: Sequence[int]) -> Opening:
-    """What the generation prompt, which is what follows the last end of a turn, leaves the model to write.
+    """What the generation prompt, the part after the last end of a turn, leaves for the model to write.
 
-    QwQ's and R1's ends in `<think>` and a line feed, so the completion begins inside the reasoning; an empty
+    QwQ's and R1's end in `<think>` and a line feed, so the completion begins inside the reasoning. An empty
     `<think></think>`, which Qwen3's template writes with `enable_thinking=False`, leaves only the answer. Those tokens
-    belong to the prompt. A caller's text cannot forge them where `prompt_ids` comes from a `PromptEncoder`.
+    belong to the prompt. A caller's text cannot forge them if `prompt_ids` comes from a `PromptEncoder`.
     """
     for token_id in reversed(prompt_ids):
         if token_id == bound.reasoning_start_id:

@@ -2,7 +2,7 @@
 
     python -m steiner.reasoning.schemas docs/schemas
 
-writes them; they are made from the types, and describe what a server writes: every field is there.
+writes them. They are made from the types, and describe what a server writes, so every field is there.
 """
 
 import json
@@ -28,11 +28,11 @@ class WrittenSchema(GenerateJsonSchema):
     """What is written: every field, described as in the section `Attributes` of its class's docstring."""
 
     def field_is_required(self, field: Field, total: bool) -> bool:
-        """Defaults are written, too."""
+        """Required, because defaults are written as well."""
         return True
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """No: titles would repeat the names."""
+        """No titles, because they would repeat the names."""
         return False
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
@@ -81,13 +81,13 @@ def write_schemas(folder: Path) -> None:
 
 
 def _published(name: str, title: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with what identifies it in front; `description` where it has none of its own."""
+    """The schema with its identification first; `description` is used if it has none of its own."""
     head = {"$schema": DIALECT, "$id": f"urn:steiner:schema:{name}", "title": title}
     return head | ({"description": description} if description else {}) | schema
 
 
 def _split(docstring: str) -> tuple[str, dict[str, str]]:
-    """What a docstring says of its class, and of each attribute; lines joined."""
+    """What a docstring says about its class and about each attribute, with lines joined."""
     found = ATTRIBUTES.search(docstring)
     if found is None:
         return docstring, {}

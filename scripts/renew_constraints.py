@@ -35,10 +35,14 @@ IMAGE_HEADER = """\
 
 #: Packages that exist for one processor or one Python only.
 MARKERS = {
+    "async-timeout": 'python_full_version < "3.11.3"',
     "intel-cmplr-lib-ur": 'platform_machine == "x86_64"',
     "intel-openmp": 'platform_machine == "x86_64"',
     "triton": 'platform_machine == "x86_64"',
 }
+
+#: Of those, what another Python than the running one may need: Debian 12 has 3.11.2, and there redis wants this.
+OF_OTHER_PYTHONS = {"async-timeout": "5.0.1"}
 
 #: The environment's own tools, and the project itself.
 NOT_PINNED = {"pip", "wheel", "steiner"}
@@ -47,7 +51,7 @@ BREAKS_TRANSFORMERS = {"torchaudio", "torchcodec", "torchvision"}
 
 def cpu_constraints() -> str:
     """Text of constraints.txt as the running environment would have it."""
-    versions = {distribution.name: distribution.version for distribution in distributions()}
+    versions = OF_OTHER_PYTHONS | {found.name: found.version for found in distributions()}
     return CPU_HEADER + pins({name: versions[name] for name in versions if name not in BREAKS_TRANSFORMERS})
 
 

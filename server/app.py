@@ -26,7 +26,7 @@ from steiner.server.model.service import Service
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-# Of an answer's own headers, those that a script on an allowed origin may read.
+# The headers of an answer that a script on an allowed origin may read.
 EXPOSED_HEADERS = [
     "content-location",
     "x-request-id",
@@ -46,7 +46,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
     """Routes, errors and limits; the caller starts and stops the service.
 
     Args:
-        provider: of a span for each request; None for none.
+        provider: makes a span for each request; None for no spans.
     """
     settings = service.settings
     app = FastAPI(
@@ -56,7 +56,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         redoc_url=None,
         version=version("steiner"),
         root_path=settings.root_path,
-        # A path with a slash behind it is another path; FastAPI would send clients on to one that it makes of `Host`.
+        # A path that ends in a slash is another path. FastAPI would redirect clients to an address made of `Host`.
         redirect_slashes=False,
     )
     app.state.service = service
@@ -76,7 +76,7 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         count_refusal=count_refusal,
     )
     if settings.allowed_origins:
-        # In front of the keys: a browser asks first, without one (Fetch standard, CORS preflight).
+        # Before the keys are checked: a browser first asks without one (Fetch standard, CORS preflight).
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.allowed_origins,

@@ -4,7 +4,7 @@
     |-- InvalidRequest      400  the request cannot be served as it is
     |-- InvalidKey          401  no key, or none of this server's
     |-- UnknownResource     404  no such model, route or generation
-    |-- Gone                410  there was one, and the server has let it go
+    |-- Gone                410  there was one, and the server no longer keeps it
     |-- RequestTooLate      408
     |-- RequestTooLarge     413
     |-- EncodedBody         415  the body is compressed
@@ -12,7 +12,7 @@
     |-- NotReady            503  still loading, or draining
     `-- EngineUnavailable   503  the engine died; the process is about to end
 
-Every message says what was given, what the limit is, and what to do. Nothing of the program's inside
+Every message says what was given, what the limit is, and what to do. Nothing of the program's internals
 (paths, stack traces, types) reaches a client.
 """
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# What a code may be counted as: a fixed set, because every value is a time series of its own.
+# The reasons that are counted: a fixed set, because every value is a time series.
 REASONS = frozenset(
     {
         "cancelled",
@@ -77,12 +77,12 @@ class ApiError(Exception):
 
     @property
     def reason(self) -> str:
-        """What it is counted as; one of `REASONS`."""
+        """The reason that it is counted under; one of `REASONS`."""
         return self.code if self.code in REASONS else "other"
 
     def body(self) -> dict[str, Any]:
         """JSON body of the answer."""
-        # What a caller wrote may be half a character, which no JSON text can carry.
+        # A caller may have written half a character, which no JSON text can carry.
         message, param = (
             text and text.encode(errors="backslashreplace").decode() for text in (self.message, self.param)
         )
@@ -97,7 +97,7 @@ class InvalidRequest(ApiError):
 
 
 class InvalidKey(ApiError):
-    """Nobody known asks (RFC 6750, section 3)."""
+    """The caller is unknown (RFC 6750, section 3)."""
 
     status = 401
     type = "invalid_request_error"
@@ -108,7 +108,7 @@ class InvalidKey(ApiError):
 
 
 class UnknownResource(ApiError):
-    """There is nothing under this name, or not for this caller."""
+    """Nothing has this name, or this caller may not see it."""
 
     status = 404
     type = "invalid_request_error"
@@ -136,7 +136,7 @@ class RequestTooLarge(ApiError):
 
 
 class EncodedBody(ApiError):
-    """The body is compressed, and would have to be read to be refused for its length."""
+    """The body is compressed, so its real length would only show when it is read."""
 
     status = 415
     type = "invalid_request_error"
@@ -146,9 +146,9 @@ class RateLimited(ApiError):
     """Too much at the moment (RFC 6585, section 4); `Retry-After` says when to come back.
 
     Args:
-        kind: OpenAI's word for the limit, `requests` or `tokens`; `server_error` where it is not the caller's.
-        reason: what it is counted as.
-        retry_after_s: whole seconds. What no wait would help is no `RateLimited`: clients send a 429 again.
+        kind: OpenAI's word for the limit, `requests` or `tokens`; `server_error` if the limit is not the caller's.
+        reason: what it is counted under.
+        retry_after_s: whole seconds. Use another error if no wait would help, because clients retry a 429.
     """
 
     status = 429
@@ -174,7 +174,7 @@ class RateLimited(ApiError):
 
 
 class NotReady(ApiError):
-    """The server does not take new generations at the moment."""
+    """The server is not taking new generations right now."""
 
     status = 503
     type = "server_error"

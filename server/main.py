@@ -1,9 +1,9 @@
 """Running the server as a process: load in the background, serve, drain on SIGTERM, exit.
 
-Exit codes: 0 after SIGTERM or SIGINT, once what ran has ended or the deadline has passed; 1 where the model does
-not load, the engine dies or the address is taken; 2 for settings that cannot be; 128 and the signal's number
-where a second signal did not let it wait. A headless machine ends with 0 on SIGTERM or SIGINT, and with 1 where it
-lost machine 0 or its own ranks.
+Exit codes: 0 after SIGTERM or SIGINT, once everything has ended or the deadline has passed; 1 if the model does not
+load, the engine dies or the address is taken; 2 for invalid settings; 128 plus the signal's number if a second
+signal cut the wait short. A headless machine ends with 0 on SIGTERM or SIGINT, and with 1 if it lost machine 0 or
+its own ranks.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from steiner.server.model.loading import LoadError
 from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
-#: Objects that are made before the youngest are looked through. Python's 700 are a few tokens of each stream, most of
-#: them alive: a tenth of the time of a stream went there. Cycles wait the longer, a few MiB of them.
+#: New objects before the youngest are collected. Python's 700 are a few tokens of each stream, and most of them are
+#: alive, so a tenth of a stream's time went there. The price is a few MiB of cycles that wait longer.
 YOUNG_OBJECTS = 20_000
 
 logger = logging.getLogger(__name__)
 
 
 def settle_heap() -> None:
-    """To be called once everything is loaded: the modules of an engine are a large heap that never changes, and
-    every full collection would walk it, which costs a stream a fifth of its time.
+    """Call this once everything is loaded. The modules of an engine are a large heap that never changes. Every full
+    collection would walk it, which costs a stream a fifth of its time.
     """
     gc.collect()
     gc.freeze()
@@ -46,7 +46,7 @@ class Process:
     """The parts of a running server, and the exit code they end with.
 
     Args:
-        service: of these settings; one that loads a model with vLLM where none is given.
+        service: for these settings; by default one that loads a model with vLLM.
     """
 
     def __init__(self, settings: Settings, service: Service | None = None) -> None:
@@ -64,7 +64,7 @@ class Process:
         self._exit_code = 0
 
     async def run(self) -> int:
-        """Serve until told to stop; gives the exit code."""
+        """Serve until told to stop; returns the exit code."""
         tasks = [asyncio.create_task(self._load()), asyncio.create_task(self._watch_engine())]
         try:
             await self._server.serve()
@@ -73,7 +73,7 @@ class Process:
                 task.cancel()
             await self._service.close()
             if self._spans is not None:
-                # Sends what is left, for a few seconds at most.
+                # Sends what is left, which takes a few seconds at most.
                 await asyncio.to_thread(self._spans.shutdown)
         return self._exit_code
 
@@ -96,7 +96,7 @@ class Process:
 
     def _on_signal(self, number: int) -> None:
         if self._drain is not None:
-            # As a shell tells of a process that a signal ended.
+            # As a shell reports a process that a signal ended.
             self._exit_code = 128 + number
             self._server.should_exit = self._server.force_exit = True
             return
@@ -114,7 +114,7 @@ class Process:
 
 
 def serve(settings: Settings) -> int:
-    """Run the server in this process until it is told to stop; gives the process' exit code.
+    """Run the server in this process until it is told to stop; returns the exit code.
 
     A headless machine serves nothing: it computes for machine 0 until that ends. The engine starts processes by
     spawning: a script that calls this needs the usual ``if __name__ == "__main__"`` guard.
@@ -131,7 +131,7 @@ def serve(settings: Settings) -> int:
 
 
 def _compute_for_another(settings: Settings) -> int:
-    """Exit code of a headless machine, which ends when it is told to; without its ranks or machine 0 it has failed."""
+    """Exit code of a headless machine. It should end when told to; losing its ranks or machine 0 is a failure."""
     from steiner.server.engine.headless import follow
     from steiner.server.engine.vllm_engine import EngineStartError
 

@@ -16,7 +16,7 @@ from steiner.server.access.keys import ApiKey, Limits, check_keys
 
 LogFormat = Literal["text", "json"]
 
-# What vLLM decodes at once where nothing else is said.
+# What vLLM decodes at once by default.
 DEFAULT_MAX_RUNNING = 256
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
@@ -178,7 +178,7 @@ class Settings(BaseSettings):
     @field_validator("api_key", "reasoning_seal_key", mode="before")
     @classmethod
     def _one_key_is_a_list(cls, keys: object) -> object:
-        """Keys in clear may stand without brackets, with commas between them."""
+        """Keys in clear may come without brackets, separated by commas."""
         if not isinstance(keys, str):
             return keys
         return json.loads(keys) if keys.startswith("[") else keys.split(",")
@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     @field_validator("reasoning_seal_key")
     @classmethod
     def _secrets_cannot_be_guessed(cls, secret_texts: list[SecretStr]) -> list[SecretStr]:
-        # What was given is not repeated.
+        # The message does not repeat what was given, which is secret.
         if any(len(text.get_secret_value()) < SHORTEST_SECRET for text in secret_texts):
             raise ValueError(
                 f"each reasoning_seal_key needs {SHORTEST_SECRET} characters at least, from a random source such as "
@@ -204,7 +204,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_is_an_address(cls, url: SecretStr | None) -> SecretStr | None:
-        # What was given is not repeated: it may hold a password.
+        # The message does not repeat what was given, which may hold a password.
         if url is None:
             return None
         if not url.get_secret_value().startswith(REDIS_SCHEMES):
@@ -215,15 +215,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "redis_url has no number as its port; in a password, /, @, # and ? are written %2F, %40, %23, %3F"
             ) from None
-        # Here, so that servers without it need not have the package.
+        # Imported here, so that servers that do not use it need not have the package.
         from redis.asyncio import ConnectionPool
 
         try:
-            # Made but not connected: redis-py looks at options only then.
+            # Created but not connected, because redis-py only checks options when a client is created.
             ConnectionPool.from_url(url.get_secret_value()).make_connection()  # type: ignore[no-untyped-call]
         except (TypeError, ValueError):
             raise ValueError(
-                "redis_url is refused by redis-py: an option behind its question mark is unknown or has an impossible "
+                "redis_url is refused by redis-py: an option after its question mark is unknown or has an impossible "
                 "value"
             ) from None
         return url
@@ -269,7 +269,7 @@ class Settings(BaseSettings):
 
     @property
     def default_limits(self) -> Limits:
-        """What a caller may use whose key says nothing."""
+        """What a caller may use if its key sets no limits."""
         return Limits(
             requests_per_minute=self.requests_per_minute,
             tokens_per_minute=self.tokens_per_minute,
@@ -278,7 +278,7 @@ class Settings(BaseSettings):
 
     @property
     def store_redis_url(self) -> str | None:
-        """Of the Redis that keeps generations and counts rates for all replicas, in clear; None for another store."""
+        """URL, in clear, of the Redis that keeps generations and counts rates for replicas; None for other stores."""
         if self.store != "redis":
             return None
         return self.redis_url.get_secret_value() if self.redis_url else DEFAULT_REDIS_URL

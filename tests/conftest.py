@@ -32,6 +32,7 @@ from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
 from .collector import Collector
+from .grammar_walks import ByteGrammar
 from .installed_programs import find_program
 from .played_teacher import Play, PlayedTeacher
 from .redis_server import RedisServer, free_port
@@ -47,10 +48,10 @@ Ids = Callable[[str], list[int]]
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n 2`: fixtures of a module are made once, and real engines never run side by side."""
-    from .one_engine import OneEngine
+    """With `-n 2`: fixtures of a module are made once, and so is the server that many modules ask."""
+    from .scopes import ScopeScheduling
 
-    return OneEngine(config, log)
+    return ScopeScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -187,6 +188,12 @@ def serve(stage: Stage) -> Iterator[Callable[..., Served]]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def byte_grammar() -> type[ByteGrammar]:
+    """Grammars over the bytes, to walk through and to try texts on."""
+    return ByteGrammar
 
 
 @pytest.fixture(scope="session")

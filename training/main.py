@@ -1,4 +1,4 @@
-"""What the command line calls; torch is imported only when a stage needs it."""
+"""What the command line calls. torch is imported only when a stage needs it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def train(recipe_path: Path, from_stage: str | None = None, workers: int | None 
     Raises:
         RecipeError: the recipe cannot be used.
         StageError: `from_stage` is unknown.
-        ChangedRecipeError: results that are there were made from another recipe.
+        ChangedRecipeError: existing results were made from another recipe.
     """
     recipe = load_recipe(recipe_path)
     from steiner.training.pipeline.stages import run_pipeline
@@ -24,11 +24,11 @@ def train(recipe_path: Path, from_stage: str | None = None, workers: int | None 
 
 
 def plan(recipe_path: Path) -> bool:
-    """Print what each stage of a recipe takes of a GPU's memory; returns whether nothing speaks against it.
+    """Print how much of a GPU's memory each stage of a recipe takes; returns whether it fits as far as known.
 
     Raises:
         RecipeError: the recipe cannot be used.
-        BaseError: nothing tells the base's shape.
+        BaseError: the base's shape is unknown.
     """
     recipe = load_recipe(recipe_path)
     from rich.console import Console
@@ -51,7 +51,7 @@ def data(recipe_path: Path, workers: int | None = None, *, report: bool = False)
     Raises:
         RecipeError: the recipe cannot be used.
         DataError: the data cannot be made.
-        ChangedRecipeError: the data that are there were made from another recipe.
+        ChangedRecipeError: the existing data were made from another recipe.
     """
     from steiner.training.data.writing import write_data
 
@@ -66,10 +66,10 @@ def data(recipe_path: Path, workers: int | None = None, *, report: bool = False)
 
 
 def teach(config_path: Path, *, plan: bool = False) -> None:
-    """Say what a teacher would cost; then have it write solutions, and make DAGs and traces of them.
+    """Print what a teacher would cost, then let it write solutions, and make DAGs and traces from them.
 
     Args:
-        plan: only say what it would cost.
+        plan: only print what it would cost.
 
     Raises:
         TeachError: something cannot be used, the teacher refuses, or the cap is reached; what was paid for is kept.

@@ -1,4 +1,4 @@
-"""The curves that people would rather look at: accuracy over the budget and over parallel samples, losses of a run."""
+"""Figures as curves: accuracy over the budget and over parallel samples, and losses of a run."""
 
 import json
 import sys
@@ -15,13 +15,13 @@ LEVELS = {"direct": ":", "forward": "-."}
 LAST_NAMED = 12
 TOKEN_TICKS = (25, 50, 100, 200, 400)
 SAMPLE_TICKS = (10, 30, 100, 300, 1000)
-# Element ids are drawn at random otherwise, and the same figures would not give the same file.
+# Without this, element ids are random, and the same figures would not give the same file.
 rcParams["svg.hashsalt"] = "steiner"
 STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
 
 
 def plot_budgets(report: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Accuracy over the mean reasoning tokens really used, one point a limit on steps, a panel a family; SVG.
+    """Accuracy over the mean reasoning tokens really used: a point for each limit, a panel for each family; SVG.
 
     Args:
         report: with `budgets`, by the model's own verdicts, and `verified_budgets`, by the exact verifier's.
@@ -97,7 +97,7 @@ def _intervals(
 ) -> None:
     """A curve with its 95 % intervals, in per cent."""
     shares = [100 * score[name] for score in scores]
-    # Rounding may put an end of the interval a hair on the wrong side of the share.
+    # Rounding may put an end of the interval slightly on the wrong side of the share.
     below = [
         max(0.0, share - 100 * score[f"{name}_low"]) for share, score in zip(shares, scores, strict=True)
     ]
@@ -122,7 +122,7 @@ def _name_points(
 ) -> None:
     for token, score, limit in zip(tokens, scores, limits, strict=True):
         if limit > LAST_NAMED:
-            # Beyond, the points lie on each other.
+            # Beyond this, the points overlap.
             continue
         place = {"textcoords": "offset points", "xytext": (4, -11), "fontsize": 7}
         axes.annotate(str(limit), (token, 100 * score["accuracy"]), **place)
@@ -154,7 +154,7 @@ def plot_training(run: Path, path: Path) -> None:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure and forget it; the same figure gives the same bytes."""
+    """Write a figure and close it; the same figure gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if figure.get_layout_engine() is None:
         figure.tight_layout()

@@ -1,7 +1,7 @@
 """A model with random weights and the real tokenizer: `python -m steiner.training.random_checkpoint FOLDER`.
 
-Behind the server it shows that the grammar enforces the protocol, not the training. With a shape of its own it shows
-what serving costs at other sizes.
+When served, it shows that the grammar enforces the protocol, not the training. With another shape, it shows what
+serving costs at other sizes.
 """
 
 import argparse
@@ -23,7 +23,7 @@ def write_random_checkpoint(folder: Path, seed: int = 0, shape: ModelShape = NAN
 
 
 def main() -> None:
-    """Write one, of the shape on the command line."""
+    """Write one with the shape on the command line."""
     parser = argparse.ArgumentParser(description="Write a model with random weights and the real tokenizer.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)

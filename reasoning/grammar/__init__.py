@@ -1,4 +1,4 @@
-"""The automaton as a grammar that an engine holds decoding to."""
+"""The automaton as a grammar with which an engine constrains decoding."""
 
 from steiner.reasoning.grammar.grammar import compile_continuation, compile_grammar
 

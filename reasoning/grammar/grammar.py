@@ -1,10 +1,9 @@
-"""The automaton as a Lark grammar over token ids, in llguidance's dialect of it.
+"""The automaton as a Lark grammar over token ids, in llguidance's dialect.
 
-Depth is always counted, since it decides which backtracks are legal, and so are steps up to the minimum. All steps and
-backtracks are counted while the places that differ in what is counted stay within MAX_PLACES: llguidance keeps no
-grammar, so vLLM parses the text for every request, once in its front end and once in its engine, while the mask per
-token stays the same. What is not counted is left to the conductor, which ends the reasoning where the automaton refuses
-a token.
+Depth is always counted, because it decides which backtracks are legal, and so are steps up to the minimum. All steps
+and backtracks are counted as long as this makes at most MAX_PLACES different places: llguidance keeps no grammar, so
+vLLM parses the text for every request, once in its front end and once in its engine. The cost of a token's mask stays
+the same. What is not counted is left to the conductor, which ends the reasoning where the automaton refuses a token.
 """
 
 import json
@@ -25,9 +24,9 @@ _WITHOUT_RULES = {"constrained", "backtrack_bias", "end_bias", "verifier", "refu
 
 
 def counts_in_grammar(policy: Policy) -> Counted:
-    """The most counters that take MAX_PLACES at most; depth and the minimum of steps are always among them.
+    """As many counters as MAX_PLACES allows; depth and the minimum of steps are always among them.
 
-    That no backtrack is left takes no counting, so it is always kept.
+    "No backtrack is left" needs no counting, so it is always enforced.
     """
     least = Counted(steps=False, backtracks=policy.max_backtracks == 0)
     return next((counted for counted in _PREFERENCES if _is_small(policy, counted)), least)
@@ -47,7 +46,7 @@ def compile_grammar(bound: BoundProtocol, policy: Policy, start: State | None = 
     """The language of `Automaton(bound, enforced_policy(policy))` from `start` on, the end of the turn included.
 
     Args:
-        start: where a continued sequence stands; None for an empty one.
+        start: the state of a continued sequence; None for an empty one.
 
     Returns:
         Lark text for vLLM's `structured_outputs.grammar` with backend guidance.
@@ -56,11 +55,11 @@ def compile_grammar(bound: BoundProtocol, policy: Policy, start: State | None = 
 
 
 def compile_continuation(bound: BoundProtocol, policy: Policy, start: State) -> str:
-    """As `compile_grammar` from a state on, but nothing is counted save the depth and the minimum of steps.
+    """As `compile_grammar` from a state on, but it counts only the depth and the minimum of steps.
 
-    A sequence that is cut now and then would need another text each time, for another count. Without the counts there
-    are as many as there are places to cut at, times the depths, so that most are written already, and short. The limits
-    on steps and backtracks are then the conductor's to keep. Where backtracks are used up there are none.
+    With counts, each cut would need a new text for the new count. Without them there is one text for each place to cut
+    at and each depth, so most are already written, and all are short. The conductor then keeps the limits on steps and
+    backtracks. Once backtracks are used up, the grammar has none.
     """
     max_backtracks = UNCOUNTED if start.num_backtracks < policy.max_backtracks else 0
     uncounted = policy.model_copy(update={"max_steps": UNCOUNTED, "max_backtracks": max_backtracks})
@@ -69,7 +68,7 @@ def compile_continuation(bound: BoundProtocol, policy: Policy, start: State) -> 
 
 
 def _key(policy: Policy) -> str:
-    """The policies of one language have one key. Section limits are a dict, hence the JSON text."""
+    """Policies with the same language have the same key. Section limits are a dict, hence the JSON text."""
     budget = 0 if policy.max_reasoning_tokens == 0 else None
     ruled = policy.model_copy(update={"max_reasoning_tokens": budget})
     return json.dumps(ruled.model_dump(exclude=_WITHOUT_RULES), sort_keys=True)
@@ -92,7 +91,7 @@ def _is_small(policy: Policy, counted: Counted) -> bool:
     for num_steps in range(1, (policy.max_steps if counted.steps else policy.min_steps) + 1):
         for num_backtracks in range((policy.max_backtracks if counted.backtracks else 0) + 1):
             if counted.steps and counted.backtracks:
-                # Each backtrack is a step that does not go deeper.
+                # After each backtrack, one step does not go deeper.
                 deepest = min(policy.max_depth, num_steps - num_backtracks)
             else:
                 deepest = min(policy.max_depth, num_steps if counted.steps else policy.max_depth)

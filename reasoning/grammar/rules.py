@@ -1,12 +1,12 @@
-"""The automaton's rules as text: it is walked from step to step, so that the grammar holds no second copy of them.
+"""The automaton's rules as text. They are found by walking the automaton, so there is no second copy of them.
 
-A rule stands for all that may lead up to a place, such as the start of a step at one depth; its alternatives are ways:
-another place, and what stands between the two. That makes the grammar left-recursive, so that the parser's work does
-not grow with the steps. Right-recursive, llguidance gives up at the end of a reasoning of 500 steps
+A rule stands for everything that may lead up to a place, such as the start of a step at one depth. Its alternatives are
+ways: another place, and what stands between the two. That makes the grammar left-recursive, so that the parser's work
+does not grow with the steps. With right recursion, llguidance gives up at the end of a reasoning of 500 steps
 (https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md#recursive-rules).
 
-Stretches that many ways share become rules, too. So do the backtracks that may name a depth: each list is what turns
-back at that depth, and the list of the next deeper one.
+Stretches that many ways share also become rules. So do the backtracks that may name a depth: each list is what turns
+back at that depth, plus the list of the next deeper one.
 """
 
 import re
@@ -22,22 +22,22 @@ from steiner.reasoning.protocol import BoundProtocol
 HEADER = '%llguidance {"no_forcing": true}\n'
 """First line of a grammar over ids.
 
-Where only one id can come, llguidance would note it in other bytes than the token's own, and lose its place when
-speculative decoding takes that token back (1.7.6; https://github.com/guidance-ai/llguidance/pull/364).
+Without this, where only one id can come, llguidance stores it with other bytes than the token's own. It then loses its
+place when speculative decoding takes the token back (1.7.6; https://github.com/guidance-ai/llguidance/pull/364).
 """
 START = "start"
 """The rule that a whole sequence must match."""
 
 
 def in_a_row(token_ids: Iterable[int]) -> str:
-    """These ids, one behind the other."""
+    """These ids, one after the other."""
     return " ".join(f"<[{token_id}]>" for token_id in token_ids)
 
 
 def any_but(token_ids: Iterable[int], vocab_size: int) -> str:
-    """One id that is below `vocab_size` and none of these.
+    """One id below `vocab_size` that is none of these.
 
-    Ranges of what may come, both ends included: `<[^…]>` would let rows of padding behind the vocabulary pass.
+    Written as inclusive ranges of what may come: `<[^…]>` would also allow the padding rows after the vocabulary.
     """
     ranges, first = [], 0
     for excluded in (*sorted(i for i in token_ids if i < vocab_size), vocab_size):
@@ -52,7 +52,7 @@ _NAME = re.compile(r"[a-z]\w*")
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Which counters the grammar keeps itself."""
+    """Which counters the grammar itself keeps."""
 
     steps: bool
     backtracks: bool
@@ -64,8 +64,8 @@ class Way:
 
     Attributes:
         symbols: of the grammar.
-        place: name of the next one's rule; START at the very end.
-        state: there.
+        place: name of the next place's rule; START at the very end.
+        state: at the next place.
     """
 
     symbols: str
@@ -74,10 +74,10 @@ class Way:
 
 
 class GrammarRules:
-    """The rules under one policy, written when a text first needs them and kept for the next one.
+    """The rules under one policy, written when a text first needs them and kept for later texts.
 
     Args:
-        policy: with the limits lifted that are not counted.
+        policy: without the limits that are not counted.
     """
 
     def __init__(self, bound: BoundProtocol, policy: Policy, counted: Counted) -> None:
@@ -97,7 +97,7 @@ class GrammarRules:
             return f"{HEADER}{''.join(lines)}"
 
     def ways(self, place: str, state: State) -> list[Way]:
-        """All ways on from the start of a step."""
+        """All ways from the start of a step to the next places."""
         if place not in self._ways:
             self._ways[place] = [replace(way, symbols=self._part(way.symbols)) for way in self.walk(state)]
         return self._ways[place]
@@ -106,7 +106,7 @@ class GrammarRules:
         """The ways from a state to the next places.
 
         Args:
-            walked: symbols in front of the state.
+            walked: symbols before the state.
         """
         symbols = [walked] if walked else []
         while state.phase != "done":
@@ -134,11 +134,11 @@ class GrammarRules:
             yield from self.walk(self.automaton.advance(state, token_id), behind)
 
     def place(self, state: State) -> str | None:
-        """The rule of what leads up to a step that has begun, or to the depth that a backtrack names.
+        """The rule for what leads up to a step that has begun, or to the depth that a backtrack names.
 
-        States that differ in nothing counted share it.
+        States that differ in no counter share it.
         """
-        # Nothing of a step is written but its start, if that has a marker.
+        # Of the step, only its start is written, if that has a marker.
         begun: Phase = "section" if self.automaton.bound.sections[0].start_id is not None else "text"
         if (state.phase, state.section, state.num_text, state.closing) == (begun, 0, 0, False):
             kind = "step"
@@ -161,7 +161,7 @@ class GrammarRules:
         )
 
     def _text_rule(self, max_tokens: int | None, is_begun: bool) -> str:
-        """Tokens of text: one at least unless it is begun."""
+        """Tokens of text: at least one, unless the text has begun."""
         if max_tokens is None:
             return "any*" if is_begun else "any+"
         name = f"text_{max_tokens}"
@@ -169,7 +169,7 @@ class GrammarRules:
         return f"{name}?" if is_begun else name
 
     def _part(self, symbols: str) -> str:
-        """A stretch as a rule, since many ways go through it."""
+        """A stretch as a rule, because many ways go through it."""
         if " " not in symbols:
             return symbols
         name = self._part_names.setdefault(symbols, f"part_{len(self._part_names)}")
@@ -188,7 +188,7 @@ class GrammarRules:
 
 
 class _Places:
-    """The places that can be reached from a state, and the ways that lead there."""
+    """The places reachable from a state, and the ways that lead there."""
 
     def __init__(self, rules: GrammarRules, start: State) -> None:
         self._rules = rules
@@ -232,7 +232,7 @@ class _Places:
             self._unexplored.append(way)
 
     def _go_back(self, place: str, state: State) -> None:
-        """From backtracks that may name any depth above theirs: the deepest, and the list of one depth less."""
+        """From backtracks that may name any depth above theirs: the deepest one, and the list for one depth less."""
         automaton = self._rules.automaton
         ids, behind = automaton.bound.depth_ids[automaton.legal_depths(state)[-1]], state
         for token_id in ids:

@@ -17,10 +17,10 @@ from steiner.reasoning.parser.tool_calls import (
 
 
 class AnswerLog:
-    """Says an answer in the stream's numbering.
+    """Turns an answer into events of the stream.
 
     Args:
-        call_reader: reads calls off the text; None where it can have none.
+        call_reader: finds calls in the text; None if it can have none.
     """
 
     def __init__(self, log: EventLog, call_reader: ToolCallReader | None) -> None:
@@ -41,10 +41,10 @@ class AnswerLog:
         return tuple(self._calls)
 
     def take(self, text: str, logprobs: Sequence[AnswerToken] | None) -> None:
-        """More of the answer as the model wrote it.
+        """Add more of the answer, as the model wrote it.
 
         Args:
-            logprobs: of its tokens, those of calls included; given with the first text, or with none.
+            logprobs: of its tokens, including those of calls; sent with the first text, or without text.
         """
         pieces: list[AnswerPiece] = []
         if text:
@@ -58,7 +58,7 @@ class AnswerLog:
     def end(
         self, finish_reason: FinishReason, num_tokens: int, stop_reason: str | int | None
     ) -> FinishReason:
-        """The answer is over; returns the reason, which calls may change."""
+        """End the answer; returns the finish reason, which calls may change."""
         if self._call_reader is not None:
             is_cut_off = finish_reason == "length" or stop_reason is not None
             for piece in self._call_reader.flush(cut_off=is_cut_off):

@@ -1,4 +1,4 @@
-"""Ids of the answer to its text: decoded, ended at stop strings, with the log probabilities of its tokens."""
+"""From the answer's ids to its text: decoded, ended at stop strings, with its tokens' log probabilities."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ from steiner.reasoning.parser.tool_calls import ToolCallReader
 
 
 class AnswerReader:
-    """Says the answer as `answer.delta` events, and its end as `answer.done`.
+    """Emits the answer as `answer.delta` events, and its end as `answer.done`.
 
-    The text, and which tokens are given with it, are the same at any chunking. A token is given with the first
-    piece of text that it has a part in, once; those of a stop string that is left out are not given.
+    The text, and which tokens come with it, are the same at any chunking. A token comes once, with the first piece of
+    text that it contributes to. Tokens of a stop string that is left out do not come.
 
     Args:
-        call_reader: reads calls of tools off the text; None where it can have none.
+        call_reader: finds calls of tools in the text; None if it can have none.
 
     Attributes:
-        num_tokens: tokens of text so far, those of a stop string included.
+        num_tokens: tokens of text so far, including those of a stop string.
         stopped_by: the stop string, or the id of the stop token, that ended it.
     """
 
@@ -44,7 +44,7 @@ class AnswerReader:
 
     @property
     def text(self) -> str:
-        """What was said so far, without calls."""
+        """The text so far, without calls."""
         return self._said.text
 
     @property
@@ -53,7 +53,7 @@ class AnswerReader:
         return self._said.calls
 
     def take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None = None) -> None:
-        """Read tokens of text; those behind a stop are dropped."""
+        """Read tokens of text; those after a stop are dropped."""
         if not self._stop:
             self._take(ids, logprobs)
             return
@@ -74,7 +74,7 @@ class AnswerReader:
         return False
 
     def end(self, finish_reason: FinishReason) -> FinishReason:
-        """Say what is held back, and that this was all; returns the reason, which calls may change."""
+        """Emit what is held back, and the end; returns the finish reason, which calls may change."""
         cut_off = finish_reason == "length" or self.stopped_by is not None
         text = self._pass(self._decoder.flush(cut_off=cut_off))
         if self._strings is not None:
@@ -105,7 +105,7 @@ class AnswerReader:
         self._num_said += len(text)
         given = None
         if self._waiting:
-            # A token without text, such as a part of a character, has no place behind the last text but the end.
+            # After the last text, a token without text, such as a part of a character, can only go to the end.
             everything = is_last and (self._strings is None or self._strings.found is None)
             num_given = sum(everything or start < self._num_said for start, _ in self._waiting)
             given = tuple(token for _, token in self._waiting[:num_given])

@@ -5,10 +5,10 @@ from functools import lru_cache
 from typing import Protocol
 
 REPLACEMENT = "\ufffd"
-# A character has at most four bytes; what still ends in a broken one after this many ids is not text.
+# A character has at most four bytes, so a text that still ends in a broken one after so many ids is not text.
 LONGEST_HELD = 8
 LONGEST_CONTEXT = 8
-# Short runs of ids whose text is remembered, of all streams together: a few MiB.
+# How many short runs of ids have their text remembered, over all streams: a few MiB.
 NUM_REMEMBERED = 16_384
 
 
@@ -20,10 +20,10 @@ class SectionDecoder(Protocol):
         ...
 
     def flush(self, *, cut_off: bool = False) -> str:
-        """What was held back; the decoder is then as new.
+        """What was held back; afterwards the decoder is as new.
 
         Args:
-            cut_off: the text was not ended by its writer, so that the beginning of a character is no text.
+            cut_off: whether the text was cut, so that the beginning of a character is not text.
         """
         ...
 
@@ -31,17 +31,17 @@ class SectionDecoder(Protocol):
 class SectionText:
     """Decodes ids as they come; for valid UTF-8, agrees with decoding all of them at once.
 
-    A character whose bytes are not complete is held back until they are, or until `flush`, where it becomes U+FFFD, or
-    nothing if the text was cut off in it.
-    The text is the same at any chunking, for broken bytes too: where a chunk does not decode cleanly, its ids are taken
-    one by one. Only the last ids are decoded again, so that an id costs the same however long the section is.
+    A character whose bytes are incomplete is held back until they are complete, or until `flush`. There it becomes
+    U+FFFD, or nothing if the text was cut off inside it.
+    The text is the same at any chunking, even for broken bytes: if a chunk does not decode cleanly, its ids are taken
+    one by one. Only the last ids are decoded again, so an id costs the same however long the section is.
     """
 
     __slots__ = ("_context", "_context_text", "_decode", "_held")
 
     def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
         self._decode = decode
-        # Some decoders treat the first id of a text differently, so what was said last stands before what is new.
+        # Some decoders treat the first id of a text differently, so the last ids are decoded again before new ones.
         self._context: list[int] = []
         self._context_text = ""
         self._held: list[int] = []
@@ -78,17 +78,17 @@ class SectionText:
         text = self._decode([*self._context, *self._held])
         if text.startswith(self._context_text):
             return text[len(self._context_text) :]
-        # Broken bytes may spoil the characters before them; those have been said and stay as they are.
+        # Broken bytes may spoil the characters before them, which have been emitted and stay as they are.
         return self._decode(self._held)
 
     def _say(self, said: list[int]) -> None:
-        """Make the shortest clean end of what has been said the context of what follows."""
+        """Make the shortest clean end of the text so far the context of what follows."""
         self._context, self._context_text, self._held = [], "", []
         for size in range(1, min(len(said), LONGEST_CONTEXT) + 1):
             text = self._decode(said[-size:])
             if REPLACEMENT not in text:
                 self._context, self._context_text = said[-size:], text
-                # An id that says nothing alone may still change what follows, so look for one that does.
+                # An id that has no text alone may still change what follows, so look for one that has.
                 if text:
                     return
 
@@ -102,7 +102,7 @@ class TokenizerBackend(Protocol):
 def section_texts(backend: TokenizerBackend) -> Callable[[], SectionText]:
     """A maker of decoders over this tokenizer; special tokens keep their spelling.
 
-    A token is decoded behind the one before it, and few such pairs make up most of a text, so they are remembered.
+    A token is decoded after the one before it. Few such pairs make up most of a text, so they are remembered.
     """
 
     @lru_cache(maxsize=NUM_REMEMBERED)

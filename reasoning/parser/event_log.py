@@ -14,7 +14,7 @@ class EventLog:
     """The one counter of a stream.
 
     Attributes:
-        num_violations: violations said so far.
+        num_violations: violations so far.
     """
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class EventLog:
         self._said.append(self.number(kind, **fields))  # type: ignore[arg-type]
 
     def say_delta(self, step: int, role: SectionRole, text: str) -> None:
-        """Say more text of a section: most of what is ever said, so straight on."""
+        """Emit more text of a section. Most events are this one, so it takes the shortest way."""
         self._last_number += 1
         delta = events.SectionDelta(sequence_number=self._last_number, step=step, role=role, text=text)
         self._said.append(delta)
 
     def say_done(self, step: Step) -> None:
-        """Say that a step ended."""
+        """Emit that a step ended."""
         self.say(
             events.StepDone,
             step=step.id,
@@ -50,11 +50,11 @@ class EventLog:
         )
 
     def violate(self, detail: str, token_id: int | None, text: str = "") -> None:
-        """Say that the protocol was broken."""
+        """Emit that the protocol was broken."""
         self.num_violations += 1
         self.say(events.Violation, detail=detail, token_id=token_id, text=text)
 
     def take(self) -> list[Event]:
-        """What was said since the last time."""
+        """The events since the last call."""
         taken, self._said = self._said, []
         return taken

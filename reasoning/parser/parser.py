@@ -1,7 +1,7 @@
-"""Token ids to typed events, by id and never by text.
+"""From token ids to typed events, by id and never by text.
 
-The parser is tolerant: on a model that breaks the protocol it reports a violation and keeps the text. What is legal
-under a policy is the automaton's to say; the parser follows the markers wherever they lead.
+The parser is tolerant: if a model breaks the protocol, it reports a violation and keeps the text. The automaton decides
+what is legal under a policy. The parser follows the markers wherever they lead.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ ParserPhase = Opening | Literal["done"]
 
 
 class Parser:
-    """Feed it every id of a completion in order; any chunking gives the same events but for the cuts between deltas.
+    """Feed it every id of a completion in order. Any chunking gives the same events, except for cuts between deltas.
 
     Args:
         new_decoder: makes a decoder for each section and for the answer.
-        opening: where the completion begins, as `opening_of` reads it off the prompt.
-        stop: what ends the answer beside the end of the turn.
-        call_reader: reads calls of tools off the answer; None where it can have none.
+        opening: where the completion begins, as `opening_of` finds it in the prompt.
+        stop: what ends the answer, other than the end of the turn.
+        call_reader: finds calls of tools in the answer; None if it can have none.
 
     Attributes:
         phase: where the stream stands.
@@ -85,7 +85,7 @@ class Parser:
 
     @property
     def trace(self) -> Trace:
-        """The tree so far; an open step stands last in it."""
+        """The tree so far; an open step is its last one."""
         return Trace(
             protocol=self._bound.protocol.name,
             steps=self._record.steps,
@@ -104,7 +104,7 @@ class Parser:
         return self._log.number(kind, **fields)
 
     def mark_repeat(self, of_step: int) -> None:
-        """Say of the open step that it repeats an earlier one; without effect where none is open."""
+        """Note that the open step repeats an earlier one. Has no effect if none is open."""
         self._reader.record.mark_repeat(of_step)
 
     def feed(
@@ -115,13 +115,13 @@ class Parser:
         ended_by: EndedBy = "model",
         logprobs: Sequence[AnswerToken] | None = None,
     ) -> list[Event]:
-        """Events that these ids bring about; text that stands together is one delta.
+        """Events that these ids cause; adjacent text is one delta.
 
         Args:
-            forced: the ids were appended by the server and not sampled.
+            forced: whether the server appended the ids, so that they were not sampled.
             now_s: seconds since the generation began.
-            ended_by: reported where these ids end the reasoning.
-            logprobs: one for each id; those of text of the answer are told.
+            ended_by: reported if these ids end the reasoning.
+            logprobs: one for each id; those of the answer's text are emitted.
         """
         record = self._record
         record.now_s, record.forced = now_s, forced
@@ -180,7 +180,7 @@ class Parser:
             self._reader.take_marker(token_id)
 
     def _start_reasoning(self, token_id: int) -> None:
-        # A few stray characters in front of it are no reason to take all of the reasoning for the answer.
+        # A few stray characters before the marker are no reason to take all of the reasoning for the answer.
         if self.phase == "before" or (self.phase == "answer" and self._ended_by is None):
             self.phase = "reasoning"
         else:
@@ -226,8 +226,8 @@ def token_counts(parser: Parser, num_prompt: int, num_completion: int, num_cache
     """Counts by their names in the event.
 
     Args:
-        num_completion: all tokens behind the prompt, forced ones included.
-        num_cached: tokens that the prefix cache had of the first request, which may have forced ones behind the prompt.
+        num_completion: all tokens after the prompt, including forced ones.
+        num_cached: tokens of the first request that the prefix cache had; it may have forced ones after the prompt.
     """
     return {
         "prompt_tokens": num_prompt,

@@ -1,4 +1,4 @@
-"""The steps of one stream as they are opened, filled and ended; each change is said as an event."""
+"""The steps of one stream as they are opened, filled and ended; each change becomes an event."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from steiner.reasoning.steps import Backtrack, Decision, Section, Step
 class LivePath:
     """Ids of the steps from the problem to the one that the next step continues.
 
-    A model that breaks the protocol, or a protocol whose backtracks name no depth, leaves the place unknown; it is
-    reported so and not guessed.
+    The place is unknown if a model breaks the protocol, or if the protocol's backtracks name no depth. It is then
+    reported as unknown, and not guessed.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class LivePath:
 
     @property
     def num_steps(self) -> int | None:
-        """Steps on the path, the last one included; None if unknown."""
+        """Steps on the path, including the last one; None if unknown."""
         return None if self._ids is None else len(self._ids)
 
     def push(self, step_id: int) -> None:
@@ -43,7 +43,7 @@ class LivePath:
         self._tip = step_id
 
     def return_to(self, depth: int | None) -> None:
-        """A backtrack to a depth above the last step's; None where it is not known which."""
+        """A backtrack to a depth above the last step's; None if the depth is unknown."""
         if depth is None:
             self._ids, self._tip = None, None
         elif self._ids is None:
@@ -78,8 +78,8 @@ class StepDraft:
 
     Attributes:
         sections: those that have ended.
-        cut_section: the last of them was ended by force.
-        is_ended: its end marker came; the decision is due.
+        cut_section: whether the last of them was ended by force.
+        is_ended: whether its end marker came, so that the decision is due.
     """
 
     id: int
@@ -98,7 +98,7 @@ class StepDraft:
     finished_s: float | None = None
 
     def step(self, decision: Decision | None = None, decision_forced: bool = False) -> Step:
-        """The step so far, the open section with the text that it has."""
+        """The step so far, including the open section with its text so far."""
         open_section = () if self.section is None else (self.section.section(),)
         return Step(
             id=self.id,
@@ -118,13 +118,13 @@ class StepDraft:
 
 
 class StepRecord:
-    """Does what it is told, in any order; whether the protocol allows it is the reader's to say.
+    """Records what it is told, in any order. The reader decides whether the protocol allows it.
 
     Attributes:
-        now_s: seconds since the generation began, for what is said next.
-        forced: whether the server appended what is said next.
+        now_s: seconds since the generation began, for the next events.
+        forced: whether the server appended what comes next.
         draft: the last step until its decision is known.
-        path: where the search stands.
+        path: the search's place in the tree.
         num_tokens: markers and text so far.
         num_backtracks: backtracks so far.
     """
@@ -142,7 +142,7 @@ class StepRecord:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """All steps so far; the one that is open or undecided stands last."""
+        """All steps so far; one that is open or undecided comes last."""
         return tuple(self._steps) if self.draft is None else (*self._steps, self.draft.step())
 
     @property
@@ -182,7 +182,7 @@ class StepRecord:
         self._log.say(events.StepVerified, step=draft.id, verdict=verdict, forced=self.forced)
 
     def mark_repeat(self, of_step: int) -> None:
-        """Say of the open step which earlier one it repeats; without effect where none is open."""
+        """Note which earlier step the open one repeats. Has no effect if none is open."""
         if self.draft is not None:
             self.draft.repeats = of_step
 
@@ -190,7 +190,7 @@ class StepRecord:
         """The open section has all its text; without one, nothing.
 
         Args:
-            cut_off: the tokens ended in it; what the server appended ends a section in the same way.
+            cut_off: whether the tokens ended inside it; forced tokens end a section in the same way.
         """
         draft = self.draft
         if draft is None or draft.section is None:
@@ -208,7 +208,7 @@ class StepRecord:
         draft.finished_s = self.now_s
 
     def decide(self, decision: Decision | None, forced: bool = False) -> None:
-        """The decision behind the last step, or that it stays without one."""
+        """The decision after the last step, or None if it stays without one."""
         draft, self.draft = self.draft, None
         if draft is None:
             return
@@ -227,7 +227,7 @@ class StepRecord:
         self._log.say(events.Backtracked, from_step=from_step, to_depth=depth, to_step=self.path.tip)
 
     def interrupt(self, *, cut_off: bool = False) -> None:
-        """No more comes of the last step: it ends as it is, undecided."""
+        """The last step is cut off: it ends as it is, undecided."""
         if self.draft is not None:
             self.end_section(cut_off=cut_off)
             self.draft.interrupted = True

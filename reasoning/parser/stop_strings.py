@@ -1,4 +1,4 @@
-"""Where a text ends before its writer does: at the first of several stop strings, wherever pieces begin and end."""
+"""Ends a text at the first of several stop strings, however the text is cut into pieces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    """What ends an answer beside the end of the turn.
+    """What ends an answer, other than the end of the turn.
 
     Attributes:
-        strings: not empty, each.
-        token_ids: single tokens that end it, too.
+        strings: none of them empty.
+        token_ids: single tokens that also end it.
         included: whether what ended it is part of the answer.
     """
 
@@ -26,10 +26,10 @@ NO_STOP = StopRule()
 
 
 class StopStrings:
-    """Lets a text through up to the stop string that is complete first, of several the longest.
+    """Passes a text on up to the stop string that is complete first. If several are, the longest counts.
 
-    What may yet become one is held back. A character costs the same however long the strings are (Knuth, Morris and
-    Pratt, https://doi.org/10.1137/0206024).
+    Text that may still become a stop string is held back. A character costs the same however long the strings are
+    (Knuth, Morris and Pratt, https://doi.org/10.1137/0206024).
 
     Attributes:
         found: the stop string that ended the text.
@@ -42,7 +42,7 @@ class StopStrings:
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """Text that can be said now; none behind a stop string."""
+        """Text that can be passed on now; none after a stop string."""
         if self.found is not None:
             return ""
         num_held = 0
@@ -75,7 +75,7 @@ class _Pattern:
     def __init__(self, text: str) -> None:
         self.text = text
         self._matched = 0
-        # Of each beginning, the length of the longest shorter beginning that it ends with.
+        # For each beginning, the length of the longest shorter beginning that it ends with.
         self._borders = [0]
         for character in text[1:]:
             self._borders.append(self._after(self._borders[-1], character))

@@ -6,7 +6,7 @@ The form is the one that Qwen2.5, Qwen3 and Hermes are trained on:
     {"name": NAME, "arguments": {...}}
     </tool_call>
 
-What does not begin in this form stays text.
+Anything that does not begin in this form stays text.
 """
 
 import json
@@ -21,7 +21,7 @@ OPENING = "<tool_call>"
 CLOSING = "</tool_call>"
 HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"([A-Za-z0-9_-]{1,64})"\s*,\s*"arguments"\s*:\s*(?=\{)')
 LONGEST_HEAD = 200
-"""Characters in which a call's head has ended, or it is none."""
+"""The longest head of a call, in characters. If it has not ended by then, it is not a call."""
 _STRUCTURE = re.compile(r'["\\{}\[\]]')
 _ENDING = re.compile(rf"\s*\}}\s*{CLOSING}")
 
@@ -50,7 +50,7 @@ class CallArguments:
 
 @dataclass(frozen=True, slots=True)
 class CallDone:
-    """The open call is whole."""
+    """The open call is complete."""
 
     call: ToolCall
 
@@ -64,10 +64,10 @@ def new_call_id() -> str:
 
 
 class ToolCallReader:
-    """Parts an answer into text and calls; whatever the chunking, the joined pieces are the same.
+    """Splits an answer into text and calls. The joined pieces are the same at any chunking.
 
-    White space between text and a call, or between calls, belongs to neither. A call that the text ends in is never
-    done: it was started, and what there is of its arguments was said.
+    White space between text and a call, or between calls, belongs to neither. If the text ends inside a call, the call
+    is never done: it has started, and its arguments so far have been emitted.
 
     Args:
         new_id: makes the ids of calls.
@@ -95,7 +95,7 @@ class ToolCallReader:
         """What was held back, now that the answer has ended.
 
         Args:
-            cut_off: it ran out of tokens, so that the beginning of a call is no text.
+            cut_off: whether it ran out of tokens, so that the beginning of a call is not text.
         """
         held, self._waiting = self._waiting, ""
         if cut_off:
@@ -105,7 +105,7 @@ class ToolCallReader:
         return [PlainText(held)]
 
     def _step(self, pieces: list[AnswerPiece]) -> bool:
-        """Take what can be taken of the waiting text; whether more may follow at once."""
+        """Take what can be taken of the waiting text; returns whether more may follow at once."""
         if self._call is None:
             return self._take_text(pieces)
         if self._nesting or not self._arguments:
@@ -190,7 +190,7 @@ def call_text(name: str, arguments: object) -> str:
 
 
 def _num_free(text: str) -> int:
-    """Characters that no call can begin in: all but white space at the end and the beginning of an opening."""
+    """How many characters surely belong to no call: all but final white space and the beginning of an opening."""
     for size in range(min(len(OPENING) - 1, len(text)), 0, -1):
         if text.endswith(OPENING[:size]):
             text = text[:-size]

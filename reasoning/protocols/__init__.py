@@ -7,14 +7,14 @@ from steiner.reasoning.protocols.steiner_preview import STEINER_PREVIEW
 from steiner.reasoning.protocols.think import THINK
 
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in (STEINER, STEINER_PREVIEW, THINK)}
-"""In the order in which they are looked for: the more a protocol marks, the earlier."""
+"""In the order in which they are tried: the more a protocol marks, the earlier it comes."""
 
 
 def detect_protocol(tokenizer: TokenizerLike) -> Protocol:
-    """The first protocol all of whose markers the tokenizer has.
+    """The first protocol whose markers the tokenizer has completely.
 
     Raises:
-        MissingTokenError: none; it names what protocol `steiner` lacks.
+        MissingTokenError: there is none; it names what protocol `steiner` lacks.
     """
     for protocol in PROTOCOLS.values():
         if not protocol.missing_from(tokenizer):

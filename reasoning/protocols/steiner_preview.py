@@ -1,8 +1,8 @@
 """The protocol of peakji/steiner-32b-preview: its 14 tokens, no verdicts, and backtracks that do not say where to.
 
 Names from the author's report (https://medium.com/@peakji/a-small-step-towards-reproducing-openai-o1-b9a756a00855).
-The reflection is where that model checks itself, so it plays the role of the verification; the title says what the
-step is about to do. A backtrack's parent is unknown and reported so. The frame of a step is the same as in `steiner`.
+The reflection is where that model checks itself, so it plays the role of the verification. The title says what the step
+is about to do. A backtrack's parent is unknown, and reported as unknown. The frame of a step is that of `steiner`.
 """
 
 from dataclasses import replace

@@ -4,8 +4,8 @@ DeepSeek-R1 and its distillations, QwQ and Qwen3 write it. Their tokenizers do n
 their turns end differently (`<|im_end|>`, or R1's end of sentence), so the end is the tokenizer's own. The templates
 of R1 and QwQ write `<think>` themselves: `opening_of` sees that the completion then begins inside the reasoning.
 
-An effort cannot limit steps here. The numbers are this project's: they are spread so that an effort costs about four
-times the one below, and `high` leaves only the model's length.
+An effort cannot limit steps here. The numbers are this project's own: each effort costs about four times the one below
+it, and `high` leaves only the model's length.
 """
 
 from steiner.reasoning.protocol import Protocol, SectionMarkers

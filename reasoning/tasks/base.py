@@ -1,4 +1,4 @@
-"""The rules of a task family: what is needed to judge a step, and nothing of how problems and traces are made.
+"""The rules of a task family: what is needed to judge a step, and nothing about how problems and traces are made.
 
 A new family is one module that satisfies `Rules` and one line in the registry; `steiner.training.problems` adds
 the generation of problems and the words of traces.
@@ -20,14 +20,14 @@ NOT_FOUND = "not found"
 class Rules(Protocol[Problem, State, Move]):
     """States and moves of one kind of problem, exact, and how both are written.
 
-    Problems, states and moves are hashable. A state is order-free: two ways to the same situation give equal states, so
-    that the search space is a DAG and not a tree.
+    Problems, states and moves are hashable. A state does not depend on the way to it: two ways to the same situation
+    give equal states, so that the search space is a DAG and not a tree.
     """
 
     name: str
 
     def __hash__(self) -> int:
-        """What is found out about a problem is cached by its rules."""
+        """Hashable by its rules, so that what is found out about a problem can be cached."""
         ...
 
     def parse(self, prompt: str) -> Problem:
@@ -59,14 +59,14 @@ class Rules(Protocol[Problem, State, Move]):
     def apply(self, problem: Problem, state: State, move: Move) -> State: ...
 
     def read_move(self, problem: Problem, state: State, next_step: str) -> Move | None:
-        """The move that a next_step section proposes; None where it is not legal or not correctly worked out."""
+        """The move that a next_step section proposes; None if it is not legal or not correctly worked out."""
         ...
 
     def why_illegal(self, problem: Problem, state: State, next_step: str) -> str | None:
         """What is wrong with a move that `read_move` refuses, in one short sentence.
 
         Returns:
-            None where the text is not in the notation of a move, so that nothing can be said about it.
+            None if the text is not in the notation of a move, so that nothing can be said about it.
         """
         ...
 

@@ -15,7 +15,7 @@ from steiner.reasoning.tasks.expression import read_expression
 
 OPERATORS = ("+", "-", "*", "/")
 MAX_VALUE = 199
-# ASCII: other scripts have digits too, which int() reads and the tokenizer spells in bytes.
+# ASCII only: other scripts also have digits, which int() reads and the tokenizer spells in bytes.
 PROMPT = re.compile(r"make (\d{1,3}) from ((?:\d{1,3} ){1,5}\d{1,3})\s*", re.ASCII)
 NEW_TARGET = re.compile(r"now make (\d{1,3})\s*", re.ASCII)
 NEW_NUMBER = re.compile(r"now (\d{1,3}) for (\d{1,3})\s*", re.ASCII)
@@ -59,7 +59,7 @@ def result_of(move: Combine) -> int:
 
 
 def equation_of(move: Combine) -> str:
-    """The move as it is written."""
+    """The move in its written form."""
     # Pair before operator: the pair is chosen first, then what is still untried with it.
     return f"{move.left} {move.right} {move.operator} = {result_of(move)}"
 

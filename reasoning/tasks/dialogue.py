@@ -11,10 +11,10 @@ from steiner.reasoning.tasks.languages import in_english
 
 @lru_cache(maxsize=64)
 def problem_of_dialogue(rules: Rules[Any, Any, Any], messages: str) -> Any | None:
-    """The problem of this family that the user's messages, a line each in any language, come to.
+    """The problem of this family that the user's messages end up with, a line each in any language.
 
     Returns:
-        None where none of them states one, or where a later one neither states nor revises one.
+        None if none of them states one, or if a later message neither states nor revises one.
     """
     lines = [in_english(line).strip() for line in messages.splitlines() if line.strip()]
     for index in reversed(range(len(lines))):

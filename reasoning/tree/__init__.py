@@ -1,1 +1,1 @@
-"""The trace as a tree: built from events, told as events, written as text."""
+"""The trace as a tree: built from events, turned into events, written as text."""

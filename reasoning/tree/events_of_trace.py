@@ -1,4 +1,4 @@
-"""A trace told as events, for what shows streams to show what was saved."""
+"""A trace as events, so that anything that shows streams can also show a saved trace."""
 
 from steiner.reasoning import events
 from steiner.reasoning.events import Event
@@ -12,7 +12,7 @@ def events_of(trace: Trace) -> list[Event]:
     """Events of the trace in order: each text in one delta, each intervention at the end of its step.
 
     What a trace does not hold is not made up: there is no `reasoning.started` (it has the policy), no `violation` (the
-    trace has their number) and no `usage`. `done` is the last event where the generation finished.
+    trace only has their number) and no `usage`. `done` is the last event if the generation finished.
     """
     log = EventLog()
     destinations = tree_of(trace).destinations

@@ -32,7 +32,7 @@ def draw_tree(trace: Trace, max_text: int = 80) -> str:
 
 
 def _branches(trace: Trace, steps: tuple[Step, ...], max_text: int) -> list[str]:
-    """Siblings and all below them, depth first; by a stack, since a free model may go deeper than Python can."""
+    """Siblings and all below them, depth first. It uses a stack, because a free model may go deeper than Python can."""
     children: dict[int | None, list[Step]] = {}
     for step in trace.steps:
         children.setdefault(step.parent, []).append(step)

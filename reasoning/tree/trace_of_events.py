@@ -1,4 +1,4 @@
-"""The trace that a stream of events tells of, for those who have the stream and not the server."""
+"""The trace that a stream of events describes, for programs that have the stream and not the server."""
 
 from collections.abc import Iterable
 from typing import Any, assert_never
@@ -13,16 +13,16 @@ from steiner.reasoning.trace import Trace
 
 
 class BrokenStreamError(SteinerError):
-    """Events that do not follow from each other; the message names the one."""
+    """Events that cannot follow each other; the message names the one that does not fit."""
 
     def __init__(self, event: Event, problem: str) -> None:
         super().__init__(f"event {event.sequence_number} ({event.type}): {problem}")
 
 
 def trace_of(stream: Iterable[Event]) -> Trace:
-    """Fold events; the stream may have stopped anywhere, and what a resumed one repeats counts once.
+    """Build the trace. The stream may have stopped anywhere, and events that a resumed one repeats count once.
 
-    Events do not tell of times, nor whether a decision was forced: these fields keep their defaults.
+    Events have neither times nor whether a decision was forced, so these fields keep their defaults.
 
     Raises:
         BrokenStreamError: an event of a step or section that never began, or of a second generation.
@@ -32,7 +32,7 @@ def trace_of(stream: Iterable[Event]) -> Trace:
     for event in stream:
         if isinstance(event, events.ReasoningStarted) and fold.fields.get("id", event.id) != event.id:
             raise BrokenStreamError(event, "a second generation begins; give one at a time")
-        # Number 0 is given to events that were never numbered.
+        # Events that were never numbered have number 0.
         if event.sequence_number > last_number or event.sequence_number == 0:
             last_number = event.sequence_number
             fold.take(event)
@@ -40,7 +40,7 @@ def trace_of(stream: Iterable[Event]) -> Trace:
 
 
 class TraceFold:
-    """The trace so far, event by event; deltas may be left out, because what ends a text has all of it."""
+    """The trace so far, event by event. Deltas may be left out, because the event that ends a text has all of it."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {"protocol": ""}
@@ -128,4 +128,4 @@ class TraceFold:
 
 
 USAGE = {"prompt_tokens", "reasoning_tokens", "answer_tokens", "forced_tokens"}
-"""Counts of `usage` that a trace has, too, under names that begin with `num_`."""
+"""Counts of `usage` that a trace also has, under names that begin with `num_`."""

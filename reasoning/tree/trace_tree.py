@@ -1,4 +1,4 @@
-"""Which nodes a drawn trace has, and what hangs under what; nothing that the trace does not say is guessed."""
+"""Which nodes a drawn trace has, and which hangs under which. What the trace does not say is not guessed."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ def _said(text: str) -> str:
 
 
 PROBLEM, ANSWER = 0, -1
-"""Ids of the two nodes that are no steps."""
+"""Ids of the two nodes that are not steps."""
 
 
 @dataclass(frozen=True, slots=True)

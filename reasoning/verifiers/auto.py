@@ -1,4 +1,4 @@
-"""Chooses the verifier by the problem: that of the family which states its problems so, else the arithmetic one."""
+"""Chooses the verifier by the problem: that of the family whose wording it has, else the arithmetic one."""
 
 from collections.abc import Sequence
 

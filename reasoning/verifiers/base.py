@@ -1,4 +1,4 @@
-"""What a verifier is: an exact judge of one step, who stays silent where it cannot be sure."""
+"""What a verifier is: an exact judge of one step, which stays silent if it cannot be sure."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from steiner.reasoning.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict that outranks the model's, and why: one short sentence for a person."""
+    """A verdict that outranks the model's, and why: one short sentence for people."""
 
     verdict: Verdict
     reason: str
@@ -30,10 +30,10 @@ class Verifier(Protocol):
             step: its understanding, next step and verification are complete; it has no verdict yet.
 
         Returns:
-            None where it cannot or need not judge: the verdict is then the model's.
+            None if it cannot or need not judge: the verdict is then the model's.
         """
         ...
 
     def check_answer(self, problem: str, answer: str) -> bool | None:
-        """Whether the answer is right; None where it cannot tell."""
+        """Whether the answer is right; None if it cannot tell."""
         ...

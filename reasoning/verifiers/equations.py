@@ -29,8 +29,8 @@ LEAD_INS = frozenset((
     "note", "now", "obtain", "that", "try", "use", "we", "yields",
 ))
 # fmt: on
-"""Words that may stand right before an equation. Behind others (`plus`, `half of`, `by`) it may be a part of more."""
-# A point or comma inside a number has no blank behind it.
+"""Words that may stand right before an equation. After others (`plus`, `half of`, `by`) it may be part of more."""
+# A point or comma inside a number has no blank after it.
 BREAK = re.compile(
     r"\n|[.,;:](?=\s|$)|\b(?:and )?(?:so|then|thus|hence|therefore|because|since|which)\b", re.IGNORECASE
 )
@@ -50,7 +50,7 @@ SURROUNDINGS = 80
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """Text between two breaks, the breaks, and what stands beyond them."""
+    """Text between two breaks, the breaks, and what lies beyond them."""
 
     text: str
     break_before: str
@@ -125,7 +125,7 @@ def _clauses(text: str) -> Iterator[_Clause | None]:
 
 
 def _begins(clause: _Clause, is_read: bool) -> bool:
-    """Whether nothing in front of the clause belongs to its first expression."""
+    """Whether nothing before the clause belongs to its first expression."""
     before, mark = clause.before.rstrip(), clause.break_before
     if mark == "\n" and before.endswith((",", ":")):
         before, mark = before[:-1].rstrip(), before[-1]
@@ -150,7 +150,7 @@ def _begins(clause: _Clause, is_read: bool) -> bool:
 
 
 def _ends(clause: _Clause) -> bool:
-    """Whether nothing behind the clause belongs to its last expression."""
+    """Whether nothing after the clause belongs to its last expression."""
     first = clause.behind.lstrip()[:1]
     if first and first in OPERATORS + ")]}":
         return False
@@ -162,7 +162,7 @@ def _ends(clause: _Clause) -> bool:
 
 
 def _equation_in(clause: str) -> str | None:
-    """The equation that a clause consists of, beside the words that lead up to it."""
+    """The equation that a clause consists of, apart from the words that lead up to it."""
     begin = re.search(r"[-0-9(]", clause)
     if begin is None:
         return None
@@ -179,7 +179,7 @@ def _equation_in(clause: str) -> str | None:
 
 
 def _faults(equation: str) -> list[str | None]:
-    """What is wrong with the equation by each notation of numbers that reads it; empty where it is not judged."""
+    """What is wrong with the equation under each notation of numbers that can read it; empty if it is not judged."""
     if len(equation) > MAX_CHARACTERS or "--" in equation or not re.search(r"[-+*/^]", equation):
         return []
     english = _sides(equation, ENGLISH)
@@ -224,7 +224,7 @@ def _fault(sides: list[_Side]) -> str | None:
 
 
 def _difference(left: _Side, right: _Side) -> str:
-    """What is worked out first, what it should have given last; a fraction counts as a result beside a sum."""
+    """The error in words: what was worked out, then the value that the text gives for it, which may be a fraction."""
     told = next((side for side in (right, left) if side.number is not None), None)
     told = told or next((side for side in (right, left) if FRACTION.fullmatch(side.text)), None)
     if told is None:

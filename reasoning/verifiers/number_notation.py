@@ -11,7 +11,7 @@ MAX_WRITTEN = 40
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number and how finely it is written: `unit` is one in its last place."""
+    """A number and its precision: `unit` is one in its last place."""
 
     value: Fraction
     unit: Fraction
@@ -36,7 +36,7 @@ class NumberNotation:
         """A number without a sign, perhaps a percentage.
 
         Raises:
-            ValueError: it is none in this notation, has leading zeros (as dates and codes do) or too many digits.
+            ValueError: it is not one in this notation, has leading zeros (as dates and codes do) or too many digits.
         """
         match = self._pattern.fullmatch(token.removesuffix("%"))
         if match is None or len(token) > MAX_DIGITS:
@@ -52,7 +52,7 @@ CONTINENTAL = NumberNotation(",", ".")
 
 
 def written(value: Fraction) -> str:
-    """A whole number or a short decimal where it is one, else a fraction; a very long one is rounded."""
+    """A whole number or a short decimal if it is one, else a fraction; a very long one is rounded."""
     if 10**12 % value.denominator == 0:
         return decimal(value)
     text = str(value)
@@ -60,7 +60,7 @@ def written(value: Fraction) -> str:
 
 
 def decimal(value: Fraction) -> str:
-    """A whole number or a decimal, cut after four places where it would not end soon."""
+    """A whole number or a decimal, cut after four places if it would not end soon."""
     whole, rest = divmod(abs(value), 1)
     places = f"{int(rest * 10**12):012d}"
     decimals = places.rstrip("0") if 10**12 % value.denominator == 0 else f"{places[:4]}..."

@@ -13,11 +13,11 @@ from steiner.reasoning.verifiers.base import Judgement
 
 
 class VisitedTree:
-    """The states that the steps of a trace lead to, by the rules alone: the model's verdicts prove nothing.
+    """The states that the steps of a trace lead to, by the rules alone, because the model's verdicts prove nothing.
 
     Attributes:
         states: state by step id, 0 the problem; steps that are not legal moves, and all below them, are left out.
-        dead: states that cannot reach the goal, either to be seen at once or because every move was tried there.
+        dead: states that cannot reach the goal, because that shows at once or every move was tried there.
     """
 
     def __init__(self, rules: Rules[Any, Any, Any], problem: Any, trace: Trace) -> None:
@@ -37,7 +37,7 @@ class VisitedTree:
             for state, results in self._tried.items()
             if len(results) == len(rules.moves(problem, state))
         ]
-        # Later states first: what lies below is mostly settled by then, and one more round finds nothing new.
+        # Later states first: then what lies below is mostly settled, and one more round finds nothing new.
         while new := {
             state
             for state in reversed(exhausted)
@@ -54,7 +54,7 @@ def is_dead_end(rules: Rules[Any, Any, Any], problem: Any, state: Any) -> bool:
 
 
 MAX_STATES = 2_000
-"""States searched for whether a problem has a solution; beyond, the trace alone can show that it has none."""
+"""The most states searched for a solution. Beyond that, only the trace can show that there is none."""
 
 
 class TaskVerifier:
@@ -65,7 +65,7 @@ class TaskVerifier:
         self._rules = rules
 
     def knows(self, problem: str) -> bool:
-        """Whether the user's messages come to a problem of this family."""
+        """Whether the user's messages make a problem of this family."""
         return problem_of_dialogue(self._rules, problem) is not None
 
     def verify(self, problem: str, trace: Trace, step: Step) -> Judgement | None:
@@ -103,7 +103,7 @@ class TaskVerifier:
         if result in visited.dead:
             return Judgement("refuted", "every move from there was tried before, in vain")
         if result in visited.states.values():
-            # The model may refute it as seen, and walking there again may be a circle: no verdict is surely better.
+            # The model may refute it as seen, and going there again may be a circle: neither verdict is surely right.
             return None
         return Judgement("verified", "a legal move, and no dead end")
 
@@ -121,7 +121,7 @@ class TaskVerifier:
 
 @lru_cache(maxsize=1024)
 def is_solvable(rules: Rules[Any, Any, Any], problem: Hashable) -> bool | None:
-    """Whether any path reaches the goal; None where MAX_STATES were searched and it is still open."""
+    """Whether any path reaches the goal; None if it is still open after MAX_STATES."""
     root: Hashable = rules.root(problem)
     seen = {root}
     waiting = [root]

@@ -1,9 +1,9 @@
 """Who runs, who waits, who is turned away: the places that generations hold on the engine.
 
-At most `max_running` generations run. The others wait, each caller's in order and the callers by turns, so
-that a caller with a hundred requests does not stand in front of a caller with one. Where `max_queued` wait
-already, or a caller holds as many places as it may, a new one is refused with 429 and an estimate of when to
-come back. All of it is on the event loop's thread.
+At most `max_running` generations run. The others wait. Each caller's generations go in order, and callers take
+turns, so that a caller with a hundred requests does not block a caller with one. If `max_queued` already wait, or
+a caller holds as many places as it may, a new one is refused with 429 and an estimate of when to come back. All
+of this happens on the event loop's thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from steiner.server.access.keys import Caller
 from steiner.server.errors import InvalidRequest, RateLimited
 
-# Without a finished generation to judge by, and how much the newest one counts in the average.
+# The guess before any generation has finished, and how much the newest one counts in the average.
 FIRST_GUESS_S = 10.0
 NEWEST_COUNTS = 0.1
 LONGEST_RETRY_S = 600
@@ -97,7 +97,7 @@ class Admission:
 
     @property
     def estimated_wait_s(self) -> int:
-        """Whole seconds until the queue of this moment has moved up, at the present pace; at least 1."""
+        """Whole seconds until everyone who waits now has had a turn, at the present pace; at least 1."""
         pace_s = self._average_s / self._max_running
         return min(LONGEST_RETRY_S, max(1, math.ceil((self.num_waiting + 1) * pace_s)))
 
@@ -105,7 +105,7 @@ class Admission:
         """Refuse a request that asks for more places than it could ever have.
 
         Raises:
-            InvalidRequest: it does; waiting for others to end would not help.
+            InvalidRequest: it does, so waiting for others to end would not help.
         """
         allowed = self._max_concurrent(caller)
         if allowed and count > allowed:
@@ -127,7 +127,7 @@ class Admission:
         """Places for `count` generations of one request: all of them, or none.
 
         Raises:
-            InvalidRequest: there can never be as many.
+            InvalidRequest: so many can never run and wait at once.
             RateLimited: the queue is full, or the caller would hold more than it may.
         """
         self.check(caller, count)
@@ -188,7 +188,7 @@ class Admission:
         self._advance()
 
     def turn_away_waiting(self) -> None:
-        """Nobody who waits will run any more: the server is shutting down."""
+        """Turn everyone away who still waits: the server is shutting down."""
         for places in self._waiting.values():
             for place in places:
                 if not place.granted.done():

@@ -1,10 +1,10 @@
-"""API keys: settings know their hashes, a request brings the key, and what comes out is a caller with limits.
+"""API keys: the settings hold their hashes, a request brings a key, and the key says which caller it is.
 
-A key has 256 random bits, so its plain SHA-256 cannot be turned back by trying: the slow, salted hashes that
+A key has 256 random bits, so nobody can find it from its plain SHA-256 by trying. The slow, salted hashes that
 passwords need would cost every request milliseconds and protect nothing more (NIST SP 800-63B, 5.1.1.2, asks
 for them where secrets are short enough to be guessed).
 
-What a caller makes belongs to that caller: to any other it does not exist.
+What a caller makes belongs to that caller. No other caller can see it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def hash_key(key: str) -> str:
 
 
 def check_keys(keys: Iterable[ApiKey]) -> None:
-    """Raises ValueError where the keys contradict each other."""
+    """Raises ValueError if the keys contradict each other."""
     by_name: dict[str, Limits] = {}
     by_hash: dict[str, str] = {}
     for key in keys:
@@ -82,7 +82,7 @@ def check_keys(keys: Iterable[ApiKey]) -> None:
 
 
 class KeyRing:
-    """Every key of a deployment; none means that everyone may ask.
+    """Every key of a deployment. Without any, everyone may ask.
 
     Args:
         keys: with hashes.
@@ -98,7 +98,7 @@ class KeyRing:
         return bool(self._keys)
 
     def caller_of(self, key: str) -> Caller | None:
-        """Whose key this is; takes the same time whichever key it is, and whether it is one."""
+        """Whose key this is. It takes the same time for every key, known or not."""
         digest = bytes.fromhex(hash_key(key))
         found: Caller | None = None
         for known, caller in self._keys:

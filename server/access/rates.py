@@ -1,8 +1,8 @@
-"""Requests and tokens a minute of each caller, counted in this process or in a Redis that replicas share.
+"""Requests and tokens of each caller per minute, counted in this process or in a Redis that replicas share.
 
-A sliding window of two counters (the `limits` library's): the previous minute counts by the part of it that
-the last sixty seconds still cover. A prompt is counted before it runs, what is generated as it comes: nothing
-that runs is cut short, but what it takes is missing for the next request.
+A sliding window of two counters (the `limits` library's): the previous minute counts in proportion to how much
+of it lies within the last sixty seconds. A prompt is counted before it runs, and its output as it is generated.
+A running generation is never cut short, but what it uses is missing for the next request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Kind = Literal["requests", "tokens"]
 WINDOW_S = 60
 # A Redis that does not answer must not stop a request for longer than a person notices.
 REDIS_TIMEOUT_S = 1.0
-# Tokens that a generation gathers before they are counted: one round trip for many tokens.
+# A generation collects so many tokens before it counts them, to share one round trip.
 TOKENS_AT_ONCE = 64
 WARN_EVERY_S = 60.0
 
@@ -55,7 +55,7 @@ class Window:
         return math.floor(self.previous * self.previous_s / WINDOW_S + self.current)
 
     def wait_s(self, limit: int, cost: int) -> float:
-        """Seconds until `cost`, which is at most `limit`, more fit under it, if nothing else comes."""
+        """Seconds until `cost` more fit under `limit`, if nothing else comes; `cost` is at most `limit`."""
         room = limit - cost
         if self.used <= room:
             return 0.0
@@ -65,11 +65,11 @@ class Window:
 
 
 class Rates:
-    """Counts what callers take, and refuses what would be too much.
+    """Counts what callers use, and refuses what would be too much.
 
     Args:
         quotas: the limits.
-        redis_url: where the counts are; None for this process' memory.
+        redis_url: where the counts are kept; None for this process' memory.
     """
 
     def __init__(self, quotas: Quotas, redis_url: str | None = None) -> None:
@@ -97,14 +97,14 @@ class Rates:
         self._warned_at = -math.inf
 
     async def take(self, caller: Caller, kind: Kind, cost: int, param: str | None = None) -> dict[str, str]:
-        """Count `cost` requests or tokens; gives OpenAI's headers of this limit, none without a limit.
+        """Count `cost` requests or tokens. Returns OpenAI's headers for this limit, or none without a limit.
 
         Args:
             param: the field that costs so much, for a refusal.
 
         Raises:
-            RateLimited: they would exceed the caller's limit at the moment; nothing is counted then.
-            InvalidRequest: they exceed it by themselves.
+            RateLimited: they would exceed the caller's limit now; nothing is counted.
+            InvalidRequest: they alone exceed the limit.
         """
         limit = self._limit(caller, kind)
         if not limit:
@@ -129,7 +129,7 @@ class Rates:
         raise _refusal(caller, kind, limit, cost, window, headers)
 
     def spender(self, caller: Caller) -> Callable[[int, bool], None]:
-        """Counts the tokens of one generation: called with all so far, and whether it has ended."""
+        """Counts one generation's tokens; called with the total so far, and whether it has ended."""
         limit = self._limit(caller, "tokens")
         if not limit:
             return lambda _num_tokens, _ended: None
@@ -147,7 +147,7 @@ class Rates:
         return spend
 
     async def close(self) -> None:
-        """Count what is left, and leave the Redis."""
+        """Count what is left, and disconnect from Redis."""
         if self._tasks:
             await asyncio.wait(self._tasks)
         if self._pool is not None:
@@ -157,7 +157,7 @@ class Rates:
         key = _key(caller, "tokens", limit)
         try:
             if not await self._windows.acquire_sliding_window_entry(key, limit, WINDOW_S, cost):
-                # Beyond the limit the window is just full: a long answer is no debt of many minutes.
+                # Beyond the limit the window is simply full: a long answer does not block the caller for many minutes.
                 left = limit - (await self._window(key)).used
                 if left > 0:
                     await self._windows.acquire_sliding_window_entry(key, limit, WINDOW_S, left)
@@ -173,7 +173,7 @@ class Rates:
         return Window(previous, previous_s, current, max(0.0, expires_s - WINDOW_S))
 
     def _warn(self, error: Exception) -> None:
-        # A limit that cannot be counted does not stop the service that it protects.
+        # A limit that cannot be counted must not stop the service that it protects.
         now = time.monotonic()
         if now - self._warned_at >= WARN_EVERY_S:
             self._warned_at = now

@@ -1,7 +1,7 @@
 """Steps sealed for clients that keep a conversation themselves: `encrypted_content` of a reasoning item.
 
-AES-SIV (RFC 5297), which is deterministic: a stream that is resumed, here or on a replica with the same key, says the
-same bytes. The caller's name is authenticated with it, so a step opens for the caller that it was made for alone.
+AES-SIV (RFC 5297) is deterministic, so a stream that is resumed, here or on a replica with the same key, has the
+same bytes. The caller's name is authenticated too, so a step opens only for the caller that it was made for.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class StepSeal:
     """Seals and opens steps.
 
     Args:
-        secret_texts: the first seals, each opens; without any, a random key of this process does both.
+        secret_texts: the first one seals, and each one opens. Without any, a random key of this process does both.
     """
 
     def __init__(self, secret_texts: Sequence[str] = ()) -> None:
@@ -43,7 +43,7 @@ class StepSeal:
         self._ciphers = [AESSIV(key) for key in keys]
 
     def seal(self, step: Mapping[str, Any], caller: str) -> str:
-        """A step as base64url text that only this caller can send back."""
+        """The step as base64url text that only this caller can send back."""
         packed = zlib.compress(json.dumps(step, ensure_ascii=False, separators=(",", ":")).encode())
         return _to_text(self._ciphers[0].encrypt(packed, [PURPOSE, caller.encode()]))
 
@@ -61,7 +61,7 @@ class StepSeal:
             sealed = base64.urlsafe_b64decode(text.encode("ascii"))
         except ValueError:
             raise SealBroken from None
-        # Base64 has several spellings of the same bytes; one was given out.
+        # Base64 can spell the same bytes in several ways, and only one of them was given out.
         if _to_text(sealed) != text:
             raise SealBroken
         for cipher in self._ciphers:

@@ -1,1 +1,1 @@
-"""The routes: one folder a dialect, and what all of them share."""
+"""The routes: one folder for each dialect, and what they share."""

@@ -11,7 +11,7 @@ from steiner.server.access.keys import Caller
 from steiner.server.model.service import Service
 
 
-# Both async although neither waits: what is not is run in a thread, and the hop costs more than all else here.
+# Both are async although neither waits: FastAPI would run them in a thread, and that costs more than they do.
 async def _service(request: Request) -> Service:
     service = request.app.state.service
     assert isinstance(service, Service)

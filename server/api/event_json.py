@@ -1,4 +1,4 @@
-"""An event as JSON, as `model_dump_json` gives it; the most frequent kind without asking pydantic."""
+"""An event as JSON, as `model_dump_json` writes it. The most frequent kind is written without pydantic."""
 
 from __future__ import annotations
 

@@ -35,10 +35,10 @@ class ModelList(BaseModel):
 
 
 class ModelRoute(APIRoute):
-    """Of the paths below it, which are names of models, only that of the served one exists for other methods."""
+    """Below this path are names of models. For methods other than GET, only the served model's path exists."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether this route has the path, and the method, too."""
+        """Whether this route has the path, and also the method."""
         match, inner = super().matches(scope)
         name = inner.get("path_params", {}).get("model")
         if name == "" or (match is Match.PARTIAL and name not in (None, _model_id(scope))):

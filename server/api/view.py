@@ -19,7 +19,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
-    # The parts are small, and a new version of one never meets an old one of another.
+    # The parts are small, and new and old versions of them must never mix.
     "Cache-Control": "no-cache",
 }
 
@@ -34,7 +34,7 @@ async def view() -> HTMLResponse:
 async def asset(name: str) -> Response:
     """One of its parts; `standalone.html` is the page as one file, for it to put a trace into."""
     if name == STANDALONE:
-        # As text: what is for a file on somebody's disk does not run on this origin.
+        # As text: a page made for a file on somebody's disk must not run on this origin.
         return Response(standalone_page(), media_type="text/plain", headers=HEADERS)
     if name not in ASSETS:
         raise UnknownResource(f"no route GET /view/assets/{name}", code="unknown_route")

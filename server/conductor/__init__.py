@@ -1,1 +1,1 @@
-"""Running one generation: engine tokens go through the parser, and interventions may cut in."""
+"""Running one generation: the engine's tokens go through the parser, and interventions may cut in."""

@@ -1,4 +1,4 @@
-"""What one generation is to do: everything the conductor needs to know of a request."""
+"""What one generation has to do: everything the conductor needs to know about a request."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from steiner.server.engine.base import Sampling
 
 @dataclass(frozen=True, slots=True)
 class AnswerFormat:
-    """What the answer is held to.
+    """What the answer has to fit.
 
     Attributes:
-        name: for a person.
-        grammar: in llguidance's Lark, with the rule `answer` for the whole of it, less the end of the turn.
-        may_call: whether there can be calls of tools to read.
+        name: for people.
+        grammar: in llguidance's Lark; its rule `answer` is the whole answer without the end of the turn.
+        may_call: whether the answer can have calls of tools.
     """
 
     name: str
@@ -31,14 +31,14 @@ class Assignment:
     """What to generate.
 
     Attributes:
-        prompt_ids: the chat template may have opened the reasoning in them; those tokens are the prompt's.
+        prompt_ids: may end in tokens with which the chat template opens the reasoning; they count as prompt.
         max_tokens: of reasoning and answer together, forced ones included; a hard upper bound.
         problem: the user's messages, a line each, for the verifier.
         verifier: the checker that the policy names.
-        answer_format: what the answer is held to.
-        stop: what ends the answer beside the end of the turn.
-        num_logprobs: likeliest tokens told beside each of the answer's; None for no log probabilities.
-        answer_bias: added to the logits of these ids in the answer alone.
+        answer_format: what the answer has to fit.
+        stop: what ends the answer, other than the end of the turn.
+        num_logprobs: likeliest tokens reported with each token of the answer; None for no log probabilities.
+        answer_bias: added to the logits of these ids, only in the answer.
         trace_headers: W3C trace context, for the engine's spans.
     """
 
@@ -58,7 +58,7 @@ class Assignment:
 
     @property
     def answer_rule(self) -> str | None:
-        """What the answer's own request holds it to, for a person; None where it needs no request of its own."""
+        """What the answer's own request makes it fit, for people; None if it needs no request of its own."""
         if self.answer_format is not None:
             return self.answer_format.name
         return "logit_bias" if self.answer_bias else None

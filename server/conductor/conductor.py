@@ -1,7 +1,7 @@
 """One generation as a conversation with the engine: take tokens, look, cut where a limit says so, go on.
 
-The conductor knows neither HTTP nor vllm. Without a cut a generation is one request to the engine. With
-one, the tokens behind the cut are dropped before anyone sees them, forced ones are appended, and a new
+The conductor knows neither HTTP nor vllm. Without a cut, a generation is one request to the engine. With
+one, the tokens after the cut are dropped before anyone sees them, forced ones are appended, and a new
 request continues over the same prefix, which the engine's prefix cache makes cheap.
 """
 
@@ -45,7 +45,7 @@ class Conductor:
     Args:
         new_decoder: makes a decoder of ids for each section and for the answer.
         spelling: of single tokens, for assignments that ask for log probabilities.
-        clock: seconds, from any start.
+        clock: gives seconds, counted from any moment.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Conductor:
             async with aclosing(self._engine.generate(request)) as updates:
                 async for update in updates:
                     if self._num_cached is None:
-                        # Later requests find in the cache what this generation has put there itself.
+                        # Later requests find in the cache what this generation itself put there.
                         self._num_cached = update.num_cached_tokens
                     events, cut = self._accept(update)
                     if events:
@@ -163,12 +163,12 @@ class Conductor:
 
     @property
     def _context_ids(self) -> list[int]:
-        """What the model has behind the prompt."""
+        """What the model's context has after the prompt."""
         return self._context if self._memory is None else self._memory.context.token_ids
 
     @property
     def _is_stopped(self) -> bool:
-        """Whether a stop string or token has ended the answer; what the engine says behind it is dropped."""
+        """Whether a stop string or token has ended the answer. Anything later from the engine is dropped."""
         return self._may_stop and self._parser.stopped_by is not None
 
     @property
@@ -176,7 +176,7 @@ class Conductor:
         return self._clock() - self._began
 
     def _makes_room(self, cut: Cut | None) -> bool:
-        """Whether a cut's tokens still fit; without, the generation ends for its length, unclosed."""
+        """Whether a cut's tokens still fit. If not, the generation ends for its length, unclosed."""
         return cut is None or len(cut.forced) <= self._room
 
     def _accept(self, update: TokenUpdate) -> tuple[list[Event], Cut | None]:
@@ -185,7 +185,7 @@ class Conductor:
         token_ids = update.token_ids
         events: list[Event] = []
         ended_by: EndedBy = "model"
-        # Another of the checkpoint's stop tokens: it ends the turn, and is no text of it.
+        # Another of the checkpoint's stop tokens: it ends the turn, and is not part of its text.
         is_end = update.finish_reason == "stop" and token_ids and token_ids[-1] != self._bound.end_of_turn_id
         num_fed = num_taken = 0
         cut: Cut | None = None
@@ -219,7 +219,7 @@ class Conductor:
         """Feed a part of an update."""
         token_ids = update.token_ids[start:end]
         logprobs = None
-        # Of the reasoning none are told; so many tokens are not worth to be spelled for nothing.
+        # Tokens of the reasoning are not reported, so there is no point in spelling them.
         if update.logprobs is not None and self._spelling is not None and self.progress.phase == "answer":
             previous_ids = [self._last_fed_id, *token_ids]
             told = zip(token_ids, update.logprobs[start:end], previous_ids, strict=False)

@@ -1,6 +1,6 @@
-"""The engine requests of one generation: each goes on behind the tokens of the one before.
+"""The engine requests of one generation: each goes on after the tokens of the one before.
 
-The choices of a request are generations of the same prompt, each with reasoning and random numbers of its own.
+The choices of a request are generations of the same prompt, each with its own reasoning and random numbers.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ def policy_bias(bound: BoundProtocol, policy: Policy) -> dict[int, float]:
 
 
 def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: AnswerFormat) -> TokenRequest:
-    """The request that samples the answer, held to its format.
+    """The request that samples the answer in its format.
 
-    Markers that a tokenizer has as ordinary tokens (those of `think`) would pass where their spelling does, inside a
-    JSON string, so they are kept out by the largest bias that there is. Where an empty text would fit, the end of the
-    turn waits for a token.
+    Some tokenizers have markers as ordinary tokens (those of `think`). A grammar allows those wherever it allows their
+    spelling, such as inside a JSON string, so the largest possible bias keeps them out. If an empty text would fit, the
+    end of the turn waits for one token.
     """
     kept_out = dict.fromkeys(bound.special_ids - {bound.end_of_turn_id}, -MAX_BIAS)
     return dataclasses.replace(
@@ -55,8 +55,8 @@ class TokenRequests:
         """The next one.
 
         Args:
-            context_ids: what the model has behind the prompt.
-            resume: where the sequence stands, for the grammar; None at its beginning.
+            context_ids: what the model has after the prompt.
+            resume: the state of the sequence, for the grammar; None at its beginning.
             in_answer: whether the answer comes next.
         """
         assignment, bound = self._assignment, self._bound
@@ -76,7 +76,7 @@ class TokenRequests:
             if in_answer:
                 biased = dataclasses.replace(request, logit_bias=assignment.answer_bias)
                 return self._answer(biased, resume)
-            # The answer is another request's: this one need not go on to where the conductor cuts it.
+            # The answer comes from another request, so this one can stop before the conductor has to cut it.
             stop_ids = (*request.stop_ids, bound.reasoning_end_id)
             request = dataclasses.replace(request, num_logprobs=None, stop_ids=stop_ids)
         return self._constrained(request, resume, is_first=is_first)
@@ -91,7 +91,7 @@ class TokenRequests:
         policy, bound = self._assignment.policy, self._bound
         if not policy.constrained:
             return request
-        # On the event loop: a few milliseconds once for each policy, where a thread would add to every cut.
+        # On the event loop: a few milliseconds once for each policy. A thread would add to every cut.
         if resume is None or is_first:
             return dataclasses.replace(request, grammar=compile_grammar(bound, policy, resume))
         return dataclasses.replace(request, grammar=compile_continuation(bound, policy, resume))
@@ -100,7 +100,7 @@ class TokenRequests:
         sampling = self._assignment.sampling
         if sampling.seed is None or not self._num_made:
             return sampling
-        # The same seed again would draw the same numbers again. Below 0 one seed means none, to vLLM.
+        # The same seed would draw the same numbers again. To vLLM, a certain seed below 0 means no seed.
         return dataclasses.replace(sampling, seed=(sampling.seed + self._num_made) % NUM_SEEDS)
 
 
@@ -112,7 +112,7 @@ def choices_of(assignment: Assignment, num_choices: int) -> list[Assignment]:
 def _choice(assignment: Assignment, index: int) -> Assignment:
     sampling = assignment.sampling
     if sampling.seed is not None:
-        # Seeds side by side are taken: a generation that was cut goes on with the next one.
+        # Adjacent seeds are in use: a generation that was cut goes on with the next one.
         digest = hashlib.blake2b(f"{sampling.seed}/{index}".encode(), digest_size=8).digest()
         sampling = dataclasses.replace(sampling, seed=int.from_bytes(digest) % NUM_SEEDS)
     return dataclasses.replace(assignment, id=f"{assignment.id}.{index}", sampling=sampling)

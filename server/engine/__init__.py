@@ -1,1 +1,1 @@
-"""Engines that turn token ids into token ids: vLLM's, and one that plays a script."""
+"""Engines turn token ids into token ids: vLLM's, and one that plays a script."""

@@ -1,4 +1,4 @@
-"""What the server asks of an inference engine: token ids in, token ids out, nothing else.
+"""What the server needs from an inference engine: token ids in, token ids out, nothing else.
 
 `vllm_engine.VllmEngine` is the engine; tests script the same protocol with known tokens.
 """
@@ -17,11 +17,11 @@ class EngineError(Exception):
 
 
 class EngineDead(EngineError):
-    """The engine will serve nothing any more."""
+    """The engine is gone and will serve nothing more."""
 
 
 class EngineRefusal(EngineError):
-    """The engine refuses the request's parameters; the message is fit for the client."""
+    """The engine refuses the request's parameters; the message can be shown to the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class TokenRequest:
         grammar: what the tokens must keep to, their end included, in llguidance's Lark.
         min_tokens: tokens before the first of `stop_ids` may come.
         logit_bias: added to the logits of these ids.
-        num_logprobs: tell each token's log probability and those of so many likeliest ones; None for nothing.
+        num_logprobs: report each token's log probability and those of so many likeliest ones; None for nothing.
         trace_headers: W3C trace context, for the engine's spans.
     """
 
@@ -64,14 +64,14 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
-    """Log probabilities at one place of the sequence, over the tokens that the request's grammar lets through.
+    """Log probabilities at one place of the sequence, over the tokens that the request's grammar allows.
 
-    They are those before temperature, penalties and biases.
+    They are the ones before temperature, penalties and biases.
 
     Attributes:
-        logprob: of the sampled token; 0 at most, -9999 at least.
-        top: the likeliest ids with theirs, the likeliest first; the sampled one may be among them. None that the
-            grammar masks is, so there may be fewer than were asked for.
+        logprob: of the sampled token; from -9999 to 0.
+        top: the likeliest ids with theirs, the likeliest first; the sampled one may be among them. Masked tokens never
+            are, so there may be fewer than were asked for.
     """
 
     logprob: float
@@ -80,12 +80,12 @@ class TokenLogprobs:
 
 @dataclass(frozen=True, slots=True)
 class TokenUpdate:
-    """Tokens sampled since the last update, in order; any number of them, none included.
+    """Tokens sampled since the last update, in order; any number of them, even none.
 
     Attributes:
-        logprobs: one for each token, where the request asked for them.
-        num_cached_tokens: of the request's prompt, those that the prefix cache had; None where the engine does not
-            tell.
+        logprobs: one for each token, if the request asked for them.
+        num_cached_tokens: tokens of the request's prompt that the prefix cache had; None if the engine does not
+            say.
     """
 
     token_ids: Sequence[int]
@@ -122,5 +122,5 @@ class TokenEngine(Protocol):
         ...
 
     def shutdown(self) -> None:
-        """Free everything; requests in flight end."""
+        """Free everything; running requests end."""
         ...

@@ -1,8 +1,8 @@
 """Where vLLM's one worker on a CPU runs: in the engine's own process, if a single core computes.
 
-vLLM gives it a process of its own, because OpenMP learns its cores from the environment. The two take turns all the
-same, and whoever waits polls: on a machine of few cores the front end competes with a process that does nothing.
-Where several cores compute, vLLM's way stays: there each thread is bound to a core, which this executor cannot do.
+vLLM gives it its own process, because OpenMP learns its cores from the environment. The two take turns anyway, and the
+one that waits polls. On a machine with few cores, the front end then competes with a process that does nothing. Where
+several cores compute, vLLM's way stays: it binds each thread to a core, which this executor cannot do.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class OneProcessExecutor(UniProcExecutor):
     def _init_executor(self) -> None:
         cores = _cores_of_worker(self.vllm_config)
         if cores:
-            # Threads that OpenMP starts later inherit where this one may run.
+            # Threads that OpenMP starts later inherit the cores of this one.
             os.sched_setaffinity(0, cores)
             torch.set_num_threads(len(cores))
         super()._init_executor()
 
 
 def choose_executor(config: VllmConfig, asked: object) -> None:
-    """Have one process where it is the better one: a single worker that computes on a single core.
+    """Choose one process where that is better: a single worker that computes on a single core.
 
     Args:
         config: a configuration for CPUs; changed in place.
@@ -49,6 +49,6 @@ def choose_executor(config: VllmConfig, asked: object) -> None:
 
 
 def _cores_of_worker(config: VllmConfig) -> list[int]:
-    """What vLLM would bind the first worker to; nothing if it is not to bind it."""
+    """The cores that vLLM would bind the first worker to; nothing if it would not bind it."""
     places = OMPProcessManager(config)
     return [] if places.skip_setup else list(places.cpu_lists[0])

@@ -18,12 +18,12 @@ from steiner.server.settings import Settings
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
-# A machine that is gone without a word is noticed after IDLE + INTERVAL * COUNT seconds.
+# A machine that vanishes without closing its connections is noticed after IDLE + INTERVAL * COUNT seconds.
 KEEP_ALIVE = {socket.TCP_KEEPIDLE: 10, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
 
 
 def watch_leader(host: str, port: int, on_end: Callable[[], None]) -> threading.Thread:
-    """Call `on_end` once when machine 0 is gone, having been there.
+    """Call `on_end` once, when machine 0 has been there and is gone.
 
     Args:
         host: its address.
@@ -41,7 +41,7 @@ def _watch(host: str, port: int, on_end: Callable[[], None]) -> None:
         for option, value in KEEP_ALIVE.items():
             connection.setsockopt(socket.IPPROTO_TCP, option, value)
         try:
-            # Nothing is ever said here.
+            # Nothing is ever sent on this connection.
             while connection.recv(1):
                 pass
         except OSError:
@@ -72,5 +72,5 @@ def follow(settings: Settings) -> None:
         arguments = engine_args(settings)
         from vllm.entrypoints.cli.serve import run_headless
 
-        # Its command line has more flags than the engine has arguments; of those it reads this one.
+        # Its command line has more flags than the engine has arguments. Of the extra ones, it reads this one.
         run_headless(argparse.Namespace(**vars(arguments), api_server_count=0))

@@ -1,6 +1,6 @@
-"""An engine that says what it was told to: for tests, and to measure the server without a model.
+"""An engine that plays a script: for tests, and to measure the server without a model.
 
-The k-th request to it plays the k-th script; behind the last one, the last is played again.
+The k-th request plays the k-th script. After the last script, the last one is played again.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Script:
     """One run of the engine.
 
     Attributes:
-        token_ids: to be given out, in order; cut at the request's max_tokens, which then finishes it.
-        per_update: tokens an update holds.
+        token_ids: what it generates, in order; cut at the request's max_tokens, which then finishes it.
+        per_update: tokens in each update.
         holds: after the tokens, wait until aborted instead of finishing.
         raises: after the tokens, fail instead of finishing.
-        logprobs: one for each token, given out where they are asked for, cut to the number of likeliest ones.
-        num_cached_tokens: told with every update.
+        logprobs: one for each token, returned if asked for, cut to the number of likeliest ones.
+        num_cached_tokens: returned with every update.
     """
 
     token_ids: Sequence[int]

@@ -1,4 +1,4 @@
-"""A token by itself: its text where it stands, and its bytes where it is a part of a character."""
+"""A single token: its text in context, and its bytes if it is a part of a character."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Spelled(NamedTuple):
 class TokenSpelling:
     """Spells the tokens of one tokenizer.
 
-    Some decoders drop a space at the beginning of a text or behind a line feed, so a token is spelled behind the one
-    before it. Then the bytes of an answer's tokens are the answer's.
+    Some decoders drop a space at the beginning of a text or after a line feed, so a token is spelled after the one
+    before it. Then the bytes of an answer's tokens join to the answer.
 
     Args:
         tokenizer: whose tokens.
-        marker_ids: an answer begins anew behind these.
+        marker_ids: text starts afresh after these.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, marker_ids: Iterable[int]) -> None:
@@ -41,13 +41,13 @@ class TokenSpelling:
 
         self._backend = tokenizer.backend_tokenizer
         self._marker_ids = frozenset(marker_ids)
-        # The characters that byte-level vocabularies write bytes as.
+        # The characters with which byte-level vocabularies write bytes.
         self._byte_of: dict[str, int] = {sign: byte for byte, sign in bytes_to_unicode().items()}
         self._neutral: list[int] = self._backend.encode("a", add_special_tokens=False).ids
         self.spell: Callable[[int, int | None], Spelled] = functools.lru_cache(MAX_REMEMBERED)(self._spell)
 
     def answer_token(self, token_id: int, told: TokenLogprobs, previous_id: int | None) -> AnswerToken:
-        """What the engine told of a token, in words."""
+        """The engine's log probabilities of a token, with the tokens spelled out."""
         spelled = self.spell(token_id, previous_id)
         top = tuple(
             TokenLogprob(token=other.text, logprob=logprob, bytes=other.bytes)
@@ -72,7 +72,7 @@ class TokenSpelling:
         if before and REPLACEMENT not in before:
             text = self._decode([previous_id, token_id])
         else:
-            # Half a character may become a whole one with what follows, and does not tell the two apart.
+            # Half a character may become whole with what follows, and U+FFFD does not tell the cases apart.
             before = self._decode(self._neutral)
             text = self._decode([*self._neutral, token_id])
         return text.removeprefix(before) if text.startswith(before) else self._decode([token_id])

@@ -1,7 +1,7 @@
 """The engine: vLLM's AsyncLLM, in this process' frontend and its own core process.
 
-It imports vllm late: importing this file must not cost seconds. So does `headless`. What it imports in turn,
-`cpu_executor`, vLLM's engine process imports too.
+It imports vllm late, because importing this file must not take seconds. `headless` does the same. vLLM's engine
+process also imports `cpu_executor`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         "block_size": settings.block_size,
         "served_model_name": settings.model_id,
         "otlp_traces_endpoint": settings.otlp_traces_endpoint,
-        # Left on auto, the first structured request would choose the backend of all later ones.
+        # With auto, the first structured request would choose the backend for all later ones.
         "structured_outputs_config": {"backend": "guidance"},
         "enable_prefix_caching": True,
     }
@@ -79,13 +79,13 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         if settings.dtype == "auto":
             arguments["dtype"] = "float32"
         if settings.enforce_eager is None:
-            # Compiling needs a C++ compiler on the machine and gains nothing for small models.
+            # Compiling needs a C++ compiler on the machine, and brings small models nothing.
             arguments["enforce_eager"] = True
         if settings.block_size is None:
-            # A continuation recomputes at most one block: with vLLM's 128 that is four times as much.
+            # A continuation recomputes at most one block. vLLM's 128 would be four times as much.
             arguments["block_size"] = 32
-        # A prompt with a seed that is prefilled in parts ends vLLM's engine: it sets the generator's offset back, which
-        # torch's generators for CPU do not have. Undivided, a batch holds the longest prompt.
+        # A prompt with a seed that is prefilled in parts kills vLLM's engine: it resets the generator's offset, which
+        # torch's generators for CPU do not have. So a batch has room for the longest prompt undivided.
         arguments["enable_chunked_prefill"] = False
     arguments = {name: value for name, value in arguments.items() if value is not None}
     return arguments | settings.engine_args
@@ -117,14 +117,14 @@ class VllmEngine:
             from vllm.usage.usage_lib import UsageContext
             from vllm.v1.engine.async_llm import AsyncLLM
 
-            # The sizes of batches that vLLM's own server has, and its headless machines.
+            # The batch sizes that vLLM's own server and its headless machines use.
             context = UsageContext.OPENAI_API_SERVER
             config = arguments.create_engine_config(context)
             if current_platform.is_cpu():
                 from steiner.server.engine.cpu_executor import choose_executor
 
                 choose_executor(config, arguments.distributed_executor_backend)
-            # No name for vLLM's engine here: imports that failed keep this frame, and would keep it for ever.
+            # No local name for vLLM's engine here: failed imports keep this frame alive, and with it the engine.
             engine = cls(
                 AsyncLLM.from_vllm_config(
                     config,
@@ -133,7 +133,7 @@ class VllmEngine:
                     disable_log_stats=arguments.disable_log_stats,
                 )
             )
-            # Of itself vLLM does so in its other processes only, and here asks the environment for every token.
+            # By itself vLLM does this only in its other processes, and asks the environment for every token here.
             enable_envs_cache()
             return engine
 
@@ -170,7 +170,7 @@ class VllmEngine:
                 {"type": "token", "prompt_token_ids": list(request.prompt_ids)},
                 params,
                 request.request_id,
-                # Without a place to send spans, vLLM would warn.
+                # vLLM would warn if there is no place to send spans.
                 trace_headers=request.trace_headers if self._is_traced else None,
             )
             async with aclosing(outputs):
@@ -225,12 +225,12 @@ def failing_to_start(settings: Settings) -> Iterator[None]:
 
 
 def _told(logprobs: SampleLogprobs | None, num_top: int | None) -> list[TokenLogprobs] | None:
-    """vLLM's log probabilities; of each place the sampled token comes first."""
+    """vLLM's log probabilities. At each place the sampled token comes first."""
     if num_top is None or logprobs is None:
         return None
 
     def value(one: Logprob) -> float:
-        # The logarithm of nothing is no JSON number, and rounding may bring a certainty above 0.
+        # JSON has no number for the logarithm of 0, and rounding may lift a certainty above 0.
         return min(max(float(one.logprob), LEAST_LOGPROB), 0.0)
 
     told = []

@@ -1,1 +1,1 @@
-"""Generations while they run and afterwards: their logs, their readers, where they are kept."""
+"""Generations while they run and afterwards: their logs, their readers, and where they are kept."""

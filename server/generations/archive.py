@@ -1,4 +1,4 @@
-"""The store as generations see it: events instead of bytes, and what a dead process left behind, ended."""
+"""The store as generations see it: events instead of bytes, and an ending for what a dead process left behind."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from steiner.server.generations.store.base import (
 logger = logging.getLogger(__name__)
 
 MAX_UNSAVED = 10_000
-"""Events that readers may have seen of a generation whose process died, and that no store has.
+"""Events that readers may have seen although the process died before it saved them.
 
-The ending that such a generation is given is numbered behind them, so that it is new to every reader.
+The ending that such a generation gets is numbered after them, so that it is new to every reader.
 """
 INTERRUPTED = "the server that ran this generation has ended; it can be sent again"
 
@@ -37,7 +37,7 @@ class Archive:
     """Reads and writes records.
 
     Args:
-        store: where they are; open.
+        store: where they are kept; open.
         process: name of this process.
         count_error: called with the name of each operation that failed.
     """
@@ -55,7 +55,7 @@ class Archive:
         self._now = now
 
     async def get(self, generation_id: str) -> Record | Tombstone | None:
-        """What the store has; one whose process died has ended.
+        """What the store has. A generation whose process died is ended first.
 
         Raises:
             NotReady: the store does not answer.
@@ -83,7 +83,7 @@ class Archive:
             raise self._unavailable("read", error) from error
 
     async def trace_so_far(self, generation_id: str) -> Trace:
-        """Of the events that are saved, for a generation that has not finished.
+        """The trace of the saved events, for a generation that has not finished.
 
         Raises:
             NotReady: the store does not answer.
@@ -119,7 +119,7 @@ class Archive:
         """`Store.put`, with its errors counted.
 
         Raises:
-            StoreError: nothing is known to be saved.
+            StoreError: it may not be saved.
         """
         try:
             return await self._store.put(saves)
@@ -140,7 +140,7 @@ class Archive:
             raise
 
     async def clear(self, limits: Limits) -> None:
-        """End what dead processes left behind, and let go of what is beyond the limits.
+        """End what dead processes left behind, and drop what is beyond the limits.
 
         Raises:
             StoreError: it did not work.
@@ -163,14 +163,14 @@ class Archive:
             logger.warning("%s", error)
 
     async def _end(self, record: Record) -> None:
-        """Give a generation its `usage` and `error`. Of several that try this, one does it."""
+        """Give a generation its `usage` and `error`. If several processes try, one succeeds."""
         events = await self._all_events(record.id)
         number = record.last + MAX_UNSAVED
         ending: list[Event] = [
             Usage(sequence_number=number + 1, **(NO_USAGE | record.usage)),
             Failed(sequence_number=number + 2, message=INTERRUPTED, code="interrupted"),
         ]
-        # Without its beginning a stream tells of no tree.
+        # Without its beginning, a stream does not give a tree.
         whole = bool(events) and isinstance(events[0], ReasoningStarted)
         trace = (
             trace_of([*events, *ending]) if whole else Trace(id=record.id, model=record.model, protocol="")

@@ -1,4 +1,4 @@
-"""The events of one generation that its store does not have yet: all that a generation holds in memory."""
+"""The events of one generation that its store does not have yet. Nothing else of it is held in memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from steiner.reasoning.events import Event
 from steiner.server.generations.store.base import Chunk, decode_chunk, encode_chunk
 
 EVENT_BYTES = 600
-"""Memory of an event without its text, as tracemalloc has it; encoded, an event of one token takes about 10."""
+"""Bytes of an event without its text, measured by tracemalloc. Encoded, an event of one token takes about 10."""
 
 
 class EventBuffer:
     """A numbered run of events: the newest as objects, those before them encoded.
 
     Args:
-        max_bytes: of memory. Beyond it events are encoded, and if that does not do, the oldest are lost.
+        max_bytes: of memory. Beyond it events are encoded, and if that is not enough, the oldest are lost.
 
     Attributes:
         max_bytes: the same.
@@ -37,7 +37,7 @@ class EventBuffer:
 
     @property
     def num_bytes(self) -> int:
-        """Estimate of the memory that the events take."""
+        """An estimate of the memory that the events take, in bytes."""
         return self._loose_bytes + self._chunk_bytes
 
     @property
@@ -55,7 +55,7 @@ class EventBuffer:
             self.shrink(self.max_bytes)
 
     def encode(self) -> None:
-        """Turn the newest events into a chunk, too."""
+        """Turn the newest events into a chunk as well."""
         if self._loose:
             chunk = encode_chunk(self._loose)
             self._chunks.append(chunk)
@@ -63,16 +63,16 @@ class EventBuffer:
             self._loose, self._loose_bytes = [], 0
 
     def shrink(self, max_bytes: int) -> None:
-        """Lose the oldest chunks until the buffer is as small as this."""
+        """Drop the oldest chunks until the buffer is as small as this."""
         while self._chunks and self.num_bytes > max_bytes:
             self.num_lost = self._drop_chunk().last
 
     def release(self, up_to: int) -> None:
-        """Drop the events numbered up to here: they are kept elsewhere, or nobody needs them."""
+        """Drop the events up to this number: they are kept elsewhere, or nobody needs them."""
         while self._chunks and self._chunks[0].last <= up_to:
             self._drop_chunk()
         if up_to >= self.last:
-            # What a reader that keeps up does with every update.
+            # The usual case: a reader that keeps up comes here with every update.
             self.first, self._loose, self._loose_bytes = self.last + 1, [], 0
         elif not self._chunks and self._loose and up_to >= self.first:
             gone = self._loose[: up_to + 1 - self.first]
@@ -99,7 +99,7 @@ class EventBuffer:
 def _num_bytes(events: Sequence[Event]) -> int:
     num_bytes = EVENT_BYTES * len(events)
     for event in events:
-        # By type: pydantic takes microseconds to say that a model has no such field.
+        # By type, because pydantic takes microseconds to find out that a model has no such field.
         match event.type:
             case "section.delta" | "section.done" | "answer.delta" | "answer.done" | "violation":
                 num_bytes += len(event.text)

@@ -1,11 +1,11 @@
-"""One generation: a task of its own that fills a numbered log of events, which any number of readers follow.
+"""One generation: its own task fills a numbered log of events, which any number of readers can follow.
 
-Whoever reads, resumes or leaves, the task goes on: only `cancel` or the time limit ends it early. The log
-ends in exactly one of `done`, `error`, `cancelled`, and `usage` stands before it.
+The task goes on while readers come, resume and leave. Only `cancel` or the time limit ends it early. The log
+ends in exactly one of `done`, `error` and `cancelled`, right after `usage`.
 
-A reader is a number and nothing else, so a slow one costs nothing. In memory are the events that the store
-does not have yet; what is before them is read from there. A generation that is not kept has one reader, and
-lets go of what that has read.
+A reader is only a number, so a slow one costs nothing. Memory holds the events that the store does not have
+yet; earlier ones are read from the store. A generation that is not kept has one reader, and drops what that
+reader has read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from steiner.server.generations.readable import Endpoint
 logger = logging.getLogger(__name__)
 
 ReadBack = Callable[[str, int], Awaitable[Sequence[Event]]]
-"""Takes id and number; gives some of the next events above it that are in the store, or none."""
+"""Takes an id and a number; returns some of the next stored events above it, or none."""
 
 
 class Generation:
@@ -39,8 +39,8 @@ class Generation:
         conductor: makes the events; it is run once.
         owner: name of the caller that it belongs to.
         endpoint: under which it was started.
-        request: what that endpoint will want to know of the request later; JSON.
-        place: the right to run; given back when the generation ends, whatever way.
+        request: what that endpoint will need to know about the request later; JSON.
+        place: the right to run; given back when the generation ends, however it ends.
         max_buffer_bytes: of memory for events that are not in the store, or not read.
         timeout_s: longest run before the generation ends in an `error` with code ``timeout``.
         observe: called with each batch of new events, in order; must not raise.
@@ -108,7 +108,7 @@ class Generation:
 
     @property
     def max_seen(self) -> int:
-        """The newest event's number, too: readers are told of it first here."""
+        """The same as the newest event's number: readers here hear of every event first."""
         return self.buffer.last
 
     @property
@@ -122,7 +122,7 @@ class Generation:
         return self._conductor.trace
 
     def cancel(self) -> None:
-        """End the generation early; its log then ends in `cancelled`. Without effect once it has finished."""
+        """End the generation early; its log then ends in `cancelled`. Has no effect once it has finished."""
         if self._task is not None and not self.finished and not self._cancel_requested:
             self._cancel_requested = True
             self._task.cancel()
@@ -133,7 +133,7 @@ class Generation:
         await self.wait()
 
     async def wait(self) -> None:
-        """Until the terminal event is in the log and the engine is free of the request."""
+        """Wait until the terminal event is in the log and the engine has dropped the request."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
@@ -175,7 +175,7 @@ class Generation:
     async def _run(self) -> None:
         try:
             async with aclosing(self._conductor.run()) as batches:
-                # The start is told before the turn comes: who waits can already leave, cancel and resume.
+                # Published before the turn comes, so that a client that waits can already leave, cancel and resume.
                 self._publish(await anext(batches))
                 await self._place.turn()
                 async with asyncio.timeout(self._timeout_s):
@@ -200,7 +200,7 @@ class Generation:
             self._publish(self._conductor.fail("internal error; the server's log has it", "internal_error"))
 
     def _settle(self, _: asyncio.Task[None]) -> None:
-        # Here rather than in _run: a task cancelled before its first step never enters its own body.
+        # Here and not in _run: a task that is cancelled before its first step never enters its body.
         self._place.release()
         if not self.finished:
             self._publish(self._conductor.cancel())

@@ -1,4 +1,4 @@
-"""What readers of a generation see of it, wherever it is: running here, running elsewhere, or finished."""
+"""What readers see of a generation, wherever it is: running here, running elsewhere, or finished."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Endpoint = Literal["chat", "reasoning", "responses"]
 
 
 class Readable(Protocol):
-    """One generation, by whatever it is kept.
+    """One generation, wherever it is kept.
 
     Attributes:
         owner: name of the caller that it belongs to.
         created: when it was started, in seconds of Unix time.
         finished_at: when its log got its terminal event; None before.
         endpoint: under which it was started.
-        request: what that endpoint wanted to know of the request later; JSON.
+        request: what that endpoint needs to know about the request later; JSON.
     """
 
     @property
@@ -51,7 +51,7 @@ class Readable(Protocol):
 
     @property
     def max_seen(self) -> int:
-        """A number that no reader can have seen an event beyond: of one elsewhere not all news is known here."""
+        """No reader can have seen an event above this number. If it runs elsewhere, this process may be behind."""
 
     @property
     def trace(self) -> Trace:
@@ -60,7 +60,7 @@ class Readable(Protocol):
     def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
         """Every event numbered above `after`, in order, in batches as they come, up to the terminal one.
 
-        Ends before that one only where the rest was removed meanwhile.
+        Ends earlier only if the rest was removed meanwhile.
 
         Raises:
             NotReady: the store does not answer, or events were lost before they could be read.

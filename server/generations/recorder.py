@@ -1,4 +1,4 @@
-"""Brings what generations say into the store: batches, a few times a second, never a token at a time."""
+"""Saves the events of generations: in batches, a few times a second, never one token at a time."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from steiner.server.generations.store.base import Limits, Record, Save, StoreErr
 
 logger = logging.getLogger(__name__)
 
-# What a killed process loses of its streams at most.
+# The most that a killed process loses of its streams.
 SAVE_INTERVAL_S = 0.5
 BEAT_INTERVAL_S = 2.0
 CLEAR_INTERVAL_S = 30.0
-# A store that does not answer holds up no stream for longer.
+# A store that does not answer holds up streams no longer than this.
 MAX_REGISTRATION_S = 1.0
-# Limits on what finished are looked after soon, not with each one.
+# Limits on finished generations are enforced soon, but not at every single end.
 MIN_CLEAR_INTERVAL_S = 1.0
 
 
@@ -31,19 +31,19 @@ class Recording:
     """One generation, and how much of it is saved."""
 
     def __init__(self, generation: Generation, process: str) -> None:
-        # Here it is an error of who started the generation; later it would be one of everybody's saves.
+        # Here the error reaches whoever started the generation. Later it would break every save.
         json.dumps(generation.request)
         self.generation = generation
         self.is_saved = False
         self.registration = asyncio.Event()
-        """Set when the store has heard of it, or when it was tried in vain."""
+        """Set when the store knows it, or when trying has failed."""
         self._process = process
         self._num_saved = 0
         self._is_first = True
 
     @property
     def is_urgent(self) -> bool:
-        """Whether it is not to wait for the next round: the store has not heard of it, or not of its end."""
+        """Whether it must not wait for the next round: the store does not know of it, or of its end."""
         return self._is_first or self.generation.finished
 
     def next_save(self) -> Save | None:
@@ -71,7 +71,7 @@ class Recording:
         return Save(record, buffer.chunks, self._is_first)
 
     def begin_again(self) -> None:
-        """The store has lost what it had: only what is in memory is left."""
+        """The store has lost its copy, so only what is in memory is left."""
         self._is_first = True
         buffer = self.generation.buffer
         buffer.num_lost = buffer.first - 1
@@ -93,7 +93,7 @@ class Recorder:
             finished ones are lost first.
         on_saved: called with each generation whose end is in the store.
         stop: called with the id of a generation that another process was asked to end.
-        count_failure: called where saving itself failed, and not the store.
+        count_failure: called if saving itself failed, and not the store.
     """
 
     def __init__(
@@ -122,12 +122,12 @@ class Recorder:
         self._has_finished = False
 
     def add(self, generation: Generation) -> None:
-        """Record this one from now on; it is registered at once."""
+        """Record this generation from now on. It is registered at once."""
         self._recordings[generation.id] = Recording(generation, self._archive.process)
         self._woken.set()
 
     async def until_registered(self, generation_id: str) -> None:
-        """Return when the store knows of this one, does not answer, or takes too long."""
+        """Return when the store knows this generation, does not answer, or takes too long."""
         recording = self._recordings.get(generation_id)
         if recording is None:
             return
@@ -140,7 +140,7 @@ class Recorder:
         self._woken.set()
 
     def forget(self, generation_id: str) -> None:
-        """Save no more of it."""
+        """Stop saving this generation."""
         self._recordings.pop(generation_id, None)
 
     def open(self) -> None:
@@ -149,7 +149,7 @@ class Recorder:
         self._task.add_done_callback(self._ended)
 
     async def close(self) -> None:
-        """Save what is not saved yet, and no more."""
+        """Save what is not saved yet, then stop."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -158,7 +158,7 @@ class Recorder:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (mistake := task.exception()) is None:
             return
-        # Without saving memory would grow, and every other generation would be lost with the one that does not save.
+        # If saving stopped, memory would grow, and one generation that cannot be saved would take all others with it.
         log = logger.debug if self.is_failing else logger.critical
         log("generations could not be saved; it is tried again", exc_info=mistake)
         self.is_failing = True
@@ -167,7 +167,7 @@ class Recorder:
         self.open()
 
     async def _run(self) -> None:
-        # The last one may have been long ago: whatever came before this may have held up the loop.
+        # The last beat may have been long ago, because something may have held up the loop.
         saved_at, beaten_at = self._clock(), -math.inf
         while True:
             try:
@@ -176,7 +176,7 @@ class Recorder:
             except TimeoutError:
                 pass
             self._woken.clear()
-            # Before anything is saved: to other servers a process that has not shown itself for long is dead, and they
+            # Before anything is saved: other servers take a process that has been silent for long to be dead, and they
             # end what it runs.
             if self._clock() - beaten_at >= BEAT_INTERVAL_S:
                 beaten_at = self._clock()
@@ -195,7 +195,7 @@ class Recorder:
                 save = recording.next_save()
                 if save is not None:
                     saves[generation_id] = save
-                    # Hundreds in one go would hold up every stream for many milliseconds.
+                    # Hundreds at once would hold up every stream for many milliseconds.
                     await asyncio.sleep(0)
         # Some may have been removed meanwhile.
         saves = {name: save for name, save in saves.items() if name in self._recordings}
@@ -226,7 +226,7 @@ class Recorder:
                 self._on_saved(saved.generation)
 
     async def _refused(self, recording: Recording) -> None:
-        """The store forgot it, and gets what is left; or it has an end already, which then stands."""
+        """The store forgot the generation and gets what is left, or it already has an end, which then stands."""
         generation = recording.generation
         try:
             found = await self._archive.get(generation.id)
@@ -275,7 +275,7 @@ class Recorder:
             total -= before - buffer.num_bytes
 
     def _failed(self, error: StoreError) -> None:
-        # Once for each outage: it is tried twice a second.
+        # Once for each outage, because saving is tried twice a second.
         log = logger.debug if self.is_failing else logger.error
         self.is_failing = True
         log("%s; generations go on and are saved when it answers again", error)

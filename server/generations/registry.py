@@ -44,7 +44,7 @@ class Generations:
         self._followers = Followers()
 
     async def open(self) -> None:
-        """Open the store, unless it is open, and end what dead processes left in it.
+        """Open the store if it is not open, and end what dead processes left in it.
 
         Raises:
             StoreError: it cannot be used; the message says what to do.
@@ -54,7 +54,7 @@ class Generations:
                 await self._open()
 
     async def start(self, generation: Generation, *, retain: bool) -> None:
-        """Start and follow a generation; with `retain` it can be found by its id, also when finished.
+        """Start and follow a generation. With `retain` it can be found by its id, even after it has finished.
 
         Raises:
             StoreError: the store was never open and cannot be opened.
@@ -73,9 +73,9 @@ class Generations:
         watcher.add_done_callback(self._watchers.discard)
 
     async def until_shared(self, generations: Sequence[Generation]) -> None:
-        """Return when other replicas can find them, too: who is told an id may ask there at once.
+        """Return when other replicas can find them too, because a client that gets an id may ask there at once.
 
-        Returns without waiting where there are no others, or nothing is retained.
+        Does not wait if there are no other replicas, or nothing is retained.
         """
         if self._recorder is not None and self._settings.store == "redis":
             await asyncio.gather(*(self._recorder.until_registered(one.id) for one in generations))
@@ -84,7 +84,7 @@ class Generations:
         """The generation of this id and owner, running or still kept; chat completions are not.
 
         Raises:
-            Gone: there was one, and it was let go.
+            Gone: there was one, and it is no longer kept.
             NotReady: the store does not answer.
         """
         here = self._kept.get(generation_id)
@@ -116,7 +116,7 @@ class Generations:
 
     @property
     def store_state(self) -> StoreState:
-        """Whether what generations say is saved at the moment."""
+        """Whether generations are being saved at the moment."""
         if self._archive is None or self._recorder is None:
             return "closed"
         return "failing" if self._recorder.is_failing else "working"
@@ -132,9 +132,9 @@ class Generations:
         return tuple(self._running.values())
 
     async def drain(self, timeout_s: float) -> int:
-        """Let the running ones finish for `timeout_s`, then cancel the rest; gives the number of those.
+        """Give the running ones `timeout_s` to finish, then cancel the rest; returns how many were cancelled.
 
-        Streams of other replicas' generations that are read here have the same time; their readers can resume there.
+        Streams of other replicas' generations that are read here get the same time. Their readers can resume there.
         """
         begin_s = time.monotonic()
         if self._watchers:

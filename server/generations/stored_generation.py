@@ -1,6 +1,6 @@
 """A generation that this process does not run: finished, or running at another replica.
 
-Its readers are counted, so that a server that drains lets them finish, too.
+Its readers are counted, so that a server that drains also lets them finish.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from steiner.server.generations.readable import Endpoint
 from steiner.server.generations.store.base import Record, decode_trace
 
 FOLLOWERS_POLL_S = 0.05
-# A reader looks for news several times a second. One that has gone without a word looks no more.
+# A reader looks for news several times a second. One that is gone stops looking.
 QUIET_S = 1.0
 
-# How often another replica's generation is looked at for news. It saves about twice a second.
+# How often to look for news of another replica's generation, which is saved about twice a second.
 POLL_S = 0.1
 STOP_TIMEOUT_S = 20.0
 
 
 class Followers:
-    """When somebody last looked for news of another replica's generation."""
+    """When a reader last looked for news of another replica's generation."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._looked_at: float | None = None
 
     def look(self) -> None:
-        """A reader of a running one is here, and waits for more."""
+        """Note that a reader of a running generation is here, and waits for more."""
         self._looked_at = self._clock()
 
     @property
     def are_here(self) -> bool:
-        """Whether any has looked of late."""
+        """Whether any reader has looked recently."""
         return self._looked_at is not None and self._clock() - self._looked_at < QUIET_S
 
     async def gone(self, timeout_s: float) -> bool:
-        """Until nobody follows any more; False where somebody still does after so long."""
+        """Wait until nobody follows any more; False if somebody still does after `timeout_s`."""
         deadline = self._clock() + timeout_s
         while self.are_here:
             if self._clock() >= deadline:
@@ -57,7 +57,7 @@ class StoredGeneration:
 
     Args:
         record: as the store had it a moment ago.
-        followers: told of who reads its stream while it runs.
+        followers: notes who reads its stream while it runs.
         trace: so far, if it has not finished.
     """
 
@@ -120,7 +120,7 @@ class StoredGeneration:
         return self._trace
 
     async def events(self, after: int = 0) -> AsyncIterator[Sequence[Event]]:
-        """Every event above `after`; those of a running one as its process saves them."""
+        """Every event above `after`; while it runs, as its process saves them."""
         position = after
         while True:
             was_finished = self.finished
@@ -130,7 +130,7 @@ class StoredGeneration:
             if events:
                 is_end = events[-1].type in TERMINAL_TYPES
                 if is_end and not was_finished:
-                    # Whoever reads the end may ask when that was.
+                    # A reader of the end may ask when that was.
                     await self._refresh()
                 yield events
                 position = events[-1].sequence_number

@@ -1,1 +1,1 @@
-"""HTTP itself, whatever the route: listening, keys, limits of a body, log lines, tracing, event streams."""
+"""HTTP itself, for every route: listening, keys, limits of a body, log lines, tracing, event streams."""

@@ -1,4 +1,4 @@
-"""The outermost layer of the application: gives every request an id, and writes one line about it at its end."""
+"""The outermost layer of the application: gives every request an id, and logs one line when it ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from steiner.server.http.request_context import RequestContext, enter_request, p
 
 logger = logging.getLogger("steiner.access")
 
-# Asked every few seconds by machines: told at debug level only.
+# Machines ask for these every few seconds, so they are logged at debug level only.
 PROBES = frozenset({"/health", "/ready", "/metrics"})
-# nginx's status of a client that left before it had an answer.
+# nginx's status for a client that left before it had an answer.
 CLIENT_LEFT = 499
 TRACE_HEADERS = ("traceparent", "tracestate")
-# What a browser may do with an answer: not guess its type, and send nothing of it elsewhere.
+# A browser must not guess an answer's type, nor pass on its address.
 SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
@@ -60,12 +60,12 @@ class RequestLog:
             await self._app(scope, receive, with_headers)
             completed = True
         finally:
-            # What fails on its way through here is answered with 500 outside, and logged there with its stack.
+            # An exception that passes through here is answered with 500 further out, and logged there with its stack.
             _write(scope, context, status if completed else 500)
 
 
 def _write(scope: Scope, context: RequestContext, status: int) -> None:
-    # Percent-encoded: no line feed of a caller's begins a line of its own.
+    # Percent-encoded, so that a caller's line feed cannot begin a new line.
     path = scope.get("raw_path", b"").decode("ascii", "backslashreplace")
     num_prompt = sum(account.num_prompt_tokens for account in context.accounts)
     num_completion = sum(account.num_completion_tokens for account in context.accounts)

@@ -1,6 +1,6 @@
-"""Who asks: the key in `Authorization: Bearer`, looked at before anything of the request is read.
+"""Who is asking: the key in `Authorization: Bearer`, checked before the request's body is read.
 
-One header only, OpenAI's: a key has one way in, and so one place where it must not be logged.
+Only this header counts, OpenAI's. A key has one way in, and so only one place where it must not be logged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Authentication:
         app: what it guards.
         keys: the deployment's; without any, everyone is `anonymous`.
         open_paths: answered without a key.
-        open_folders: the same for all that is below them.
+        open_folders: the same for all paths below them.
         count_refusal: called with the reason of each 401.
     """
 
@@ -45,7 +45,7 @@ class Authentication:
         self._count_refusal = count_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request whose caller is known, or may be anyone."""
+        """Serve a request if its caller is known, or anyone may ask."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

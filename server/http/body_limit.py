@@ -1,4 +1,4 @@
-"""Refuses bodies that are too long before they are in memory, those that take too long to come, and compressed ones."""
+"""Refuses bodies that are too long, take too long to arrive, or are compressed, before they fill memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BodyLimit:
             except TimeoutError as error:
                 raise HTTPException(
                     408,
-                    f"the body was not whole within {self._timeout_s:g} s; send it faster",
+                    f"the body did not arrive within {self._timeout_s:g} s; send it faster",
                     headers={"Connection": "close"},
                 ) from error
             if message["type"] == "http.request":
@@ -54,11 +54,11 @@ class BodyLimit:
                         415,
                         f"the body is encoded ({', '.join(codings)[:80]}), and this server reads plain JSON "
                         "alone; send it without compression",
-                        # RFC 9110, 15.5.16: what would be read.
+                        # RFC 9110, 15.5.16: says which coding would be accepted.
                         headers={"Accept-Encoding": "identity"},
                     )
                 if num_bytes > self._max_bytes:
-                    # Not an error of ours: FastAPI lets only this one through while it reads a body.
+                    # Not one of our errors, because FastAPI lets only this one through while it reads a body.
                     raise HTTPException(
                         413, f"the body is longer than {self._max_bytes} bytes; send a shorter one"
                     )
@@ -68,7 +68,7 @@ class BodyLimit:
 
 
 def _codings(headers: Headers) -> list[str]:
-    """What a body was encoded with, for its transfer included, but for what changes nothing about it."""
+    """What a body was encoded with, its transfer coding included. Codings that change nothing are left out."""
     named = [*headers.getlist("content-encoding"), *headers.getlist("transfer-encoding")]
     codings = [coding.strip() for value in named for coding in value.split(",")]
     return [coding for coding in codings if coding.lower() not in ("", "identity", "chunked")]

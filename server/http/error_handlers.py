@@ -25,7 +25,7 @@ from steiner.server.http.request_context import current_request
 
 
 def error_answer(error: ApiError, count_refusal: Callable[[str], None]) -> JSONResponse:
-    """The answer that an error means, counted under its reason."""
+    """The answer for an error, which is counted under its reason."""
     count_refusal(error.reason)
     return JSONResponse(error.body(), status_code=error.status, headers=error.headers)
 
@@ -43,7 +43,7 @@ def _methods_of(app: FastAPI, request: Request) -> set[str]:
 
 
 def _model_of(request: Request, source: object) -> type[BaseModel] | None:
-    """What the request's route takes as its body, or as its query."""
+    """The model of the body of the request's route, or of its query."""
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         return None
@@ -53,10 +53,10 @@ def _model_of(request: Request, source: object) -> type[BaseModel] | None:
 
 
 def _unreadable(error: HTTPException) -> str:
-    """Why a body could not be read at all; FastAPI says it of JSON only."""
+    """Why a body could not be read at all. FastAPI gives a reason only for broken JSON."""
     match error.__cause__:
         case UnicodeDecodeError() as cause:
-            return f"the body is not valid JSON: it is no {cause.encoding} text at byte {cause.start}"
+            return f"the body is not valid JSON: it is not {cause.encoding} text at byte {cause.start}"
         case RecursionError():
             return "the body is nested too deep; flatten it"
         case ValueError() as cause:
@@ -70,7 +70,7 @@ def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -
 
     Args:
         app: whose handlers are set.
-        count_refusal: called with the reason, one of a fixed few words, for each error answered.
+        count_refusal: called with the reason, one of a few fixed words, for each error.
     """
 
     def answer(error: ApiError) -> JSONResponse:
@@ -115,7 +115,7 @@ def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -
 
     async def on_failure(_: Request, error: Exception) -> JSONResponse:
         failure = ApiError("internal error; the server's log has it", code="internal_error")
-        # Answered outside of the layer that adds the id to every other answer.
+        # This answer is made outside the layer that adds the id to every other one.
         failure.headers["x-request-id"] = current_request().id
         return answer(failure)
 

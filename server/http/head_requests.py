@@ -8,7 +8,7 @@ from steiner.server.http.event_stream import SEND_OF_SERVER
 
 
 class HeadRequests:
-    """ASGI middleware, right around the routes: FastAPI's routes of GET know no HEAD.
+    """ASGI middleware directly around the routes, because FastAPI's GET routes do not serve HEAD.
 
     Args:
         app: what it wraps.
@@ -18,13 +18,13 @@ class HeadRequests:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; of HEAD's answer the head alone."""
+        """Serve a request. For HEAD, send only the head of the answer."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
 
         async def send_head(message: Message) -> None:
-            # Over with its head, so that a stream does not run on for nobody; the server then says that the client
+            # Ends with its head, so that a stream does not run on for nobody. The server then reports that the client
             # has left.
             if message["type"] == "http.response.start":
                 await send(message)

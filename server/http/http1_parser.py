@@ -1,8 +1,8 @@
-"""Requests that offer to switch protocols, read as the HTTP/1.1 requests that they are, too.
+"""Requests that offer to switch protocols, read as the HTTP/1.1 requests that they also are.
 
 A server may ignore `Upgrade` and answer as if it were not there (RFC 9110, 7.8). `curl --http2` and Java's HttpClient
-offer h2c with every first request, bodies included. httptools takes what is behind the head of such a request for the
-other protocol, so a body would be lost.
+offer h2c with every first request, even one with a body. httptools takes what follows such a head for the
+other protocol, so the body would be lost.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import httptools
 
 
 class Http1Parser:
-    """httptools' parser as uvicorn uses it; the head of a request with an offer is parsed again without it.
+    """httptools' parser as uvicorn uses it. The head of a request with an offer is parsed again without the offer.
 
     Args:
         protocol: takes the parser's callbacks.
-        head_without_offer: the head that was parsed last, to go on with; it must offer nothing.
+        head_without_offer: gives the head that was parsed last, without the offer, to go on with.
     """
 
     def __init__(self, protocol: object, head_without_offer: Callable[[], bytes]) -> None:
@@ -29,7 +29,7 @@ class Http1Parser:
         """Parse; what follows the head of a request with an offer is its body.
 
         Raises:
-            httptools.HttpParserError: it is no HTTP.
+            httptools.HttpParserError: it is not HTTP.
         """
         while True:
             try:
@@ -38,7 +38,7 @@ class Http1Parser:
             except httptools.HttpParserUpgrade as offer:
                 [num_read] = offer.args
                 data = self._head_without_offer() + data[num_read:]
-                # The one that gave up takes no more where the client wants the connection to end with this request.
+                # The parser that gave up takes no more if the client wants the connection to end with this request.
                 self._parser = self._new_parser()
 
     def should_upgrade(self) -> bool:
@@ -54,11 +54,11 @@ class Http1Parser:
         return bytes(self._parser.get_method())
 
     def get_http_version(self) -> str:
-        """Of the request: "1.0" or "1.1"."""
+        """The request's version, "1.0" or "1.1"."""
         return str(self._parser.get_http_version())
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self._protocol)
-        # As uvicorn has it: bytes behind the last request of a connection are no error.
+        # As in uvicorn: bytes after the last request of a connection are not an error.
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return parser

@@ -1,4 +1,4 @@
-"""The listening side: uvicorn, and a connection that does not wait for ever for a request to be whole."""
+"""The listening side: uvicorn, with connections that do not wait forever for the rest of a request."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from steiner.server.http.http1_parser import Http1Parser
 from steiner.server.settings import Settings
 
-# What a connection may take to send its last bytes, once every generation has ended.
+# How long a connection may take to send its last bytes, once every generation has ended.
 CLOSE_CONNECTIONS_S = 5
-# The application says first, with a proper answer, that a body takes too long.
+# The application comes first, with a proper answer, if a body takes too long.
 GRACE_S = 1.0
 
 
@@ -28,10 +28,10 @@ class ListenerError(Exception):
 
 
 class GuardedConnection(HttpToolsProtocol):
-    """uvicorn's, with a bound on the size of a request's head and on the time until the request is whole.
+    """uvicorn's, with a limit on the size of a request's head and on the time until the whole request has arrived.
 
     Without the second, a client that sends a byte now and then holds a connection for nothing. Offers to switch to
-    another protocol are ignored, WebSocket included, which is not served.
+    another protocol are ignored. That includes WebSocket, which is not served.
     """
 
     max_head_bytes: ClassVar[int]
@@ -79,7 +79,7 @@ class GuardedConnection(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The whole request has arrived."""
         if self._offers_upgrade:
             return
         self._in_head = True
@@ -88,7 +88,7 @@ class GuardedConnection(HttpToolsProtocol):
 
     @property
     def _offers_upgrade(self) -> bool:
-        """Whether the parser will read this head again, without the offer. CONNECT offers nothing: it asks."""
+        """Whether the parser will read this head again without the offer. CONNECT is no offer but a demand."""
         return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     def _head_without_offer(self) -> bytes:
@@ -113,7 +113,7 @@ class GuardedConnection(HttpToolsProtocol):
         elif self.cycle.more_body:
             self.transport.close()
         else:
-            # An answer is under way to an earlier request: the later one has time until that is out.
+            # An earlier request is still being answered. The later one has time until that answer is out.
             self._expect_rest()
 
     def _refuse(self, status: str, message: str) -> None:
@@ -158,7 +158,7 @@ def listener(app: ASGIApp, settings: Settings, log_config: dict[str, Any] | None
     try:
         config.load()
     except OSError as error:
-        # Of the files that uvicorn opens here, all are those of TLS; OpenSSL's own errors name none of them.
+        # All files that uvicorn opens here are for TLS, and OpenSSL's own errors do not name them.
         files = {name: getattr(settings, name) for name in ("ssl_certfile", "ssl_keyfile", "ssl_ca_certs")}
         named = ", ".join(f"{name} {path}" for name, path in files.items() if path is not None)
         raise ListenerError(f"TLS cannot be used with {named}: {error}; each is a PEM file") from error
@@ -166,8 +166,8 @@ def listener(app: ASGIApp, settings: Settings, log_config: dict[str, Any] | None
 
 
 class DrainingServer(uvicorn.Server):
-    """Uvicorn with the signals left to us: its own handlers stop the listener at once and end with the
-    signal instead of 0.
+    """Uvicorn without its signal handlers: they would stop the listener at once and exit with the signal
+    instead of 0.
     """
 
     def __init__(self, config: uvicorn.Config, on_signal: Callable[[int], None]) -> None:

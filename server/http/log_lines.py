@@ -12,7 +12,7 @@ from steiner.server.settings import LogFormat
 
 
 class RequestIds(logging.Filter):
-    """Puts the request's id on every record; the record is made where the request is known."""
+    """Puts the request's id on every record, where the record is made and the request is known."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep every record."""
@@ -25,7 +25,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-25T12:00:00.000+00:00 INFO req_... steiner.access: message`, a message on one line."""
+    """`2026-11-25T12:00:00.000+00:00 INFO req_... steiner.access: message`, each message on one line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The first line; a stack trace follows on lines of its own."""
@@ -64,6 +64,6 @@ def log_config(level: str, log_format: LogFormat) -> dict[str, Any]:
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_ids"]}
         },
-        # uvicorn.error has uvicorn's start and stop lines, too; uvicorn.access is replaced by our own line.
+        # uvicorn.error also has uvicorn's start and stop lines; uvicorn.access is replaced by our own line.
         "loggers": {"steiner": ours, "uvicorn": ours},
     }

@@ -1,4 +1,4 @@
-"""The fields that an object of a request may have, found by where it stands."""
+"""The fields that an object in a request may have, found by the object's place."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ AROUND_ANOTHER = ("default", "function-after", "function-before", "function-wrap
 
 
 def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> frozenset[str]:
-    """Names that clients may use in the object at a place; none where there is no object of a model.
+    """Names that clients may use in the object at a place; none if there is no object of a model.
 
     Args:
-        model: of the whole.
+        model: of the whole request.
         path: `loc` of an error of pydantic, which also names the branches of unions that it took.
     """
     definitions: dict[str, Schema] = {}
@@ -31,7 +31,7 @@ def fields_at(model: type[BaseModel], path: Sequence[str | int]) -> frozenset[st
 
 
 def _opened(schema: Schema, definitions: dict[str, Schema]) -> Schema:
-    """The schema of the value itself, without what validates around it."""
+    """The schema of the value itself, without the validators around it."""
     while True:
         if schema["type"] == "definitions":
             definitions |= {one["ref"]: one for one in schema["definitions"]}
@@ -51,7 +51,7 @@ def _inside(schema: Schema, part: str | int) -> Schema | None:
         case "list":
             inner = schema.get("items_schema")
         case "tuple":
-            # Those of requests are lists of any length that cannot be changed.
+            # In requests, tuples are immutable lists of any length.
             inner = schema["items_schema"][0]
         case "dict":
             inner = schema.get("values_schema")

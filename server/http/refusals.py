@@ -1,4 +1,4 @@
-"""Validation errors of pydantic, said to a client: which field, what was given, what is allowed."""
+"""pydantic's validation errors in words for a client: which field, what was given, what is allowed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_SHOWN = 80
 
 
 class Refusal(NamedTuple):
-    """Message for a person, and the path of the field, such as ``messages.0.content``."""
+    """A message for people, and the path of the field, such as ``messages.0.content``."""
 
     message: str
     param: str | None
@@ -29,7 +29,7 @@ def refusal(
     Args:
         errors: as `ValidationError.errors()` gives them; `loc` may start with FastAPI's "body".
         model: what was validated, whose fields are suggested for a misspelled one.
-        text: of a body that is no JSON.
+        text: of a body that is not JSON.
     """
     error = errors[0]
     if error["type"] == "json_invalid":
@@ -42,7 +42,7 @@ def refusal(
 
 
 def _broken(error: Mapping[str, Any], text: str) -> str:
-    """Where JSON ends to be any; FastAPI has the place in `loc`."""
+    """Where the JSON breaks; FastAPI has the place in `loc`."""
     position = int(error["loc"][-1])
     before = text[:position]
     line, column = before.count("\n") + 1, position - before.rfind("\n")
@@ -58,7 +58,7 @@ def _param(error: Mapping[str, Any]) -> str | None:
     named = error.get("ctx", {}).get("param")
     if isinstance(named, str):
         return named
-    # Parts in brackets are branches of a union, or say "the key itself": nothing that a client knows.
+    # Parts in brackets are branches of a union, or mean "the key itself". Clients know neither.
     path = [str(part) for part in _path(error)]
     *path, last = [*path, error["ctx"]["field"]] if "field" in error.get("ctx", {}) else path or [""]
     parts = [part for part in path if not part.startswith(("(", "["))]

@@ -1,6 +1,6 @@
-"""What is known of the request that the running code serves: its id, its arrival, its caller, what it has used.
+"""The request that the running code serves: its id, its arrival, its caller, what it has used.
 
-A context variable, so that a generation's task, and every log line from it, has the request it came from.
+It is a context variable, so a generation's task, and each of its log lines, knows the request that it came from.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from steiner.reasoning.events import Event
 from steiner.reasoning.progress import Progress
 
-# Short, printable and without what means something in a log or a header.
+# Short, printable, and without characters that mean something in a log or a header.
 SANE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
 
 
@@ -39,7 +39,7 @@ class Account:
         return self.progress.num_tokens
 
     def observe(self, events: Sequence[Event]) -> None:
-        """Count what a batch of events stands for."""
+        """Count the tokens of a batch of events."""
         self.spend(self.progress.num_tokens, events[-1].type in ("done", "error", "cancelled"))
 
 
@@ -48,9 +48,9 @@ class RequestContext:
     """One HTTP request.
 
     Attributes:
-        id: the client's X-Request-Id where that is sane, else one of our own.
+        id: the client's X-Request-Id if that is usable, else one of our own.
         arrived_s: monotonic time of its first byte in the application.
-        caller: who asks; "-" before that is known.
+        caller: who is asking; "-" before that is known.
         trace_headers: W3C trace context to hand to the engine.
         response_headers: to be added to the answer.
         accounts: of the generations it started.
@@ -73,18 +73,18 @@ def enter_request(context: RequestContext) -> None:
 
 
 def current_request() -> RequestContext:
-    """The request being served; outside of any, an empty one that nobody reads."""
+    """The request being served; outside any request, an empty one that nobody reads."""
     return _CURRENT.get() or RequestContext(id="-")
 
 
 def request_id_of(given: str | None) -> str:
-    """The client's id, where it is fit for logs and headers; else a new one."""
+    """The client's id, if it is fit for logs and headers; else a new one."""
     if given is not None and SANE_ID.fullmatch(given):
         return given
     return f"req_{uuid.uuid4().hex}"
 
 
 def path_below_root(scope: Mapping[str, Any]) -> str:
-    """Of an ASGI scope, the path as routes know it: whether or not a proxy left its own part of it on."""
+    """The path of an ASGI scope as routes know it, whether or not a proxy left its prefix on."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))

@@ -1,7 +1,7 @@
-"""OpenTelemetry: a span for each request where an OTLP endpoint is set; W3C trace context onwards to the engine.
+"""OpenTelemetry: a span for each request if an OTLP endpoint is set, and W3C trace context for the engine.
 
-As with vLLM, the protocol is that of OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: `grpc`, the default, or
-`http/protobuf`. Without an endpoint nothing of OpenTelemetry is imported, and a caller's trace context still
+As with vLLM, the protocol is the one in OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: `grpc`, the default, or
+`http/protobuf`. Without an endpoint, nothing of OpenTelemetry is imported, and a caller's trace context still
 reaches the engine.
 """
 
@@ -85,10 +85,10 @@ class EngineTrace:
 
 
 def traced(app: ASGIApp, provider: TracerProvider) -> ASGIApp:
-    """The application with a server span around each request, child of the caller's where it names one."""
+    """The application with a server span around each request. It is a child of the caller's span if there is one."""
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
-    # One span a request: two more for each chunk of a stream would cost more than the stream.
+    # One span for each request: two more for each chunk would cost more than the stream itself.
     wrapped: ASGIApp = OpenTelemetryMiddleware(
         EngineTrace(app), excluded_urls=UNTRACED, tracer_provider=provider, exclude_spans=["receive", "send"]
     )

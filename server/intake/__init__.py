@@ -1,1 +1,1 @@
-"""From what a request says to what the conductor needs."""
+"""From a request to what the conductor needs."""

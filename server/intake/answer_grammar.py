@@ -1,7 +1,7 @@
 """The grammars of answers in llguidance's Lark, with the rule `answer` for the whole of one.
 
-They are made of texts only, and of no token ids: a tokenizer that has `<tool_call>` as one token may use it, and one
-that has not spells it. What ends the answer is added by who asks the engine (`server/conductor/requests.py`).
+They are made of texts only, without token ids. A tokenizer that has `<tool_call>` as one token may use it, and others
+spell it out. `server/conductor/requests.py` adds what ends the answer.
 
 https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from steiner.server.intake.json_schema.code_points import escaped
 from steiner.server.intake.json_schema.grammar import SchemaRules, punctuation, schema_rules
 from steiner.server.intake.json_schema.lexemes import first_bytes
+from steiner.server.intake.json_schema.trial import try_out
 
 
 def grammar_text(answer: str, parts: Iterable[SchemaRules] = (), more: Iterable[str] = ()) -> str:
@@ -32,23 +33,31 @@ def json_grammar(schema: object) -> str:
 
 
 def text_without(excluded: str) -> str:
-    """The terminal of text, of one character or more, that does not contain another."""
+    """The terminal for text of one character or more that does not contain another text."""
     return f"/(?s:.+)/ & ~/(?s:.*){escaped(excluded)}(?s:.*)/"
 
 
 def text_up_to(end: str) -> str:
-    """The terminal, lazy, of text up to the first occurrence of another, which is included."""
+    """The lazy terminal for text up to and including the first occurrence of another text."""
     return f"/(?s:.*){escaped(end)}/"
 
 
 def exact_text(text: str) -> str:
-    """The terminal of one text."""
+    """The terminal for exactly this text."""
     return f"/{escaped(text)}/"
 
 
-def fault_of(grammar: str) -> str | None:
-    """Why the engine would refuse a grammar; None where it takes it."""
-    fault, first = first_bytes(f"start: answer\n{grammar}")
-    if fault is None and not first:
-        return "nothing fits it"
-    return fault
+def fault_of(grammar: str, rule: str = "answer") -> str | None:
+    """Why the engine would refuse a grammar, or give up an answer in the middle; None where it takes it.
+
+    Args:
+        rule: the one that is tried.
+    """
+    text = f"start: {rule}\n{grammar}"
+    try:
+        if not first_bytes(text):
+            return "nothing fits it"
+        try_out(text)
+    except ValueError as error:
+        return str(error)
+    return None

@@ -1,4 +1,4 @@
-"""Kinds of content parts that OpenAI's and vLLM's clients may send and that are not read here, each with the reason."""
+"""Content parts that OpenAI's and vLLM's clients may send and that are not read here, each with the reason."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def text_or_parts(content: object) -> str:
 
 
 def part_type(part: object) -> object:
-    """The type that a part has, as a client sent it or validated; None where it has none."""
+    """The type of a part, raw or validated; None if it has none."""
     return part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
 
 
 def refuse_what_is_not_read(part: object) -> object:
-    """Raises ValueError for a part of a kind in `NOT_READ`; passes on everything else."""
+    """Raises ValueError for a part whose kind is in `NOT_READ`; returns anything else unchanged."""
     kind = part_type(part)
     if isinstance(kind, str) and kind in NOT_READ:
         raise ValueError(f"a part of type {kind!r} cannot be read: {NOT_READ[kind]}")

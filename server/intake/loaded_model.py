@@ -1,4 +1,4 @@
-"""The model behind the routes."""
+"""The model that the server serves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from steiner.server.intake.prompts import PromptEncoder
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """An engine and what is known of its model."""
+    """An engine and what is known about its model."""
 
     engine: TokenEngine
     bound: BoundProtocol
@@ -25,5 +25,5 @@ class LoadedModel:
     spelling: TokenSpelling
 
     def conductor(self, assignment: Assignment) -> Conductor:
-        """What runs an assignment on this engine."""
+        """A conductor that runs an assignment on this engine."""
         return Conductor(self.engine, self.bound, assignment, self.new_decoder, self.spelling)

@@ -13,7 +13,7 @@ MAX_TOP_LOGPROBS = 20
 
 
 class LogprobsRequest(RequestModel):
-    """Which log probabilities are told."""
+    """Which log probabilities to report."""
 
     logprobs: bool | None = Field(None, description="Of each token of the answer; none of the reasoning.")
     top_logprobs: int | None = Field(
@@ -28,5 +28,5 @@ class LogprobsRequest(RequestModel):
 
     @property
     def num_logprobs(self) -> int | None:
-        """Likeliest tokens to tell beside each token; None if nothing is to be told."""
+        """How many likeliest tokens to report with each token; None to report nothing."""
         return (self.top_logprobs or 0) if self.logprobs else None

@@ -118,7 +118,7 @@ class Message(RequestModel):
 
     @property
     def text(self) -> str:
-        """Content as one text, and the refusal behind it."""
+        """Content as one text, followed by the refusal."""
         match self.content:
             case None:
                 texts = []
@@ -130,6 +130,6 @@ class Message(RequestModel):
 
 
 def _steps_in_litellm(message: dict[str, Any]) -> Any:
-    """`reasoning_steps` where LiteLLM keeps the fields that are not OpenAI's."""
+    """`reasoning_steps` from the place where LiteLLM keeps fields that are not OpenAI's."""
     fields = message.get("provider_specific_fields")
     return fields.get("reasoning_steps") if isinstance(fields, dict) else None

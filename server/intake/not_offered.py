@@ -1,7 +1,7 @@
 """Fields of OpenAI's and vLLM's requests that are not offered here, each with the reason.
 
-They are refused by name, unless the value given is what happens anyway. Those at the top of a body of the Responses API
-are in `responses_not_offered`, kinds of content parts in `content_parts`.
+They are refused by name, unless the value asks for what happens anyway. Those at the top of a body of the Responses API
+are in `server/api/responses/not_offered.py`, and kinds of content parts are in `content_parts`.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ NOT_OFFERED_IN: dict[str, dict[str, NotOffered]] = {
     "FunctionDefinition": {"defer_loading": DEFERRED},
     "ResponseFunctionTool": {
         "allowed_callers": NotOffered("the answer alone calls tools; leave it out", (["direct"],)),
-        "async": NotOffered("the caller runs tools, and as it likes; leave it out", (False,)),
+        "async": NotOffered("the caller runs the tools itself; leave it out", (False,)),
         "cache_control": CACHE_BREAKPOINT,
         "defer_loading": DEFERRED,
         "output_schema": NotOffered("what a function returns is not checked; say it in its description"),
@@ -123,7 +123,7 @@ WITHOUT_EFFECT_IN: dict[str, frozenset[str]] = {
     "FunctionCallItem": frozenset({"async", "caller", "namespace"}),
     "FunctionCallOutputItem": frozenset({"caller", "name", "namespace"}),
 }
-"""What comes back with an item and says nothing to the model, by the name of its class."""
+"""What comes back with an item and means nothing to the model, by the name of its class."""
 
 
 def without_what_is_not_offered(data: Any, not_offered: Mapping[str, NotOffered] = NOT_OFFERED) -> Any:

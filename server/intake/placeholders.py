@@ -1,8 +1,8 @@
-"""Texts of a caller, taken out of what a chat template renders and put back into what it has rendered.
+"""A caller's texts, taken out before a chat template renders and put back afterwards.
 
 A template writes texts as they are, or as JSON (`tojson` on tools and arguments), which escapes them. So each
-placeholder holds a quotation mark: the backslashes that stand before it afterwards say how often the text is to be
-escaped when it comes back.
+placeholder holds a quotation mark. The backslashes before it in the result show how often the text has to be
+escaped when it is put back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 PLACEHOLDER = re.compile('\ue9f0(\\d+)(\\\\*)"\ue9f1')
 TRACES = re.compile("\ue9f0|\ue9f1|\\\\u[eE]9[fF][01]")
 LEVELS = {0: 0, 1: 1, 3: 2}
-"""Times of escaping by the number of backslashes."""
+"""How often a text was escaped, by the number of backslashes."""
 KEYWORDS = frozenset(
     {
         *("function", "name", "description", "parameters", "arguments", "type", "properties", "required"),
@@ -23,11 +23,11 @@ KEYWORDS = frozenset(
         *("string", "number", "integer", "boolean", "array", "object", "null"),
     }
 )
-"""Words of tools and JSON Schema that templates ask for; no caller chooses them, so they need no placeholder."""
+"""Words of tools and JSON Schema that templates look for. No caller chooses them, so they need no placeholder."""
 
 
 class LostText(Exception):
-    """The template did something to a text that cannot be done again."""
+    """The template changed a text in a way that cannot be repeated."""
 
 
 class Placeholders:
@@ -38,7 +38,7 @@ class Placeholders:
         self._unquoted: set[int] = set()
 
     def hide(self, text: str) -> str:
-        """What stands for a text. White space around it stays outside, so that templates that trim still do."""
+        """A placeholder for a text. White space around the text stays outside, so that templates that trim still do."""
         core = text.strip()
         if not core:
             return text
@@ -47,12 +47,12 @@ class Placeholders:
         return f'{left}\ue9f0{len(self._texts) - 1}"\ue9f1{right}'
 
     def hide_unquoted(self, text: str) -> str:
-        """What stands for a text that comes back as it is even where the template writes it as a JSON string."""
+        """A placeholder for a text that is put back unchanged even if the template writes it as a JSON string."""
         self._unquoted.add(len(self._texts))
         return self.hide(text.strip())
 
     def hide_all(self, value: Any) -> Any:
-        """The same JSON value with every text hidden, keys too, save KEYWORDS."""
+        """The same JSON value with every text hidden, including keys other than KEYWORDS."""
         match value:
             case str():
                 return value if value in KEYWORDS else self.hide(value)
@@ -64,10 +64,10 @@ class Placeholders:
                 return value
 
     def restore(self, rendered: str) -> list[str]:
-        """Parts of the rendered text in turn: the template's own words at even places, callers' texts at odd ones.
+        """Parts of the rendered text: the template's own words at even places, callers' texts at odd ones.
 
         Raises:
-            LostText: a placeholder is there in a form that says nothing of its text's.
+            LostText: a placeholder has a form from which the form of its text cannot be told.
         """
         parts: list[str] = []
         position = 0

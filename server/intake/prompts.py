@@ -1,9 +1,9 @@
 """Chat messages to prompt ids. Text that a caller controls can never become a special token.
 
-The chat template is rendered with a placeholder for each text, those within tools and calls of them included, so that
-a template's own markers and a caller's text are told apart in the result. If encoding the whole yields exactly the
-template's markers, those are the ids of ``tokenizer.apply_chat_template``. If it yields more, a text spells a marker:
-then markers become ids by name, and what lies between two of them is encoded as ordinary text.
+The chat template is rendered with a placeholder for each text, also for texts inside tools and calls. So the result
+shows which markers are the template's own and which text is a caller's. If encoding the whole yields exactly the
+template's markers, the ids are those of ``tokenizer.apply_chat_template``. If it yields more, a text spells a marker.
+Then markers become ids by name, and what lies between two of them is encoded as ordinary text.
 
 Two consequences of the placeholders, both harmless for ChatML:
 1. Whitespace around a text stays outside its placeholder, so templates that trim it still do.
@@ -27,10 +27,10 @@ from steiner.server.intake.tools.prompt import written_out
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-# Longer conversations are encoded in a thread: below this, the hop costs more than it saves.
+# Longer conversations are encoded in a thread. For shorter ones, the thread costs more than it saves.
 CHARACTERS_ON_LOOP = 8192
 TOOL_MARKERS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
-"""Ordinary tokens of many tokenizers, by which a text could pass for a call or for a tool's result."""
+"""Ordinary tokens in many tokenizers, with which a text could pass for a call or a tool's result."""
 Tool = dict[str, Any]
 """As `tools` of `apply_chat_template`: ``{"type": "function", "function": {name, description, parameters}}``."""
 
@@ -44,7 +44,7 @@ class Call:
     """A call that an earlier turn made.
 
     Attributes:
-        arguments: a JSON object, or the text in place of one.
+        arguments: a JSON object, or the text that came instead of one.
     """
 
     id: str
@@ -57,8 +57,8 @@ class Turn:
     """One message: plain text under a role.
 
     Attributes:
-        calls: of tools, that an assistant's turn makes behind its text.
-        answers: the call that a tool's turn is the result of.
+        calls: of tools, which an assistant's turn makes after its text.
+        answers: the call whose result a tool's turn is.
     """
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -69,7 +69,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A token with a spelling of its own in templates, and the whitespace it swallows."""
+    """A token that templates spell out, and the white space that it swallows."""
 
     token_id: int
     strips_left: bool
@@ -83,7 +83,7 @@ class PromptEncoder:
         from tokenizers import Tokenizer
 
         self._tokenizer = tokenizer
-        # Copies of our own: transformers flips a switch back and forth on the shared one.
+        # Our own copies, because transformers flips a switch back and forth on the shared one.
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._backend.encode_special_tokens = False
         self._text_backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
@@ -118,7 +118,7 @@ class PromptEncoder:
             named = [_with_named_arguments(turn) for turn in turns]
             if named == list(turns):
                 raise
-            # A template that writes the arguments one by one.
+            # The template writes the arguments one by one.
             return self._encode_restored(self._parts(named, tools))
 
     def _parts(self, turns: Sequence[Turn], tools: Sequence[Tool]) -> list[str]:
@@ -134,7 +134,7 @@ class PromptEncoder:
 
     @cached_property
     def _template_knows_tools(self) -> bool:
-        """Whether the template shows tools at all; by trying, since a template is a program."""
+        """Whether the template shows tools at all. A template is a program, so this is found by trying."""
         name = "probe_of_tools"
         probe = {"type": "function", "function": {"name": name, "description": "", "parameters": {}}}
         try:
@@ -189,7 +189,7 @@ class PromptEncoder:
         if self._marker_ids.isdisjoint(ids):
             return ids
         # A checkpoint may have added its markers as ordinary tokens, which the tokenizer finds in any
-        # text. Cut inside each spelling, it finds none.
+        # text. If each spelling is cut in two, it finds none.
         ids, position = [], 0
         for match in self._marker_pattern.finditer(text):
             ids += self._text_backend.encode(text[position : match.start() + 1], add_special_tokens=False).ids
@@ -224,7 +224,7 @@ def _arguments(call: Call, texts: Placeholders) -> Any:
 
 
 def _with_named_arguments(turn: Turn) -> Turn:
-    """The turn with an object in place of each call's text."""
+    """The turn with an object instead of each call's text."""
     calls = (
         replace(call, arguments={"arguments": call.arguments}) if isinstance(call.arguments, str) else call
         for call in turn.calls

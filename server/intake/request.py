@@ -1,4 +1,4 @@
-"""What every dialect's request is made of: the conversation, how to sample, and how to reason."""
+"""What the requests of all dialects have: the conversation, how to sample, and how to reason."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ EffortParam = Annotated[
     ReasoningEffort,
     BeforeValidator(_known_effort, json_schema_input_type=ReasoningEffort | Literal["xhigh", "max"]),
 ]
-"""An effort; the largest ones of newer clients are the largest one here."""
+"""An effort. The largest ones of newer clients mean the largest one here."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldNames:
-    """What a dialect calls the fields that a refusal behind the schema may name."""
+    """A dialect's names for the fields that a refusal after validation may name."""
 
     messages: str = "messages"
     length: str = "max_completion_tokens"
@@ -118,5 +118,5 @@ class GenerationRequest(SamplingRequest, StopRequest, LogprobsRequest):
 
     @property
     def length_limit(self) -> int | None:
-        """Tokens of reasoning and answer at most, if the request says."""
+        """The most tokens of reasoning and answer, if the request sets a limit."""
         return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens

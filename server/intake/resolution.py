@@ -1,4 +1,4 @@
-"""From what a request says and a deployment defaults to what the conductor needs. Refusals name the field."""
+"""From a request and the deployment's defaults to what the conductor needs. Refusals name the field."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ ANY_OBJECT: dict[str, Any] = {"type": "object"}
 async def assignment_of(
     request: GenerationRequest, loaded: LoadedModel, settings: Settings, default: Policy, generation_id: str
 ) -> Assignment:
-    """What the conductor is to do for a request.
+    """What the conductor has to do for a request.
 
     Args:
         request: what was asked for.
-        loaded: the model that it is asked of.
+        loaded: the model that should answer.
         settings: of the deployment.
         default: the deployment's policy.
-        generation_id: of what is generated.
+        generation_id: of the new generation.
 
     Raises:
-        InvalidRequest: something of it cannot be served; the error names the field.
+        InvalidRequest: part of it cannot be served; the error names the field.
     """
     policy = resolve_policy(request, default, loaded.bound.protocol)
     verifier = resolve_verifier(policy)
@@ -80,7 +80,7 @@ async def assignment_of(
 
 
 def resolve_policy(request: GenerationRequest, default: Policy, protocol: Protocol) -> Policy:
-    """The request's own limits over those of its effort over the deployment's.
+    """The request's own limits, then those of its effort, then the deployment's.
 
     Raises:
         InvalidRequest: the limits are out of range, contradict each other or could have no effect.
@@ -98,7 +98,7 @@ def resolve_policy(request: GenerationRequest, default: Policy, protocol: Protoc
 
 
 def resolve_sampling(request: GenerationRequest, defaults: Mapping[str, float | int]) -> Sampling:
-    """The request's values over the checkpoint's generation config over vLLM's defaults."""
+    """The request's values, then the checkpoint's generation config, then vLLM's defaults."""
     given = {
         "temperature": request.temperature,
         "top_p": request.top_p,
@@ -129,7 +129,7 @@ def resolve_verifier(policy: Policy) -> Verifier | None:
 
 
 async def resolve_answer_format(request: GenerationRequest) -> AnswerFormat | None:
-    """What the answer is held to. With tools, a response format is that of an answer without calls.
+    """What the answer has to fit. With tools, a response format applies to answers without calls.
 
     Raises:
         InvalidRequest: a schema cannot be enforced, or the tools contradict each other.
@@ -174,10 +174,10 @@ def check_prompt(request: GenerationRequest, num_prompt: int, limit: int | None)
 
 
 def resolve_num_choices(request: GenerationRequest, max_choices: int) -> int:
-    """Generations of the request.
+    """The number of generations of the request.
 
     Raises:
-        InvalidRequest: more than this server makes of one request.
+        InvalidRequest: it is more than this server makes for one request.
     """
     num_choices = request.n or 1
     if num_choices > max_choices:
@@ -212,7 +212,7 @@ def resolve_answer_bias(request: GenerationRequest, bound: BoundProtocol) -> dic
 
 
 def resolve_stop(request: GenerationRequest, bound: BoundProtocol) -> StopRule:
-    """What ends the answer beside the end of the turn.
+    """What ends the answer, other than the end of the turn.
 
     Raises:
         InvalidRequest: a token is not in the vocabulary.
@@ -232,7 +232,7 @@ def resolve_stop(request: GenerationRequest, bound: BoundProtocol) -> StopRule:
 
 
 def problem_of(messages: Sequence[Message]) -> str:
-    """What a verifier takes for the problem: all that the user said, for a later turn may revise an earlier one."""
+    """What a verifier takes for the problem: all that the user said, because a later turn may revise an earlier one."""
     return "\n".join(message.text for message in messages if message.role == "user")
 
 
@@ -243,11 +243,11 @@ def resolve_max_tokens(
     default: float | int | None,
     max_memory_tokens: int | None = None,
 ) -> int:
-    """Tokens of reasoning and answer at most.
+    """The most tokens of reasoning and answer.
 
     Args:
         default: the checkpoint's.
-        max_memory_tokens: the bound of a generation with memory, whose context is shorter than itself; None without.
+        max_memory_tokens: the limit of a generation with memory, which may outgrow its context; None without memory.
 
     Raises:
         InvalidRequest: they and the prompt do not fit the model's context, or the bound.

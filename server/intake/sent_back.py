@@ -1,8 +1,8 @@
 """What clients add to messages and items that this server gave out, when they send them back.
 
-Client libraries keep their own notes in an answer's message: what they parsed of it, fields of other providers, deltas
-of a stream joined into one. Nothing of that is for the model, so it is left out. A field that looks like a misspelling
-of one that is missing is kept, so that it is refused by name.
+Client libraries keep their own notes in an answer's message: what they parsed, fields of other providers, deltas of a
+stream joined into one. None of that is for the model, so it is left out. A field that looks like a misspelling of a
+missing one is kept, so that it is refused by name.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from steiner.server.intake.request_model import RequestModel
 LOOKS_LIKE = 0.8
 """Ratio of difflib from which a name counts as a misspelling."""
 MOST_COMPARED = 64
-"""Unknown fields that are looked at for one: comparing takes a while, and a body may hold very many."""
+"""The most unknown fields that are compared: comparing takes a while, and a body may hold very many."""
 UNSAID = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content"})
-"""Types of content parts with an earlier answer's reasoning, of which only `reasoning_steps` say what to keep."""
+"""Types of content parts that repeat an earlier answer's reasoning; only `reasoning_steps` say what to keep of it."""
 
 
 class SentBack(RequestModel):
@@ -35,7 +35,7 @@ def without_notes(given: object, known: Collection[str], needed: Iterable[str] =
     Args:
         given: the object; anything else is passed on.
         known: fields that are read here.
-        needed: those without which the object says something else; what resembles a missing one stays.
+        needed: those without which the object means something else; a field that resembles a missing one stays.
     """
     if not isinstance(given, dict):
         return given
@@ -56,5 +56,5 @@ def said_parts(content: object, known: Collection[str]) -> Any:
 
 
 def text_of_arguments(given: object) -> object:
-    """Arguments of a call; null, of which clients make "" or nothing, is no text yet."""
+    """Arguments of a call. Some clients send null for none, which becomes an empty text."""
     return "" if given is None else given

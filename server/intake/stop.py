@@ -1,4 +1,4 @@
-"""`stop` and what vLLM has beside it: they end the answer, and never the reasoning.
+"""`stop` and vLLM's additions to it: they end the answer, and never the reasoning.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-stop
 """

@@ -1,1 +1,1 @@
-"""The model behind the routes: loading it, its phases, its metrics, and beginning generations on it."""
+"""The served model: loading it, its phases, its metrics, and starting generations on it."""

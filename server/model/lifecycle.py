@@ -18,7 +18,7 @@ class Lifecycle:
         self.failed = asyncio.Event()
 
     def loaded(self) -> None:
-        """The engine serves; unless the process is on its way out already."""
+        """The engine serves, unless the process is already shutting down."""
         if self.phase == "loading":
             self.phase = "ready"
 

@@ -1,6 +1,6 @@
 """Loading the model that is served: its tokenizer, its protocol and the engine.
 
-A load blocks and cannot be interrupted, so it runs beside the event loop, in a thread that nobody waits for at the end.
+Loading blocks and cannot be interrupted, so it runs outside the event loop, in a thread that nobody waits for at exit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ async def load_model(settings: Settings) -> LoadedModel:
     """Load tokenizer and weights.
 
     Raises:
-        LoadError: they cannot be loaded, or the settings ask of the protocol what that cannot do.
+        LoadError: they cannot be loaded, or the settings ask for something that the protocol cannot do.
     """
     try:
         tokenizer = await in_daemon_thread(
@@ -54,7 +54,7 @@ async def load_model(settings: Settings) -> LoadedModel:
         )
         protocol = PROTOCOLS[settings.protocol] if settings.protocol else detect_protocol(tokenizer)
         bound = protocol.bind(tokenizer)
-        # Settings that contradict each other should not take until the weights are loaded.
+        # Settings that contradict each other should show before the weights are loaded.
         policy_of_settings(settings, protocol)
         engine = await in_daemon_thread(lambda: VllmEngine.start(settings))
     except (TokenizerError, SteinerError, EngineStartError) as error:
@@ -96,7 +96,7 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> PreTrained
 
     try:
         # AutoTokenizer builds Qwen2's own tokenizer for every qwen2 checkpoint (transformers 5), also for
-        # one that says its tokenizer.json is to be taken as it is.
+        # one that says to use its tokenizer.json as it is.
         generic = get_tokenizer_config(model).get("tokenizer_class") in GENERIC_CLASSES
         loader = PreTrainedTokenizerFast if generic else AutoTokenizer
         tokenizer: PreTrainedTokenizerFast = loader.from_pretrained(
@@ -114,7 +114,7 @@ def load_tokenizer(model: str, *, trust_remote_code: bool = False) -> PreTrained
 async def in_daemon_thread(work: Callable[[], Result]) -> Result:
     """Run blocking work in a thread that does not keep the process alive: a load cannot be interrupted."""
     done: concurrent.futures.Future[Result] = concurrent.futures.Future()
-    # Who no longer waits for it leaves it running, and its end goes nowhere.
+    # If nobody waits any longer, the work runs on and its result is dropped.
     done.set_running_or_notify_cancel()
 
     def run() -> None:

@@ -17,14 +17,14 @@ from steiner.server.conductor.conductor import Conductor
 from steiner.server.generations.readable import Endpoint
 from steiner.server.http.request_context import Account, current_request
 
-# From one token to reasoning of an hour.
+# From one token to an hour of reasoning.
 SECONDS = (
     *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
     *(60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0),
 )
 
 STORE_OPERATIONS = ("put", "get", "read", "delete", "stop", "beat", "expire", "record")
-"""What can fail at a store; `record` is saving itself."""
+"""Operations of a store that can fail; `record` is saving itself."""
 
 
 class Metrics:
@@ -58,7 +58,7 @@ class Metrics:
             "store_errors", "Operations of the store that failed, by their name.", "operation"
         )
         for operation in STORE_OPERATIONS:
-            # So that the first error is an increase, which a rate sees, and not a beginning.
+            # Begin at 0, so that a rate sees the first error as an increase.
             self.store_errors.labels(operation)
         self.time_to_first_step = histogram(
             "time_to_first_step_seconds", "From the request to the end of its first step."
@@ -71,10 +71,10 @@ class Metrics:
 
 
 class GenerationMeter:
-    """Follows one generation's events and counts each thing once, whatever way it ends.
+    """Follows one generation's events and counts each thing once, however it ends.
 
     Args:
-        began_s: when its request came, by the clock; the queue is part of every wait. None for now.
+        began_s: when its request came, by the clock, so that waits include the queue; None for now.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class GenerationMeter:
     def observe(self, events: Sequence[Event]) -> None:
         """Count a batch of events, in order."""
         for event in events:
-            # By far the most frequent, and nothing to count.
+            # By far the most frequent kind, with nothing to count.
             if event.type != "section.delta":
                 self._count(event)
 

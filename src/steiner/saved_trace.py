@@ -23,7 +23,7 @@ KINDS = (
 
 
 class SavedTraceError(SteinerError):
-    """A file that is no trace; the message has its name, the field or line that is wrong, and what was expected."""
+    """A file that is not a trace; the message has its name, the wrong field or line, and what was expected."""
 
 
 def read_saved_trace(source: str) -> Trace:
@@ -47,8 +47,8 @@ def parse_saved_trace(data: bytes) -> Trace:
     """The trace in the bytes of a file.
 
     Raises:
-        SavedTraceError: they are no trace in any of the three forms.
-        BrokenStreamError: they are events that do not follow from each other.
+        SavedTraceError: they are not a trace in any of the three forms.
+        BrokenStreamError: they are events that cannot follow each other.
     """
     if not data.strip():
         raise SavedTraceError(f"it is empty; {KINDS}")
@@ -58,7 +58,7 @@ def parse_saved_trace(data: bytes) -> Trace:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SavedTraceError(f"byte {error.start} is not UTF-8; {KINDS}") from error
-    # Line feeds alone: JSON may hold the other characters at which `splitlines` breaks.
+    # Only line feeds: JSON may hold the other characters at which `splitlines` breaks.
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     first = _object_in(lines[0][1])
     if first is not None and "type" in first:
@@ -67,7 +67,7 @@ def parse_saved_trace(data: bytes) -> Trace:
 
 
 def _events_of_stream(data: bytes) -> list[Event]:
-    # A message that no blank line ends was cut by the end of the recording, and is left out.
+    # A message without a blank line after it was cut by the end of the recording, and is left out.
     messages = EventStreamDecoder().feed(data)
     if not messages:
         raise SavedTraceError("a recorded stream without one whole event; record it again")
@@ -103,7 +103,7 @@ def _object_in(line: str) -> dict[str, object] | None:
 
 
 def _hint(text: str, telling_field: str) -> str:
-    """What to do about text that is not what it should be; with this field in it, it was meant to be."""
+    """What to do about a text with an error. If it has this field, it was meant to be a trace or an event."""
     found = _object_in(text)
     return "correct it, or save it again" if found is not None and telling_field in found else KINDS
 
@@ -111,6 +111,6 @@ def _hint(text: str, telling_field: str) -> str:
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
-    # What was given says nothing where a field is missing, and is long where it is an object.
+    # The given value says nothing if a field is missing, and is long if it is an object.
     given = "" if problem["type"] in ("missing", "json_invalid") else f" (given {problem['input']!r:.60})"
     return f"{place + ': ' if place else ''}{problem['msg']}{given}"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 AI_SDK = HERE / "ai_sdk"
-PYTHON_CLIENTS = HERE.parents[1] / "build" / "clients"
+BUILD = HERE.parents[1] / "build"
+PYTHON_CLIENTS = BUILD / "clients"
 INSTALL_S = 540
 # LiteLLM asks the network for prices, and openai-agents for a place to send traces, unless they are told not to.
 QUIET_ENVIRONMENT = os.environ | {
@@ -27,9 +28,9 @@ QUIET_ENVIRONMENT = os.environ | {
 def _made_once(folder: Path, *made_of: Path) -> Iterator[bool]:
     """Whether a folder has to be made, which other processes wait for; a stamp in it says from what it was."""
     wanted = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    BUILD.mkdir(exist_ok=True)
     stamp = folder / ".made-of"
-    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+    with (BUILD / f"{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         is_new = not stamp.is_file() or stamp.read_text() != wanted
         if is_new:

@@ -101,7 +101,8 @@ def script(stage: Any) -> list[str]:
 def test_three_turns_with_a_call(
     stage: Any, serve: Any, script: list[str], program: Callable[[str], str], client: Client
 ) -> None:
-    asks, engines = [], []
+    asks: list[dict[str, Any]] = []
+    engines = []
     for (variant, can_store), stream in product(client.variants.items(), client.streams):
         for store in (True, False) if can_store else (True,):
             engine = stage.engine(*script, per_update=4)

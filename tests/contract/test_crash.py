@@ -17,6 +17,8 @@ from steiner.server.generations.archive import MAX_UNSAVED
 
 from .step_stream import begin, events_of, id_of, last_id, resume
 
+pytestmark = pytest.mark.slow
+
 SERVER = Path(__file__).resolve().parents[1] / "scripted_process.py"
 
 

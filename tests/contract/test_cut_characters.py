@@ -73,7 +73,7 @@ def test_an_answer_ends_before_it(stage: Any, serve: Any, character: str, per_up
         }
         response = client.responses.create(**asked)
         assert (response.output_text, response.status) == (expected, "incomplete")
-        assert [token.bytes for token in response.output[-1].content[0].logprobs] == [  # type: ignore[union-attr]
+        assert [token.bytes for token in response.output[-1].content[0].logprobs] == [
             token.bytes for token in content
         ]
         streamed = list(client.responses.create(**asked, stream=True))

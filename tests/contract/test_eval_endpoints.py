@@ -10,6 +10,8 @@ import pytest
 
 from steiner.training.evals.chat_endpoint import ChatEndpoint, EndpointError
 
+pytestmark = pytest.mark.slow
+
 SOLVED = "<end>( 15 + 11 ) - 4<eot>"
 
 

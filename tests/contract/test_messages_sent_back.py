@@ -188,11 +188,8 @@ def test_a_stream_that_ended_in_a_call_can_be_continued(stage: Any, serve: Any) 
     limit = len(engine.scripts[0].token_ids) + len(stage.ids_of(call.split("23")[0]))
     served = serve(engine)
     with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as client:
-        chunks = list(
-            client.chat.completions.create(
-                model="tiny", messages=[USER], tools=[LOOK], max_completion_tokens=limit, stream=True
-            )
-        )
+        ask: dict[str, Any] = {"messages": [USER], "tools": [LOOK], "max_completion_tokens": limit}
+        chunks = list(client.chat.completions.create(model="tiny", **ask, stream=True))
     assert chunks[-1].choices[0].finish_reason == "length"
     [first, *rest] = [call for chunk in chunks for call in chunk.choices[0].delta.tool_calls or ()]
     arguments = "".join(piece.function.arguments or "" for piece in rest)

@@ -24,7 +24,8 @@ def served(stage: Any, serve: Any) -> Any:
 def counted(served: Any, key: str = "none") -> tuple[openai.OpenAI, list[httpx.Request]]:
     """The official client, with its own rules of when to send again, and what it sent."""
     requests: list[httpx.Request] = []
-    http = httpx.Client(event_hooks={"request": [requests.append]})
+    # Of types it knows httpx2 alone; it takes both.
+    http: Any = httpx.Client(event_hooks={"request": [requests.append]})
     return openai.OpenAI(base_url=f"{served.url}/v1", api_key=key, http_client=http), requests
 
 
@@ -139,7 +140,7 @@ ODD = {
 @pytest.mark.parametrize("odd", ODD)
 def test_nothing_in_a_body_is_a_failure_of_the_server(served: Any, path: str, odd: str) -> None:
     field = INPUT_OF[path]
-    bodies = [{field: [USER]} | place(HOLE) for place in PLACES.values()]
+    bodies: list[Any] = [{field: [USER]} | place(HOLE) for place in PLACES.values()]
     bodies += [{field: [USER, place(HOLE), USER]} for place in MESSAGES.values()]
     bodies += [{field: HOLE}, HOLE]
     with httpx.Client(headers=JSON, timeout=20) as client:

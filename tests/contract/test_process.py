@@ -15,6 +15,8 @@ import pytest
 
 from steiner.cli.local_server import free_port
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).resolve().parents[1] / "serve_scripted.py"
 BODY = {"messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 

@@ -23,6 +23,8 @@ from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 from .step_stream import BODY, begin, events_of, id_of, last_id, resume, whole_events
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True, repr=False)
 class Kept:

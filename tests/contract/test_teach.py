@@ -27,6 +27,8 @@ from steiner.training.documents.stage_documents import teacher_documents
 from steiner.training.teacher.config import TeachError, load_teach_config
 from steiner.training.teacher.run import teach
 
+pytestmark = pytest.mark.slow
+
 PLACES = ["well", "barn", "gate", "mill", "pond", "lane"]
 QUESTION = {"id": "q1", "question": "The way to the pond?", "answer": "pond"}
 

@@ -12,7 +12,8 @@ ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content":
 
 def chunks_of(served: Any, options: dict[str, Any], **fields: Any) -> list[Any]:
     client = openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
-    return list(client.chat.completions.create(**ASK, stream=True, stream_options=options, **fields))
+    ask: dict[str, Any] = ASK | fields | {"stream_options": options}
+    return list(client.chat.completions.create(**ask, stream=True))
 
 
 @pytest.mark.parametrize("per_update", [1, 4, 1000])

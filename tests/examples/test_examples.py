@@ -77,7 +77,7 @@ def test_an_endpoint_is_judged(server: Any) -> None:
 
 def test_the_notebook_draws_the_tree(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEINER_URL", server.url)
-    notebook = nbformat.read(EXAMPLES / "tree.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    notebook = nbformat.read(EXAMPLES / "tree.ipynb", as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "commit it without outputs"
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     *_, drawn, steps = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]

@@ -24,6 +24,8 @@ from steiner.server.engine.base import Sampling, TokenRequest, TokenUpdate
 from .conftest import Spoken
 from .taped_engine import TapedEngine
 
+pytestmark = pytest.mark.slow
+
 PROMPT = (1, 2, 3)
 MAX_TOKENS = 1_500
 MOST_REQUESTS = 3

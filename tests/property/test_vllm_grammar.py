@@ -116,7 +116,8 @@ def test_a_token_costs_the_same_however_long_the_reasoning(section_tokens: int, 
 def long_search(automaton: Automaton, section_tokens: int) -> list[int]:
     """Proceeds as deep as it may, goes back to depth 1, and so on; at last it answers."""
     bound = automaton.bound
-    state, token_ids = automaton.initial, []
+    state = automaton.initial
+    token_ids: list[int] = []
     while state.phase != "done":
         allowed = automaton.allowed(state)
         wanted = bound.reasoning_end_id if len(token_ids) > LONG_TOKENS else bound.proceed_id

@@ -1,4 +1,4 @@
-"""The part of a recipe that goes on from a published checkpoint instead of from nothing."""
+"""The part of a recipe for training from a published checkpoint instead of from scratch."""
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -10,7 +10,7 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 class Lora(Strict):
     """Low-rank adapters instead of the whole weights (arXiv 2106.09685).
 
-    The special tokens' embedding rows are trained and saved beside them; the export merges both.
+    The special tokens' embedding rows are trained and saved with them; the export merges both.
 
     Attributes:
         alpha: the adapters' output is scaled by alpha / rank.
@@ -30,8 +30,8 @@ class BaseCheckpoint(Strict):
         revision: commit, tag or branch on the hub.
         max_positions: longest training sequence in tokens; longer ones are left out.
         lora: train adapters instead of all weights.
-        config: what the base's config.json says, as far as `steiner train --plan` needs it where the base is out of
-            reach; a base that says otherwise is refused.
+        config: the fields of the base's config.json that `steiner train --plan` needs if the base is out of reach; a
+            base with other values is refused.
     """
 
     base: str = Field(min_length=1)

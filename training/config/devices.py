@@ -1,4 +1,4 @@
-"""The part of a recipe that says what it runs on."""
+"""The part of a recipe about the hardware that it runs on."""
 
 from typing import Literal
 
@@ -8,17 +8,17 @@ from steiner.training.config.files import Strict
 
 
 class Devices(Strict):
-    """What a run is spread over. One process drives one GPU; `torchrun` starts as many as there are.
+    """The hardware of a run. One process drives one GPU; `torchrun` starts as many processes as there are GPUs.
 
     Attributes:
         gpus: GPUs in all. `--plan` works for this number; a run takes the number of its processes.
-        gpu_memory_gib: memory of one, for the verdict of `--plan`.
+        gpu_memory_gib: memory of one GPU, for the verdict of `--plan`.
         sharding: `full` keeps a share of weights, gradients and optimizer state on each GPU (FSDP2); with `none` each
             has all of it.
-        precision: `bf16` computes in bfloat16 over float32 weights; `fp32` computes in float32, too.
+        precision: `bf16` computes in bfloat16 over float32 weights; `fp32` also computes in float32.
         activation_checkpointing: keep only the input of each layer and compute the rest again in the backward pass.
-        micro_batch_tokens: padded tokens of one forward pass on one GPU; a larger batch takes several passes. A whole
-            batch at once where not given.
+        micro_batch_tokens: padded tokens of one forward pass on one GPU; a larger batch takes several passes. If not
+            given, a whole batch is one pass.
     """
 
     gpus: PositiveInt = 1

@@ -1,4 +1,4 @@
-"""The part of a recipe that mixes text of any kind into continual pre-training."""
+"""The part of a recipe that mixes ordinary text into continual pre-training."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ class OrdinaryText(Strict):
     """Text that is not about the problems, so that a base does not forget what it can do (see docs/training.md).
 
     Attributes:
-        files: `.jsonl` and `.parquet`, a document a record, or `.txt`, a document a file; relative to the working
-            directory.
+        files: `.jsonl` and `.parquet` with one document in each record, or `.txt` with one in each file; relative to
+            the working directory.
         field: name of the field that holds the text of a record.
         share: of the stage's tokens.
     """

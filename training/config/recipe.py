@@ -42,7 +42,7 @@ class SizeShare(Strict):
 
     Attributes:
         folded: share of the traces that are taught as they look with `memory`: abandoned branches folded away. Searches
-            too long for one training sequence are taught so only.
+            too long for one training sequence are always taught this way.
     """
 
     size: PositiveInt
@@ -82,9 +82,9 @@ class Optimisation(Strict):
 
     Attributes:
         optimizer: `muon` is Muon for the matrices of the blocks and AdamW for the rest, at one learning rate; `adamw`
-            is AdamW for everything. A model from nothing gets Muon where not given, a base AdamW.
-        tokens: tokens to train on, padding excluded; the data is repeated where it is shorter.
-        batch_tokens: padded tokens a batch, over all GPUs, at the start and at `ramp_until` of the tokens.
+            is AdamW for everything. By default a model from scratch gets Muon, and a base AdamW.
+        tokens: tokens to train on, without padding; the data is repeated if it is shorter.
+        batch_tokens: padded tokens of a batch, over all GPUs, at the start and at `ramp_until` of the tokens.
         decay_from: share of the tokens after which the rate falls along a cosine to `final_rate` of its peak.
     """
 
@@ -115,8 +115,8 @@ class FinetuningStage(Optimisation):
     """Supervised fine-tuning on chats, loss on the assistant's tokens.
 
     Attributes:
-        cut: share of traces that are closed early, at a random point, and answered all the same.
-        stretches: of a folded trace how many stretches between two backtracks are taken, the last one always.
+        cut: share of traces that are closed early, at a random point, and still answered.
+        stretches: how many stretches between two backtracks are taken from a folded trace; the last is always taken.
     """
 
     cut: float = Field(default=0.15, ge=0, le=1)
@@ -137,17 +137,17 @@ Model = Annotated[
     Annotated[ModelShape, Tag("from nothing")] | Annotated[BaseCheckpoint, Tag("from a base")],
     Discriminator(_kind_of_model),
 ]
-"""A shape to be trained from nothing, or a checkpoint to go on from: the one that has a `base`."""
+"""A shape to train from scratch, or a checkpoint to go on from, which is the one with a `base`."""
 
 
 class Recipe(Strict):
     """A whole run.
 
     Attributes:
-        output: folder of everything the run writes, relative to the working directory.
-        style: what the assistant is taught to write; what is not a search is a baseline.
-        languages: share of the problems, dialogues and drills told in each language.
-        teacher_runs: `output` folders of `steiner teach`, whose traces are learned beside the generated ones.
+        output: folder for everything the run writes, relative to the working directory.
+        style: what the assistant is taught to write; any style but a search is a baseline.
+        languages: share of the problems, dialogues and drills in each language.
+        teacher_runs: `output` folders of `steiner teach`, whose traces are learned along with the generated ones.
         threads: CPU threads of the training process.
     """
 
@@ -170,7 +170,7 @@ class Recipe(Strict):
         return rng.choices(list(self.languages), list(self.languages.values()))[0]
 
     def optimizer_of(self, stage: Optimisation) -> Literal["muon", "adamw"]:
-        """The optimizer of a stage, by the kind of model where the stage does not say."""
+        """The optimizer of a stage; if the stage names none, the kind of model decides."""
         return stage.optimizer or ("adamw" if isinstance(self.model, BaseCheckpoint) else "muon")
 
     @model_validator(mode="after")
@@ -220,11 +220,11 @@ def load_recipe(path: Path) -> Recipe:
     """Read and validate a recipe.
 
     Raises:
-        RecipeError: the file is missing, is no YAML, or a field is unknown or out of range.
+        RecipeError: the file is missing, is not YAML, or a field is unknown or out of range.
     """
     return read_yaml(path, Recipe, RecipeError, "recipe")
 
 
 def record_stream(recipe: Recipe, *name: object) -> random.Random:
-    """The stream of a record, by the recipe's seed and what names the record."""
+    """The random stream of a record, from the recipe's seed and the record's name."""
     return random.Random("/".join(map(str, (recipe.seed, *name))))

@@ -1,4 +1,4 @@
-"""The recipe's rl section: what is drawn and paid, and the engine that samples."""
+"""The recipe's rl section: what is sampled and rewarded, and the engine that samples."""
 
 from typing import Self
 
@@ -28,20 +28,20 @@ class ReinforcementStage(Strict):
 
     Attributes:
         steps: policy updates.
-        sizes: of each family the sizes that are drawn, harder ones perhaps; all of the data's where not given.
+        sizes: the sizes to draw of each family, such as the harder ones; by default all sizes of the data.
         problems_per_step: groups in one update.
         draws_per_problem: groups sampled for each group of an update; those whose outcomes differ most are kept, as a
             group in which all are right, or all wrong, teaches nothing.
         samples_per_problem: rollouts in a group.
         rollouts_per_pass: rollouts in one backward pass of one process; an update gathers as many as it needs.
         outcome_weight: weight of the outcome's advantage.
-        step_weight: lambda, the weight of the step-level advantage beside it.
+        step_weight: lambda, the weight of the step-level advantage.
         length_price: kappa, how much of the outcome the longest right search loses.
         step_cost: price of every step, in units of the step advantage.
-        state_weight: a, the share of the prover's value beside the progress in the value of a state.
+        state_weight: a, the share of the prover's value in the value of a state; the rest is progress.
         max_new_tokens: rollouts longer than this count as failed.
-        seed: of the problems drawn and the rollouts; the recipe's where not given.
-        max_nodes: problems whose DAG has more nodes are left out: their searches would not fit in a rollout.
+        seed: of the problems drawn and the rollouts; by default the recipe's.
+        max_nodes: problems whose DAG has more nodes are left out, because their searches would not fit in a rollout.
         save_every: updates between two checkpoints.
         rollouts: the engine that samples.
     """
@@ -68,7 +68,7 @@ class ReinforcementStage(Strict):
 
     @property
     def rollouts_per_step(self) -> int:
-        """Rollouts that one update learns from."""
+        """The number of rollouts that one update learns from."""
         return self.problems_per_step * self.samples_per_problem
 
     @model_validator(mode="after")

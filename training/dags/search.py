@@ -17,8 +17,8 @@ class Node:
     """One state.
 
     Attributes:
-        state: order-free identity of the situation.
-        successors: (move, index of the node it leads to), in canonical order.
+        state: identity of the situation, whatever way led to it.
+        successors: (move, index of the node it leads to), in canonical order; as many as e_o of the reward.
         num_incoming: edges that enter, e_i of the reward.
         depth: moves from the question, d_s (breadth-first).
         distance: moves to the nearest goal, d_e; None in a dead branch.
@@ -31,11 +31,6 @@ class Node:
     depth: int
     distance: int | None
     is_goal: bool
-
-    @property
-    def num_outgoing(self) -> int:
-        """e_o of the reward."""
-        return len(self.successors)
 
     @property
     def is_alive(self) -> bool:
@@ -97,10 +92,10 @@ def build_dag(family: Family[Problem, State, Move], problem: Problem) -> Dag:
 def incoming_and_distances(
     edges: list[tuple[tuple[Any, int], ...]], goals: list[int]
 ) -> tuple[list[list[int]], dict[int, int]]:
-    """Of each node the nodes that lead to it, and of each living one the moves to the nearest goal.
+    """For each node the nodes that lead to it, and for each living one the moves to the nearest goal.
 
     Args:
-        edges: of each node, (move, index of the node it leads to).
+        edges: for each node, (move, index of the node it leads to).
     """
     incoming: list[list[int]] = [[] for _ in edges]
     for begin, leaving in enumerate(edges):

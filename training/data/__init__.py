@@ -5,10 +5,10 @@
 - distinct: problems, of which no two are the same
 - records: what is made of a problem
 - dialogues: problems that a second message revises
-- sharing: which records stand in which shard
+- sharing: which records are in which shard
 - workers: processes that share the work
 - writing: all of it, resumable
-- fingerprint: what a stage was made of, so that it is not taken for another
+- fingerprint: what a stage was made from, so that it is not taken for another
 - manifest: counts, hashes and versions of what was written
-- statistics, histograms, card: what a reader wants to know of it
+- statistics, histograms, card: what a reader wants to know about it
 """

@@ -1,7 +1,7 @@
 """Dialogues of two turns: the second message changes the problem, and the conclusion has to be revised.
 
-What the first turn leaves in the context is what the server leaves there: the conclusions of its live path and its
-answer, as ordinary text, and nothing of the search.
+The first turn leaves in the context what the server leaves there: the conclusions of its live path and its answer, as
+ordinary text, and nothing else of the search.
 """
 
 import random
@@ -21,7 +21,7 @@ from steiner.training.traces.render import trace_to_json
 from steiner.training.traces.walk import TaughtTrace
 
 UNSOLVABLE_SHARE = 0.25
-"""First problems without a solution: "not found" is the conclusion that news most often revise."""
+"""Share of first problems without a solution: "not found" is the conclusion that news most often revises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Dialogue:
 
     Attributes:
         revision: the second message.
-        revised: the problem that both messages come to.
+        revised: the problem that results from both messages.
     """
 
     size: int

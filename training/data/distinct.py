@@ -1,7 +1,7 @@
 """Problems of which no two are the same.
 
-Drawing candidates is the work, and any process can do it: each candidate has a random stream of its own. Which of them
-repeat an earlier one is decided here, in the order of their numbers.
+Drawing candidates is the expensive part, and any process can do it, because each candidate has its own random stream.
+Which of them repeat an earlier one is decided here, in the order of their numbers.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from steiner.training.problems.held_out import is_held_out
 
 CANDIDATES_A_TASK = 500
 MAX_REPEATS = 10_000
-"""Candidates in a row that were all there before, until a family counts as exhausted."""
+"""After so many repeated candidates in a row, a family counts as exhausted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def write_problems(
     map_in_order: MapInOrder,
     on_done: Callable[[int], None],
 ) -> None:
-    """Write the shards of problems that are not there yet, going on behind the last.
+    """Write the missing shards of problems, going on after the last one.
 
     Args:
         on_done: called with the number of records of each shard written.
@@ -72,7 +72,7 @@ def write_problems(
 def _distinct(
     recipe: Recipe, folder: Path, num_shards: int, map_in_order: MapInOrder
 ) -> Iterator[tuple[ProblemRecord, int]]:
-    """New problems, each with the number of its candidate, behind those of the shards that are there."""
+    """New problems, each with the number of its candidate, after those of the existing shards."""
     told: dict[str, set[str]] = {name: set() for name in recipe.data}
     next_candidate = dict.fromkeys(recipe.data, 0)
     for number in range(num_shards):
@@ -118,7 +118,7 @@ def _distinct_of(
 
 
 def _draw(task: _Candidates) -> list[tuple[str, ProblemRecord]]:
-    """Identities and problems; which id one gets, and so which language, is not known here."""
+    """Identities and problems. Which id a problem gets, and so which language, is not known yet."""
     family, data = FAMILIES[task.family], task.recipe.data[task.family]
     drawn: list[tuple[str, ProblemRecord]] = []
     for number in range(task.begin, task.end):
@@ -141,5 +141,5 @@ def _draw(task: _Candidates) -> list[tuple[str, ProblemRecord]]:
 
 
 def _identity(family: Family[Any, Any, Any], problem: Any) -> str:
-    """What makes two problems the same problem: the split may see fewer differences."""
+    """What makes two problems the same problem; the split may see fewer differences."""
     return f"{family.canonical(problem)} {family.to_json(problem).get('target', '')}"

@@ -1,4 +1,4 @@
-"""Which fields of the recipe a stage's results were made from: another recipe does not take them for its own."""
+"""Which fields of the recipe a stage's results were made from, so that another recipe does not use them."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ FIELDS = {
     "rl": ("rl",),
     "export": ("name",),
 }
-"""What each stage reads of the recipe, beside what the stages before it read; in the order of the stages."""
+"""What each stage reads of the recipe in addition to the stages before it, in the order of the stages."""
 WITHOUT_EFFECT = ("output", "threads", "devices")
 IN_PASSING = {"rl": {"rollouts", "rollouts_per_pass", "save_every"}}
-"""Of the fields that are read, those that decide how something is computed and not what."""
+"""Fields that are read but only decide how something is computed, and not what."""
 TEACHERS = "teacher_runs"
 FILE = "made_from.json"
 DATA_FORMAT = 1
@@ -31,14 +31,14 @@ SHOWN_DIFFERENCES = 5
 
 
 class ChangedRecipeError(SteinerError):
-    """Results that are there were made from another recipe; the message says what differs and what to do."""
+    """Existing results were made from another recipe; the message says what differs and what to do."""
 
 
 def check_stage(recipe: Recipe, stage: str) -> None:
-    """See to it that what a stage left in its folder is this recipe's; an empty folder is anybody's.
+    """Check that what a stage left in its folder belongs to this recipe. An empty folder fits any recipe.
 
     Raises:
-        ChangedRecipeError: it is another's, or nothing tells whose.
+        ChangedRecipeError: it is another recipe's, or nothing says whose.
         DataError: the recipe names a folder that holds no finished run of a teacher.
     """
     folder = recipe.output / stage
@@ -59,10 +59,10 @@ def check_stage(recipe: Recipe, stage: str) -> None:
 
 
 def claim_stage(recipe: Recipe, stage: str) -> None:
-    """Check the stage's folder, and write into it whose it is; to be called before anything else is written there.
+    """Check the stage's folder, and mark it as this recipe's. Call this before anything else is written there.
 
     Raises:
-        ChangedRecipeError: it is another's.
+        ChangedRecipeError: it is another recipe's.
     """
     check_stage(recipe, stage)
     folder = recipe.output / stage
@@ -72,7 +72,7 @@ def claim_stage(recipe: Recipe, stage: str) -> None:
 
 
 def fingerprint(recipe: Recipe, stage: str) -> dict[str, Any]:
-    """Every field that decides what a stage makes, those of the stages before it included."""
+    """Every field that decides what a stage makes, including those of the stages before it."""
     stages = list(FIELDS)
     read = {field for name in stages[: stages.index(stage) + 1] for field in FIELDS[name]}
     told = recipe.model_dump(mode="json", include=read - {TEACHERS})
@@ -81,7 +81,7 @@ def fingerprint(recipe: Recipe, stage: str) -> dict[str, Any]:
 
 
 def _teachers(runs: Sequence[DescribedTraces]) -> dict[str, Any]:
-    """What the runs wrote, wherever it lies; without any it is not told, as in results older than the field."""
+    """What the teacher's runs wrote, wherever it is. Without any, the field is left out, as in older results."""
     return {TEACHERS: [run["sha256"] for run in runs]} if runs else {}
 
 
@@ -108,13 +108,13 @@ def _deciding(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_later_fields(recorded: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
-    """What was recorded before recipes had all of today's fields; those have their defaults in it."""
+    """An earlier record in today's form. Fields that recipes did not have then get their defaults."""
     told = set(Recipe.model_fields) - {TEACHERS}
     fields = {name: value for name, value in recorded.items() if name in told}
     try:
         then = Recipe.model_validate(recipe.model_dump(mode="json") | fields)
     except ValidationError:
-        # It was made by rules that no longer hold, and is told apart field by field.
+        # It was made under older rules, and is compared field by field.
         return recorded
     return recorded | then.model_dump(mode="json", include=set(fields))
 

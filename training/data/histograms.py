@@ -1,4 +1,4 @@
-"""How the measures of a run's searches are spread, a picture for each kind."""
+"""The distribution of the measures of a run's searches, one picture for each kind."""
 
 import bisect
 import math
@@ -12,7 +12,7 @@ from steiner.training.data.statistics import Measured
 from steiner.training.plots import COLOURS, save_figure
 
 MOST_EVEN_BARS = 40
-"""With larger values, bars widen from `EVEN_UNTIL` on, by `WIDENING`, on a logarithmic axis: few searches are long."""
+"""From `EVEN_UNTIL` on, bars widen by `WIDENING`, on a logarithmic axis, because few searches are long."""
 EVEN_UNTIL = 10
 WIDENING = 1.2
 LABELS = {"depth": "depth, steps", "nodes": "states"}

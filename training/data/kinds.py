@@ -1,7 +1,7 @@
 """What the data files hold: each kind of record as a Python type and as an Arrow schema.
 
-A record read back equals the one written, field by field. The type of a step stands with `trace_to_json`, which makes
-it.
+A record that is read back equals the one written, field by field. The type of a step is next to `trace_to_json`, which
+makes it.
 """
 
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ class DrillRecord(TypedDict):
 
 
 class DialogueRecord(TraceRecord):
-    """A trace behind earlier turns, the user's and the assistant's text by turns; its problem has no DAG of its own."""
+    """A trace after earlier turns, alternately the user's and the assistant's text. Its problem has no own DAG."""
 
     turns: list[str]
 

@@ -1,6 +1,6 @@
-"""What the data of a run are: recipe, seed, versions, counts and the hash of every shard, in `manifest.json`.
+"""What a run's data consist of: recipe, seed, versions, counts and the hash of every shard, in `manifest.json`.
 
-It is written when everything else is there, so data with a manifest are complete.
+It is written last, so data with a manifest are complete.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ def write_manifest(recipe: Recipe, folder: Path, asked: dict[str, int]) -> None:
     """Write it into the data folder.
 
     Args:
-        asked: records of each kind that there must be.
+        asked: how many records of each kind there must be.
 
     Raises:
-        DataError: there are not as many.
+        DataError: the number is another one.
     """
     kinds = {}
     for kind in KINDS.values():
@@ -72,7 +72,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def describe_kind(folder: Path, kind: Kind[Any]) -> dict[str, Any]:
-    """Records, counts and hashes of one kind; the kind's hash is that of its shards' hashes, a line each.
+    """Records, counts and hashes of one kind. The kind's hash is the hash of its shards' hashes, one in each line.
 
     Raises:
         DataError: a shard is missing or cannot be read.
@@ -100,7 +100,7 @@ def _describe_shard(path: Path) -> dict[str, Any]:
 
 
 def _counts(folder: Path, kind: Kind[Any]) -> list[dict[str, Any]]:
-    """Records by family, size, language and split, where a kind has these; of searches how many backtrack."""
+    """Records by family, size, language and split, if a kind has these; for searches, how many backtrack."""
     names = [name for name in ("family", "size", "language", "split") if name in kind.schema.names]
     searches = kind in (TRACES, DIALOGUES)
     fields = [*names, *(["steps.list.element.to_depth"] if searches else [])]

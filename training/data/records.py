@@ -1,7 +1,7 @@
-"""What is made of a problem: its DAG, searches through it, drills; and dialogues, which draw their own problems.
+"""What is made from a problem: its DAG, searches through it, drills; and dialogues, which draw their own problems.
 
-Every record draws from its own random stream, named by the recipe's seed, the family and the record's number, so that
-it is the same whoever makes it, and whatever else is made.
+Every record draws from its own random stream, named by the recipe's seed, the family and the record's number. So it is
+the same whichever process makes it, and whatever else is made.
 """
 
 import json
@@ -34,10 +34,10 @@ DRILLS_PER_DOCUMENT = 6
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one record is made of.
+    """What one record is made from.
 
     Attributes:
-        number: of the record among those of its problem, or of its family where it has none or shares it by turns.
+        number: of the record among those of its problem; if it has none or shares it in turn, among its family's.
         problem: a training problem; None for dialogues.
     """
 
@@ -96,7 +96,7 @@ def _traces(recipe: Recipe, sources: Iterable[Source]) -> Iterator[TraceRecord]:
         rng = record_stream(recipe, "trace", record["id"], number)
         folded = record_stream(recipe, "folded", record["id"], number).random() < share
         trace = sample_taught(recipe.style, family, problem, dag, rng, remembers=not folded)
-        # What a search that was cut short should answer: any right answer, not always the one it would have found.
+        # What a search that was cut short should answer: any right answer, not only the one it would have found.
         guess = family.direct_answer(problem, rng) if record["solvable"] else trace.answer
         yield {
             "id": f"{record['id']}-{number}",
@@ -137,4 +137,4 @@ RECORDS_OF: dict[str, Callable[[Recipe, Iterable[Source]], Iterator[Any]]] = {
     DRILLS.name: _drills,
     DIALOGUES.name: lambda recipe, sources: (dialogue_record(recipe, s.family, s.number) for s in sources),
 }
-"""Makers of records by the name of their kind."""
+"""Functions that make records, by the name of their kind."""

@@ -1,7 +1,6 @@
 """Parquet shards: written whole or not at all, the same bytes for the same records, read as a stream."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,37 +10,37 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from steiner.reasoning.errors import SteinerError
+from steiner.training.config.files import whole_file
 from steiner.training.data.kinds import Kind, Record
 
 Item = TypeVar("Item")
 
 SHARD_RECORDS = 2_000
 ROW_GROUP_RECORDS = 500
-"""Held in memory at a time, by a writer as by a reader."""
-PARTIAL = ".partial"
+"""Records held in memory at a time, by a writer or a reader."""
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Lists of `size` items, the last perhaps shorter; as `itertools.batched`, which Python 3.11 has not."""
+    """Lists of `size` items, the last perhaps shorter; like `itertools.batched`, which Python 3.11 lacks."""
     waiting = iter(items)
     while batch := list(islice(waiting, size)):
         yield batch
 
 
 class DataError(SteinerError):
-    """The recipe asks for data that cannot be made, or data that is there cannot be used; the message says why."""
+    """The recipe asks for data that cannot be made, or existing data cannot be used; the message says why."""
 
 
 def shard_path(folder: Path, kind: Kind[Any], number: int) -> Path:
-    """Where a shard stands in the data folder."""
+    """The path of a shard in the data folder."""
     return folder / kind.name / f"{number:05}.parquet"
 
 
 def shard_paths(folder: Path, kind: Kind[Any]) -> list[Path]:
-    """The shards of a kind that are there, in order.
+    """The existing shards of a kind, in order.
 
     Raises:
-        DataError: none was ever begun, or one is missing between others.
+        DataError: there are none, or one is missing between others.
     """
     if not (folder / kind.name).is_dir():
         raise DataError(f"{folder / kind.name} is missing: `steiner data RECIPE` makes it.")
@@ -60,18 +59,19 @@ def write_shard(
 ) -> int:
     """Write one file; returns how many records it has.
 
-    It takes its name when every byte is on the disk. All that decides the bytes is named here, but the version of the
-    Parquet library, which writes itself into each file.
+    The file gets its name once every byte is on the disk. Everything that decides the bytes is set here, except for the
+    version of the Parquet library, which the library writes into each file.
 
     Args:
-        metadata: kept in the file beside the schema.
+        metadata: kept in the file with the schema.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     schema = kind.schema.with_metadata(metadata) if metadata else kind.schema
     num_records = 0
-    with partial.open("wb") as file:
-        with pq.ParquetWriter(
+    with (
+        whole_file(path) as partial,
+        partial.open("wb") as file,
+        pq.ParquetWriter(
             file,
             schema,
             version="2.6",
@@ -80,25 +80,23 @@ def write_shard(
             compression_level=3,
             use_dictionary=True,
             write_statistics=True,
-        ) as writer:
-            for group in in_batches(records, ROW_GROUP_RECORDS):
-                writer.write_table(_table(group, kind, schema))
-                num_records += len(group)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+        ) as writer,
+    ):
+        for group in in_batches(records, ROW_GROUP_RECORDS):
+            writer.write_table(_table(group, kind, schema))
+            num_records += len(group)
     return num_records
 
 
 def read_records(folder: Path, kind: Kind[Record], fields: Sequence[str] | None = None) -> Iterator[Record]:
-    """The records of a kind, in order, a row group in memory at a time.
+    """The records of a kind, in order, with one row group in memory at a time.
 
     Args:
         folder: the data folder of a run.
-        fields: read these alone; the rest is missing from the records.
+        fields: read only these; the records lack the rest.
 
     Raises:
-        DataError: the kind was not made, or a shard is missing or is no file of this kind.
+        DataError: the kind was not made, or a shard is missing or is not a file of this kind.
     """
     for path in shard_paths(folder, kind):
         yield from read_shard(path, kind, fields)
@@ -108,7 +106,7 @@ def read_shard(path: Path, kind: Kind[Record], fields: Sequence[str] | None = No
     """The records of one file, in order.
 
     Raises:
-        DataError: it is no Parquet file, or one with another schema.
+        DataError: it is not a Parquet file, or has another schema.
     """
     names = kind.schema.names if fields is None else list(fields)
     texts = [name for name in kind.json_fields if name in names]
@@ -129,7 +127,7 @@ def read_shard(path: Path, kind: Kind[Record], fields: Sequence[str] | None = No
 
 
 def shard_metadata(path: Path) -> dict[str, str]:
-    """What `write_shard` was given as metadata."""
+    """The metadata that `write_shard` was given."""
     stored = pq.read_schema(path).metadata or {}
     return {key.decode(): value.decode() for key, value in stored.items()}
 
@@ -137,7 +135,7 @@ def shard_metadata(path: Path) -> dict[str, str]:
 def _table(records: Sequence[Record], kind: Kind[Record], schema: pa.Schema) -> pa.Table:
     names = set(schema.names)
     for record in records:
-        # Arrow would drop what it does not know, and fill in what is missing.
+        # Arrow would drop unknown fields, and fill in missing ones.
         if record.keys() != names:
             raise ValueError(f"{kind.name}: a record has {sorted(record)}, the schema {sorted(names)}.")
     rows: Sequence[Mapping[str, Any]] = records

@@ -1,4 +1,4 @@
-"""Which records stand in which shard: decided from the problems alone, before any record is made."""
+"""Which records are in which shard. This depends only on the problems, and is decided before any record is made."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from steiner.training.data.shards import DataError, read_records, shard_path, wr
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A file to write, and what its records are made of."""
+    """A file to write, and what its records are made from."""
 
     recipe: Recipe
     kind: str
@@ -30,7 +30,7 @@ def write_sources(shard: Shard) -> tuple[str, int]:
 
 
 def count_records(recipe: Recipe, folder: Path) -> dict[str, int]:
-    """How many records of each kind the recipe asks for, once its problems are there.
+    """How many records of each kind the recipe asks for, given its problems.
 
     Raises:
         DataError: a family has none to train on.
@@ -54,7 +54,7 @@ def count_records(recipe: Recipe, folder: Path) -> dict[str, int]:
 
 
 def missing_shards(recipe: Recipe, folder: Path, shard_records: int) -> Iterator[Shard]:
-    """The shards that are not there, of every kind but the problems."""
+    """The missing shards, of every kind but the problems."""
     for kind in KINDS.values():
         if kind is PROBLEMS:
             continue

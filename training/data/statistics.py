@@ -30,7 +30,7 @@ Group = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How often each value of each measure came up.
+    """How often each value of each measure occurred.
 
     Attributes:
         values: by measure, then by family and size.
@@ -75,7 +75,7 @@ def measure_searches(folder: Path, kind: Kind[TraceRecord], tokenizer: PreTraine
     )
     for records in in_batches(shown, BATCH):
         traces = [trace_from_json(record) for record in records]
-        # Not verbose: a search may be longer than what a model is trained on in one piece.
+        # Not verbose, because a search may be longer than what a model is trained on in one piece.
         turns = [render(trace).turn + TURN_END for trace in traces]
         encoded = tokenizer(turns, add_special_tokens=False, verbose=False)["input_ids"]
         for record, trace, token_ids in zip(records, traces, encoded, strict=True):
@@ -96,7 +96,7 @@ def measure_dags(folder: Path) -> Measured:
 
 
 def deepest(trace: TaughtTrace) -> int:
-    """Steps of the longest live path that the search was on, the step at its end included."""
+    """Steps of the longest live path of the search, including the step at its end."""
     depth = longest = 0
     for step in trace.steps:
         depth += 1
@@ -115,7 +115,7 @@ def write_statistics(measured: dict[str, Measured], folder: Path) -> dict[str, A
 
 
 def measure_all(folder: Path, tokenizer: PreTrainedTokenizerFast) -> dict[str, Measured]:
-    """What there is to measure, by kind; a kind without records is left out."""
+    """The measures, by kind; a kind without records is left out."""
     measured = {
         TRACES.name: measure_searches(folder, TRACES, tokenizer),
         DIALOGUES.name: measure_searches(folder, DIALOGUES, tokenizer),

@@ -1,4 +1,4 @@
-"""The traces of `steiner teach` runs that a recipe names: whether they are there, which they are, and one by one."""
+"""The traces of the `steiner teach` runs that a recipe names: checked, identified, and read one by one."""
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -21,7 +21,7 @@ class DescribedTraces(TypedDict):
 
 
 def describe_teacher_runs(runs: Sequence[Path]) -> list[DescribedTraces]:
-    """What stands in the manifest of each run, in order; where the folders lie does not matter.
+    """What the manifest of each run says, in order; the place of the folders does not matter.
 
     Raises:
         DataError: a folder holds no finished run.
@@ -39,7 +39,7 @@ def describe_teacher_runs(runs: Sequence[Path]) -> list[DescribedTraces]:
 
 
 def read_teacher_traces(runs: Sequence[Path]) -> Iterator[TraceRecord]:
-    """The traces of every run, but those that solve a held-out problem of a task family.
+    """The traces of every run, except those that solve a held-out problem of a task family.
 
     Raises:
         DataError: a shard cannot be read.
@@ -56,7 +56,7 @@ def _data_of(run: Path) -> Path:
 
 @lru_cache(maxsize=1)
 def _asks_held_out(prompt: str) -> bool:
-    """Whether the question states a problem that no training may see; the traces of a question stand together."""
+    """Whether the question states a problem that no training may see. The traces of a question come together."""
     for family in FAMILIES.values():
         problem = problem_of_dialogue(family, prompt)
         if problem is not None and is_held_out(family.canonical(problem)):

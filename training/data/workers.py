@@ -1,4 +1,4 @@
-"""Processes that share the work; the order of results is that of the tasks, whoever was faster."""
+"""Processes that share the work. Results come in the order of the tasks, whichever process was faster."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ TASKS_AHEAD = 4
 
 
 class MapInOrder(Protocol):
-    """Like the built-in `map` with one iterable; the function and what it takes and gives can be pickled."""
+    """Like the built-in `map` with one iterable; the function, its argument and its result can be pickled."""
 
     def __call__(
         self, function: Callable[[Task], Result], tasks: Iterable[Task]
@@ -35,10 +35,10 @@ def usable_cores() -> int:
 
 @contextmanager
 def worker_processes(count: int) -> Iterator[MapInOrder]:
-    """A `map` that is spread over `count` processes; with one, over none but this.
+    """A `map` over `count` processes; with one, it runs in this process.
 
     Raises:
-        DataError: while in use, a process was ended from outside.
+        DataError: while it was in use, a process was ended from outside.
     """
     if count == 1:
         yield _here
@@ -76,13 +76,13 @@ def _here(function: Callable[[Task], Result], tasks: Iterable[Task]) -> Generato
 
 
 def _stay_with_parent() -> None:
-    # Ctrl-C reaches the whole process group; the parent alone answers it.
+    # Ctrl-C reaches the whole process group, and only the parent reacts to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
 def _leave_with_parent() -> None:
-    # A killed parent tells nobody, and its workers would wait for tasks for ever.
+    # A killed parent tells nobody, and its workers would wait for tasks forever.
     if parent := parent_process():
         wait([parent.sentinel])
         os._exit(1)

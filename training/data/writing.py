@@ -1,4 +1,4 @@
-"""All data of a recipe, by as many processes as there are cores; a run that was stopped goes on where it stopped."""
+"""All data of a recipe, made by as many processes as there are cores. A stopped run goes on where it stopped."""
 
 import fcntl
 import os
@@ -17,12 +17,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from steiner.training.config.files import PARTIAL
 from steiner.training.config.recipe import Recipe
 from steiner.training.data.distinct import write_problems
 from steiner.training.data.fingerprint import claim_stage
 from steiner.training.data.kinds import KINDS, PROBLEMS
 from steiner.training.data.manifest import is_complete, read_manifest, write_manifest
-from steiner.training.data.shards import PARTIAL, SHARD_RECORDS, DataError
+from steiner.training.data.shards import SHARD_RECORDS, DataError
 from steiner.training.data.sharing import count_records, missing_shards, write_sources
 from steiner.training.data.workers import usable_cores, worker_processes
 
@@ -30,7 +31,7 @@ from steiner.training.data.workers import usable_cores, worker_processes
 def write_data(
     recipe: Recipe, workers: int | None = None, shard_records: int = SHARD_RECORDS
 ) -> dict[str, int]:
-    """Write the shards of a recipe that are not there yet.
+    """Write the missing shards of a recipe.
 
     Args:
         workers: processes that share the work; as many as there are cores if not given. The files do not depend on it.
@@ -40,7 +41,7 @@ def write_data(
         Records by kind.
 
     Raises:
-        ChangedRecipeError: the files that are there were made from another recipe.
+        ChangedRecipeError: the existing files were made from another recipe.
         DataError: a family has fewer different problems than asked for, or none to train on; another process writes
             the same files; or a worker process was ended from outside.
     """
@@ -84,7 +85,7 @@ def _most_records(recipe: Recipe) -> int:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold a lock on the folder, which ends with the process however that ends."""
+    """Hold a lock on the folder. It ends with the process, however that ends."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
@@ -108,6 +109,6 @@ def _progress() -> Progress:
 
 
 def _show(progress: Progress, bar: TaskID, folder: Path, name: str, total: int, shard_records: int) -> None:
-    """What is there counts as done."""
+    """Count the existing shards as done."""
     there = sum(1 for _ in (folder / name).glob("*.parquet"))
     progress.update(bar, total=total, completed=min(total, there * shard_records))

@@ -58,7 +58,7 @@ def chat_prompt(prompt: str, tokenizer: PreTrainedTokenizerFast, turns: Sequence
     """The user's message and the generation prompt, as the server builds it.
 
     Args:
-        turns: what was said before, the user's and the assistant's text by turns.
+        turns: what was said before, alternately the user's and the assistant's text.
     """
     said = [*turns, prompt]
     messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said)]
@@ -76,13 +76,13 @@ def encode_chats(
 ) -> Iterator[Document]:
     """Traces as chats for supervised fine-tuning, loss on the assistant's tokens.
 
-    A share `cut` of them is closed early, as the server's budget does it: at a random point the automaton's closing
-    tokens follow, which are forced and so not learned, then an answer. In the direct style every
+    A share `cut` of them is closed early, as the server's budget does it. At a random point the automaton's closing
+    tokens follow, which are forced and so not learned, and then an answer. In the direct style every
     trace is cut before its first step.
 
     Args:
-        num_stretches: of a folded trace, how many stretches become a chat each.
-        first: number of the first record among all; each is cut by its number, whoever else is encoded beside it.
+        num_stretches: how many stretches of a folded trace become a chat each.
+        first: number of the first record among all; each is cut by its number, whatever is encoded with it.
     """
 
     def parts(record: Mapping[str, Any]) -> list[_Part]:
@@ -127,11 +127,11 @@ def encode_chats(
 def _encode_parts(
     records: Iterable[Mapping[str, Any]], parts: _PartsOf, tokenizer: PreTrainedTokenizerFast
 ) -> Iterator[list[Document]]:
-    """Tokenise many records at once; parts meet at special tokens or line feeds, so each encodes as in the whole."""
+    """Tokenise many records at once. Parts meet at special tokens or line feeds, so each encodes as in the whole."""
     for batch in in_batches(records, BATCH):
         split = [parts(record) for record in batch]
         texts = [part.text for parts_of_one in split for part in parts_of_one]
-        # What is too long for the model is left out, or cut to stretches, later on.
+        # Later, what is too long for the model is left out or cut into stretches.
         quietly = {"return_attention_mask": False, "verbose": False}
         encoded = iter(tokenizer(texts, add_special_tokens=False, **quietly)["input_ids"])
         for parts_of_one in split:
@@ -147,15 +147,15 @@ def _forced(token_ids: Sequence[int]) -> Document:
 
 
 def _states(automaton: Automaton, token_ids: Sequence[int]) -> list[State]:
-    """Where the automaton stands in front of each token, and behind the last."""
+    """The automaton's state before each token, and after the last."""
     return list(accumulate(token_ids, automaton.advance, initial=automaton.initial))
 
 
 def _cut(
     automaton: Automaton, stretch: Stretch, states: Sequence[State], rng: random.Random
 ) -> tuple[Document, tuple[int, ...]]:
-    """The reasoning up to a random point of a stretch and what closes it there: half of the time behind a step, else
-    anywhere."""
+    """The reasoning up to a random point of a stretch, and what closes it there. Half of the time the point is after a
+    step, else anywhere."""
     length = stretch.end - stretch.begin
     folded = len(stretch.token_ids) - length
     own = stretch.token_ids[folded:]

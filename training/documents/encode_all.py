@@ -1,4 +1,4 @@
-"""Many records as documents, by as many processes as there are cores; the documents do not depend on how many."""
+"""Many records as documents, by as many processes as there are cores. The documents do not depend on how many."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -56,8 +56,8 @@ def encode_all(
     """Every document of the records, in their order.
 
     Args:
-        num_records: how many they are, about: for the progress bar and the number of processes.
-        workers: processes that share the work; by the records and the cores if not given.
+        num_records: about how many there are, for the progress bar and the number of processes.
+        workers: processes that share the work; by default, the records and the cores decide.
 
     Raises:
         DataError: a worker process was ended from outside.

@@ -9,7 +9,7 @@ def mix(
 ) -> list[int]:
     """All traces, and drills until they make up `drill_share` of the tokens.
 
-    Drills are taken in a random order and repeated where there are too few.
+    Drills are taken in a random order, and repeated if there are too few.
 
     Returns:
         Numbers of the documents, the first trace being 0 and the first drill following the last trace.

@@ -23,8 +23,8 @@ def text_documents(
 ) -> Iterator[Document]:
     """Documents from the beginning of the first file until there are `num_tokens` tokens, or to the end of the last.
 
-    Each ends with the end of text; one that is longer than the model's positions becomes several. Markers that a text
-    spells are text in it, too. A batch of texts is in memory at a time.
+    Each ends with the end of text. One that is longer than the model's positions becomes several. Markers that a text
+    spells stay text. One batch of texts is in memory at a time.
 
     Raises:
         DataError: a file cannot be read, or a record has no text in the field.
@@ -52,7 +52,7 @@ def text_documents(
 
 
 def read_texts(path: Path, field: str) -> Iterator[str]:
-    """The texts of a file, one at a time; empty ones are passed over.
+    """The texts of a file, one at a time; empty ones are skipped.
 
     Raises:
         DataError: the file cannot be read, or a record has no text in the field.

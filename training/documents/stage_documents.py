@@ -34,7 +34,7 @@ def teacher_documents(
 ) -> list[Document]:
     """The traces of `steiner teach` runs, encoded; what the model's positions do not hold is left out.
 
-    Generated searches fit, or are taught folded; a teacher writes as much as it likes, and half a search is none.
+    Generated searches fit, or are taught folded. A teacher may write more than fits, and half a search teaches nothing.
 
     Raises:
         DataError: a folder holds no finished run, or nothing is left to learn.
@@ -57,8 +57,8 @@ def teacher_documents(
 
 
 def check_sources(recipe: Recipe) -> None:
-    """See to it that what a recipe takes from elsewhere is there; noticed behind the data otherwise, which may take
-    hours.
+    """Check that what a recipe takes from elsewhere is there. Otherwise it would show only after the data, which may
+    take hours.
 
     Raises:
         DataError: a folder holds no finished run of a teacher, or a text file is not there.
@@ -82,7 +82,7 @@ def pretraining_documents(
     """Traces, drills and ordinary text in the shares that the stage names.
 
     Args:
-        folder: where they are written; those that are there are read again.
+        folder: where they are written; if they already exist, they are read.
 
     Raises:
         ValueError: drills are wanted and there are none.
@@ -116,7 +116,7 @@ def pretraining_documents(
 def finetuning_documents(
     recipe: Recipe, tokenizer: PreTrainedTokenizerFast, folder: Path, console: Console
 ) -> Documents:
-    """Traces and dialogues as chats; `folder` is where they are written, and those that are there are read again."""
+    """Traces and dialogues as chats. They are written to `folder`; if they already exist, they are read."""
     data, sft = recipe.output / "data", recipe.sft
     encoding = ChatEncoding(tokenizer, recipe.style, sft.cut, recipe.seed, sft.stretches)
 

@@ -1,1 +1,1 @@
-"""How good a model is: suites, comparisons, and the model card made of them."""
+"""How good a model is: suites, comparisons, and the model card made from them."""

@@ -28,9 +28,9 @@ class Outcome:
     Attributes:
         finished: the answer was ended by the model and not by a length limit or an error.
         completion_tokens: reasoning, answer and markers.
-        ended_by: what ended the reasoning: "model", or the limit that did; empty where that is not told.
+        ended_by: what ended the reasoning: "model", or the limit that did; empty if the endpoint does not say.
         condition: under which it was asked, such as "held-out" or "unconstrained".
-        sampling_seed: which of several samples of the same problem this is; None where it was asked once.
+        sampling_seed: which of several samples of the same problem this is; None if it was asked once.
     """
 
     family: str
@@ -68,9 +68,9 @@ async def ask_all(
         options: further fields of each request.
         concurrency: requests at a time.
         on_done: called with each outcome as it arrives.
-        condition: name of what the options make of it.
-        sampling_seeds: every problem is asked once with each; once and without a seed if there are none.
-        journal: keeps the outcomes; those that it has are not asked for again.
+        condition: name for the set of options.
+        sampling_seeds: every problem is asked once with each; if there are none, once and without a seed.
+        journal: keeps the outcomes; those that it already has are not asked for again.
     """
     free = asyncio.Semaphore(concurrency)
 
@@ -95,7 +95,7 @@ async def ask_all(
 
 
 def request_seed(sampling_seed: int, prompt: str) -> int:
-    """Seed of one request: another one for each problem, so that no two answers share their luck."""
+    """Seed of one request: a different one for each problem, so that no two answers share their luck."""
     return int.from_bytes(hashlib.sha256(f"{sampling_seed}/{prompt}".encode()).digest()[:4], "big")
 
 
@@ -106,7 +106,7 @@ async def answer_to(
     accepts: Callable[[str], bool],
     options: dict[str, Any],
 ) -> list[Event]:
-    """Ask, fill in the outcome, and return everything that was said."""
+    """Ask, fill in the outcome, and return all events."""
     said: list[Event] = []
     async for event in client.stream_async(prompt, **options):
         said.append(event)

@@ -1,10 +1,10 @@
 """Published benchmarks, from files in the format they are published in, through lm-evaluation-harness.
 
-The harness words the questions and reads the answers; only where the data lies is ours. Nothing is downloaded.
+The harness words the questions and reads the answers. We only say where the data is. Nothing is downloaded.
 
-MATH answers are marked by the harness's own equality, on the answer that the reply boxes. Its `hendrycks_math` takes
-what stands between the first and the last dollar sign of a reply, which suits base models shown examples; models that
-talk box their answer.
+MATH answers are marked by the harness's own equality, applied to the boxed answer of a reply. Its `hendrycks_math`
+takes what is between the first and the last dollar sign. That suits base models that were shown examples, but chat
+models box their answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ READERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parque
 
 
 class BenchmarkError(SteinerError):
-    """A benchmark that is not known, data that cannot be read, or a run of the harness that failed."""
+    """An unknown benchmark, data that cannot be read, or a failed run of the harness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Benchmark:
         task: the harness's task file that words and marks it, under `lm_eval/tasks/`.
         split: the split that the task asks.
         columns: that the file must have.
-        identity: the column by which a question is known again, whatever the order of its choices.
+        identity: the column that identifies a question, whatever the order of its choices.
         category: the column by which the report divides the questions, if there is one.
         marked_by: the harness's filter whose verdict counts.
         changes: further lines of the task file.
@@ -77,7 +77,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
             category="category",
             marked_by="custom-extract",
             changes=(
-                # The examples of the harness's default are in another file, and models that reason do without.
+                # The examples of the harness's default are in another file, and reasoning models do not need them.
                 "num_fewshot: 0\n"
                 "fewshot_split: null\n"
                 "fewshot_config: null\n"
@@ -138,7 +138,7 @@ def read_benchmark(text: str) -> BenchmarkFile:
     """A benchmark as it is typed: NAME=FILE.
 
     Raises:
-        BenchmarkError: the name is not known, or the file is not there, of no known format, or lacks a column.
+        BenchmarkError: the name is unknown, or the file is missing, has an unknown format, or lacks a column.
     """
     name, equals, given = text.partition("=")
     if not equals or name not in BENCHMARKS:

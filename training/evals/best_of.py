@@ -1,8 +1,8 @@
 """Best-of-n by parallel sampling: what several answers are worth, and how that compares with search at equal tokens.
 
-Tokens are completion tokens, reasoning and answer together; prompts, which parallel samples share, are not counted. A
-majority votes over the text of the answers, ties broken at random. Any-of-n asks the exact checker to choose and so is
-an oracle: it is what sampling could reach with a perfect judge, and no model answers so by itself.
+Tokens are completion tokens, reasoning and answer together. Prompts, which parallel samples share, are not counted. A
+majority votes over the text of the answers, and ties are broken at random. Any-of-n lets the exact checker choose, so
+it is an oracle: it shows what sampling could reach with a perfect judge, which no model has.
 """
 
 import math
@@ -18,7 +18,7 @@ from steiner.training.evals.compare import paired
 from steiner.training.evals.intervals import mean_interval
 
 DRAWS = 200
-"""Subsets of the samples that a majority is averaged over, for each problem."""
+"""How many subsets of the samples a majority is averaged over, for each problem."""
 SIGNIFICANT = 0.05
 
 Problem = tuple[str, str]
@@ -55,7 +55,7 @@ def _vote(samples: Sequence[Outcome]) -> float:
 
 
 def best_of(samples: Samples, n: int) -> tuple[list[float], list[float]]:
-    """Chances of a right answer by majority and by any-of-n, one a problem.
+    """Chances of a right answer by majority and by any-of-n, one for each problem.
 
     Raises:
         ValueError: a problem has fewer than n samples.
@@ -95,8 +95,8 @@ def best_of_report(
 
     Args:
         search: one greedy answer to each problem.
-        sampled_search: several of the same model.
-        baselines: several of models that do not search, by style, to the same problems.
+        sampled_search: several answers of the same model.
+        baselines: by style, several answers to the same problems of models that do not search.
     """
     families = dict.fromkeys(outcome.family for outcome in search)
     return {
@@ -134,7 +134,7 @@ def _of_family(search: Samples, sampled: Samples, baselines: Mapping[str, Sample
 
 
 def equal_n(samples: Samples, tokens: float) -> int:
-    """Samples that take about as many tokens as one search; at least one, at most those that there are."""
+    """How many samples take about as many tokens as one search; at least one, at most all."""
     return min(max(1, round(tokens / mean_tokens(samples))), min(map(len, samples.values())))
 
 

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible server as what is asked: `POST /v1/chat/completions`, the answer alone."""
+"""Asking any OpenAI-compatible server: `POST /v1/chat/completions`, only the answer."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, cast
@@ -14,7 +14,7 @@ from steiner.reasoning.events import Event
 MAX_RETRIES = 5
 TIMEOUT_S = 1800.0
 UNKNOWN_FIELDS = ("reasoning", "top_k", "min_p", "repetition_penalty")
-"""Fields of a request that OpenAI's API does not have; servers that know them take them beside the others."""
+"""Fields of a request that OpenAI's API does not have; servers that know them accept them in the body."""
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -24,7 +24,7 @@ class EndpointError(SteinerError):
 
 
 class ChatEndpoint:
-    """Asks one server, and tells what a plain completion tells: answer, usage, how it ended."""
+    """Asks one server, and yields what a plain completion has: answer, usage, how it ended."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class ChatEndpoint:
 
         Args:
             url: address with or without its `/v1`.
-            api_key: none is sent as "none", which servers without keys take.
+            api_key: sent as "none" if not given, which servers without keys accept.
             model: name of the model; the first of the server's list if not given.
-            system: the system message for a prompt, if there is to be one.
+            system: gives the system message for a prompt, if there should be one.
             answer_in: finds the answer in the text of a reply.
         """
         base_url = url.rstrip("/").removesuffix("/v1") + "/v1"
@@ -66,7 +66,7 @@ class ChatEndpoint:
         """
         if self._model is None:
             try:
-                # The first question of all: a server that is not there is told at once.
+                # This is the first request of all, so a missing server shows at once.
                 with openai.OpenAI(**self._settings | {"max_retries": 1}) as client:
                     self._model = client.models.list().data[0].id
             except (openai.OpenAIError, IndexError) as error:
@@ -76,14 +76,14 @@ class ChatEndpoint:
         return self._model
 
     async def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncIterator[Event]:
-        """Ask once; yields `answer.done`, `usage` where the server counts, and `done`.
+        """Ask once; yields `answer.done`, `usage` if the server counts, and `done`.
 
         Raises:
             EndpointError: the server cannot be reached, or refused.
         """
         extra = {name: options.pop(name) for name in UNKNOWN_FIELDS if name in options}
         try:
-            # A connection pool belongs to an event loop, of which an evaluation has one for each condition.
+            # A connection pool belongs to an event loop, and an evaluation has one loop for each condition.
             http = openai.DefaultAsyncHttpxClient(verify=self._certificates)
             async with openai.AsyncOpenAI(**self._settings, http_client=http) as client:
                 completion = await client.chat.completions.create(

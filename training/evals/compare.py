@@ -33,11 +33,11 @@ class Paired:
     """How much more often the first of two is right on the same problems.
 
     Attributes:
-        difference: accuracy of the first less that of the second.
+        difference: accuracy of the first minus that of the second.
         difference_low: lower end of its 95 % interval, from a bootstrap over problems.
         only_first: problems that the first solves more often.
         p_value: two-sided, of no difference; not adjusted for several comparisons.
-        test: McNemar's exact test where each problem was answered once by each, else a permutation test that flips the
+        test: McNemar's exact test if each side answered each problem once, else a permutation test that flips the
             signs of the differences, problem by problem.
     """
 
@@ -59,10 +59,10 @@ class Paired:
 
 
 def compare(first: Sequence[Outcome], second: Sequence[Outcome]) -> dict[str, Paired]:
-    """By family, and for "all" where there are several.
+    """By family, and for "all" if there are several.
 
     Raises:
-        UnpairedError: a problem was asked of one side only.
+        UnpairedError: only one side was asked a problem.
     """
     return compare_shares(right_shares(first), right_shares(second))
 
@@ -86,7 +86,7 @@ def compare_shares(first: Shares, second: Shares) -> dict[str, Paired]:
 
 
 def paired(first: Sequence[float], second: Sequence[float]) -> Paired:
-    """Compare the shares of right answers of two sides, one a problem, in the same order."""
+    """Compare two sides' shares of right answers, one for each problem, in the same order."""
     differences = np.subtract(first, second)
     only_first, only_second = int((differences > 0).sum()), int((differences < 0).sum())
     once = all(share in (0, 1) for share in (*first, *second))

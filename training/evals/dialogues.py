@@ -1,7 +1,7 @@
 """Dialogues of two turns through a running server: does news in the second turn revise the conclusion of the first?
 
-Each dialogue is held three times, with the first turn's answer and its conclusions in the second prompt, with the
-answer alone, and as one fresh question that has the news in it, which is what the first two can hope for.
+Each dialogue is held three times: with the first turn's answer and conclusions in the second prompt, with only the
+answer, and as one fresh question that includes the news, which is the best that the first two can reach.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from steiner.training.problems import FAMILIES
 from steiner.training.problems.held_out import is_right
 
 KINDS = {"countdown": ("now make", "now"), "routes": ("now to", "also"), "knights": ("now",)}
-"""What a second message changes, by its first words: the target, a number; the goal, the roads; a claim."""
+"""What a second message changes, by its first words: the target or a number, the goal or the roads, a claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutDialogue:
-    """A dialogue of which neither problem is in any training run."""
+    """A dialogue whose two problems are in no training run."""
 
     family: str
     dialogue: Dialogue
@@ -61,7 +61,7 @@ class HeldOutDialogue:
 
 
 def accepts(family: str, problem: Any, answer: str, language: Language) -> bool:
-    """The exact checker; where nothing solves the problem, the answer has to say so, in the question's language."""
+    """The exact checker. If nothing solves the problem, the answer has to say so, in the question's language."""
     rules = FAMILIES[family]
     return is_right(rules, problem, answer, language, solvable=is_solvable(rules, problem) is not False)
 
@@ -75,7 +75,7 @@ def held_out_dialogues(family: str, sizes: Sequence[int], count: int, seed: int)
         size, kind = next(wanted)
         while True:
             one = HeldOutDialogue(family, draw_dialogue(FAMILIES[family], size, rng, held_out=True))
-            # Drawn freely, nearly all would be of the kinds that leave a problem on its side of the split.
+            # Drawn freely, nearly all would have the kinds of news that leave a problem on its side of the split.
             if one.kind == kind:
                 break
         drawn.append(one)
@@ -88,7 +88,7 @@ class HeldDialogue:
 
     Attributes:
         changes: whether the right answer to the first question is wrong after the news.
-        trace_tokens: tokens of the first turn's reasoning, which the second prompt does without.
+        trace_tokens: tokens of the first turn's reasoning, which the second prompt leaves out.
     """
 
     kind: str
@@ -114,10 +114,10 @@ async def hold_all(
     on_done: Callable[[], None],
     journal: AnswerJournal | None = None,
 ) -> list[HeldDialogue]:
-    """Hold the dialogues, in their order; `on_done` is called as each is over.
+    """Hold the dialogues in order; `on_done` is called after each.
 
     Args:
-        journal: keeps what was held; what it has is not held again.
+        journal: keeps the dialogues that were held; they are not held again.
     """
     free = asyncio.Semaphore(concurrency)
 

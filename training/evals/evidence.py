@@ -1,7 +1,7 @@
-"""The reports that a model card is made of: gathered from the folders of runs, and kept beside the weights.
+"""The reports that a model card is made from: gathered from the folders of runs, and kept with the weights.
 
-Each run of `steiner eval` has its report under a name of `RUNS`. What needs single answers (paired tests, best-of-n) is
-worked out while gathering, since the answers themselves are too many to keep.
+Each run of `steiner eval` has its report under a name in `RUNS`. What needs single answers (paired tests, best-of-n) is
+worked out while gathering, because there are too many answers to keep.
 """
 
 import json
@@ -54,14 +54,14 @@ FOLDER = "eval"
 
 
 class EvidenceError(SteinerError):
-    """There is nothing to make a card of; the message says which commands make it."""
+    """There is nothing to make a card from; the message says which commands make the reports."""
 
 
 def gather(runs: Path, folder: Path) -> list[str]:
-    """Write the reports of the runs that are there, and what follows from them, into a folder; gives their names.
+    """Write the reports of the existing runs, and what follows from them, into a folder; returns their names.
 
     Raises:
-        EvidenceError: none of the runs is there.
+        EvidenceError: none of the runs exists.
         UnpairedError: two runs to be compared have no problem in common.
     """
     there = [name for name in RUNS if (runs / name / "report.json").exists()]
@@ -101,7 +101,7 @@ def gather(runs: Path, folder: Path) -> list[str]:
 
 
 def _on_common_problems(*runs: Sequence[Outcome]) -> list[list[Outcome]]:
-    """The answers to problems that every run was asked: the same seed draws the same ones, of some runs more."""
+    """The answers to problems that every run was asked. The same seed draws the same ones, and some runs have more."""
     asked = [{(outcome.family, outcome.prompt) for outcome in outcomes} for outcomes in runs]
     common = set.intersection(*asked)
     return [[o for o in outcomes if (o.family, o.prompt) in common] for outcomes in runs]
@@ -111,7 +111,7 @@ def read_evidence(folder: Path) -> dict[str, Any]:
     """What `gather` wrote, by name.
 
     Raises:
-        EvidenceError: there is no greedy run, without which there is no card.
+        EvidenceError: there is no greedy run, which every card needs.
     """
     names = [*RUNS, COMPARISONS, BEST_OF]
     there = {name: folder / f"{name}.json" for name in names if (folder / f"{name}.json").exists()}

@@ -28,7 +28,7 @@ class HarnessOptions:
 
     Attributes:
         temperature: of sampling; 0 is greedy.
-        seeds: one run for each; it decides the order of choices that a benchmark shuffles, and the sampling.
+        seeds: one run for each; a seed decides the sampling, and the order of choices that a benchmark shuffles.
         max_tokens: of reasoning and answer; the task's own limit if None.
         limit: questions of each benchmark; all if None.
     """
@@ -42,7 +42,7 @@ class HarnessOptions:
 
 @dataclass(frozen=True, slots=True)
 class ChatServer:
-    """Whom the harness asks.
+    """The server that the harness asks.
 
     Attributes:
         url: with or without its `/v1`.
@@ -64,7 +64,7 @@ def run_benchmarks(
     """Ask every question once with each seed, and write `outcomes.jsonl` and `report.json` into the folder.
 
     Args:
-        journal: keeps what was logged of each benchmark with each seed; what it has is not asked again.
+        journal: keeps what was logged for each benchmark and seed; what it already has is not asked again.
 
     Raises:
         BenchmarkError: the harness failed.
@@ -114,10 +114,10 @@ def _samples(
 def ask_harness(
     file: BenchmarkFile, server: ChatServer, options: HarnessOptions, seed: int
 ) -> list[dict[str, Any]]:
-    """What the harness logged of each question, under the filter that counts.
+    """What the harness logged for each question, under the filter that counts.
 
     Raises:
-        BenchmarkError: it failed; the message has the end of what it said.
+        BenchmarkError: it failed; the message has the end of its output.
     """
     with tempfile.TemporaryDirectory(prefix="steiner-eval-") as name:
         scratch = Path(name)
@@ -171,7 +171,7 @@ def _pairs(values: Mapping[str, object]) -> Iterable[str]:
 
 
 def _environment(server: ChatServer, scratch: Path) -> dict[str, str]:
-    # A cache of its own: the harness shuffles choices while it reads the data, and would take another seed's order.
+    # Its own cache: the harness shuffles choices while it reads the data, and would reuse another seed's order.
     return os.environ | {
         "OPENAI_API_KEY": server.api_key or "none",
         "HF_HOME": str(scratch / "cache"),

@@ -1,4 +1,4 @@
-"""What a model that was not trained on the task families has to be told, and where in its reply the answer stands."""
+"""What to tell a model that was not trained on the task families, and where in its reply the answer is."""
 
 from steiner.reasoning.tasks.base import NOT_FOUND
 
@@ -34,7 +34,7 @@ def instructions_for(prompt: str) -> str:
 
 
 def answer_in(reply: str) -> str:
-    """The last line that is not empty, without emphasis and without the word that announces it."""
+    """The last line that is not empty, without emphasis and without an announcing word."""
     lines = [line.strip(" \t*`$.") for line in reply.splitlines()]
     last = next((line for line in reversed(lines) if line), "")
     announced, colon, rest = last.partition(":")

@@ -1,4 +1,4 @@
-"""95 % intervals of shares, also where each problem was answered several times."""
+"""95 % intervals of shares, even if each problem was answered several times."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def wilson_half_width(share: float, num: float, z: float = Z) -> float:
 
 
 def effective_answers(shares: Sequence[float], num_answers: int) -> float:
-    """Independent answers that would tell as much as several to each problem do.
+    """How many independent answers would tell as much as several answers to each problem.
 
     Answers to one problem are alike, so counting each as independent makes an interval too narrow. The variance between
     problems gives the number that counts, as for clustered samples (Dean and Pagano, 2015, "Evaluating confidence
@@ -42,7 +42,7 @@ def effective_answers(shares: Sequence[float], num_answers: int) -> float:
     mean = sum(shares) / num
     between = sum((share - mean) ** 2 for share in shares)
     if num < 2 or between == 0:
-        # Nothing tells that answers to one problem differ: each problem counts once.
+        # Nothing shows that answers to one problem differ, so each problem counts once.
         return num
     variance_of_mean = between / (num - 1) / num
     return min(max(mean * (1 - mean) / variance_of_mean, num), num_answers)

@@ -1,15 +1,17 @@
-"""Answers kept as they come, so that an evaluation that was killed asks only what it has not asked yet."""
+"""Answers are kept as they come, so that an evaluation that was killed only asks the rest."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from steiner.training.config.files import whole_lines
+
 Key = str | int | None
 
 
 def journal_path(folder: Path, *made_by: str) -> Path:
-    """Where the answers of one evaluation are kept, until its report is there: another one has another file.
+    """The file that keeps the answers of one evaluation until its report is written. Another one has another file.
 
     Args:
         made_by: all that the answers depend on, such as the command and `identity_of`.
@@ -24,21 +26,18 @@ def identity_of(path: Path) -> str:
 
 
 class AnswerJournal:
-    """Answers by their keys, one JSON array of both a line; what is added is on the file at once."""
+    """Answers by their keys, as one JSON array on each line. What is added is in the file at once."""
 
     def __init__(self, path: Path) -> None:
-        """Read what is there. A line that a kill has torn is dropped, and asked again."""
+        """Read the file. A line that a kill cut off is dropped, and asked again."""
         self.path = path
         self._answers: dict[tuple[Key, ...], dict[str, Any]] = {}
         self._file: TextIO | None = None
         if path.exists():
-            content = path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if len(whole) < len(content):
-                path.write_bytes(whole)
-            for line in whole.splitlines():
-                key, answer = json.loads(line)
-                self._answers[tuple(key)] = answer
+            with path.open("r+b") as file:
+                for _, line in whole_lines(file):
+                    key, answer = json.loads(line)
+                    self._answers[tuple(key)] = answer
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -57,7 +56,7 @@ class AnswerJournal:
         self._answers[key] = answer
 
     def close(self) -> None:
-        """Keep what there is."""
+        """Close the file and keep it."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -66,7 +65,7 @@ class AnswerJournal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Close it; without an error it has done its work, and the file goes."""
+        """Close it. Without an error it has done its work, and the file is removed."""
         self.close()
         if kind is None:
             self.path.unlink(missing_ok=True)

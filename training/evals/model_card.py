@@ -1,4 +1,4 @@
-"""The model card in the hub's format, written from the manifest and the reports beside it and never by hand."""
+"""The model card in the hub's format, written from the manifest and the reports and never by hand."""
 
 import json
 from pathlib import Path
@@ -26,11 +26,11 @@ SECTIONS = {
     "languages": card_tables.languages,
     "dialogues": card_tables.dialogues,
 }
-"""Sections in their order, each by the report without which there is none."""
+"""Sections in their order, each with the report that it needs."""
 
 
 def write_model_card(model: Path) -> Path:
-    """Write `README.md` beside the weights, and its pictures beside the reports.
+    """Write `README.md` next to the weights, and its pictures next to the reports.
 
     Args:
         model: folder of an exported checkpoint with its `training.json` and its reports under `eval/`.

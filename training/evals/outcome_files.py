@@ -1,4 +1,4 @@
-"""Outcomes as files: one JSON object a line, as `steiner eval` leaves them."""
+"""Outcomes as files: one JSON object on each line, as `steiner eval` writes them."""
 
 import json
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ def read_outcomes(folder: Path, condition: str | None = "held-out") -> list[Outc
     """The outcomes of one condition, in their order; of all if it is None.
 
     Raises:
-        OutcomesError: there are none, or a line is no outcome.
+        OutcomesError: there are none, or a line is not an outcome.
     """
     path = folder / FILE
     known = {field.name for field in fields(Outcome)}

@@ -9,10 +9,10 @@ from steiner.training.evals.intervals import effective_answers, wilson_half_widt
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Figures over a set of outcomes; shares are in [0, 1], what the endpoint does not tell is None.
+    """Figures over a set of outcomes; shares are in [0, 1], and what the endpoint does not report is None.
 
     Attributes:
-        num_answers: several to a problem where it was sampled with several seeds.
+        num_answers: several for each problem if it was sampled with several seeds.
         accuracy: share of right answers.
         accuracy_error: half of its 95 % interval.
         accuracy_low: lower end of that interval, which need not be as far from the accuracy as the upper one.
@@ -41,7 +41,7 @@ def score(outcomes: Sequence[Outcome], *, typed_steps: bool = True) -> Score:
     """Means over outcomes.
 
     Args:
-        typed_steps: whether the endpoint tells the steps of its reasoning.
+        typed_steps: whether the endpoint reports the steps of its reasoning.
 
     Raises:
         ValueError: there are none.
@@ -57,7 +57,7 @@ def score(outcomes: Sequence[Outcome], *, typed_steps: bool = True) -> Score:
         return mean(of) if typed_steps else None
 
     def of_usage(of: Callable[[Outcome], float]) -> float | None:
-        # A plain endpoint need not count tokens: a mean of nothing but zeros is no measurement there.
+        # A plain endpoint may not count tokens, so a mean of nothing but zeros is not a measurement.
         return mean(of) if typed_steps or any(map(of, outcomes)) else None
 
     shares = list(right_shares(outcomes).values())

@@ -27,7 +27,7 @@ PARTS = 10
 SIZES = {"countdown": (3,), "routes": (3, 4, 5), "knights": (3, 4, 5)}
 BUDGETS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 MAX_WITHOUT_SOLUTION = 50
-"""Of each family; no more than of those that have one."""
+"""Problems without a solution in each family; no more than of those that have one."""
 LONG_SEARCH = {"memory": True, "max_steps": 2000, "max_backtracks": 2000}
 """Countdown with four numbers takes up to 250 steps, and was taught with abandoned branches folded away."""
 NOT_TOLD = {
@@ -38,7 +38,7 @@ NOT_TOLD = {
 
 @contextmanager
 def counted(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Yields what is to be called as each of `total` is done."""
+    """Yields a function to call as each of `total` is done."""
     console = Console()
     if console.is_terminal:
         with Progress(console=console) as progress:
@@ -68,11 +68,11 @@ class Suite:
         model: str | None = None,
         journal: AnswerJournal | None = None,
     ) -> None:
-        """Nothing is asked yet.
+        """Prepare; nothing is asked yet.
 
         Args:
-            model: name in the requests, where the server has several.
-            journal: keeps the answers as they come; those that it has are not asked for again.
+            model: name in the requests, if the server has several.
+            journal: keeps the answers as they come; those that it already has are not asked for again.
         """
         self.options = options
         self.outcomes: list[Outcome] = []
@@ -114,7 +114,7 @@ class Suite:
         return report
 
     def _families(self) -> dict[str, Any]:
-        """The held-out problems, and what a search model makes of them in other circumstances."""
+        """The held-out problems, and how a search model does in other circumstances."""
         options = self.options
         problems = self._problems(options.per_family)
         outcomes = self._ask(problems, "held-out")
@@ -163,7 +163,7 @@ class Suite:
         }
 
     def _by_seed(self, outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
-        """Accuracy of each seed alone: how far samples spread."""
+        """Accuracy of each single seed, which shows how far samples spread."""
         shares: dict[str, dict[str, float]] = {}
         for seed in self.options.sampling_seeds:
             those = [o for o in outcomes if o.sampling_seed == seed]
@@ -265,9 +265,9 @@ def run_suite(
     """Measure, and write `outcomes.jsonl` and `report.json` into the folder.
 
     Args:
-        journal: what an earlier run of the same has asked already.
-        model: name in the requests, where the server has several.
-        asked: what the command line named as the model; the report's command says it again.
+        journal: what an earlier run of the same command has already asked.
+        model: name in the requests, if the server has several.
+        asked: what the command line named as the model; the report's command repeats it.
 
     Returns:
         The report of `Suite.run`, and the command that makes it.

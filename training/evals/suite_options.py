@@ -1,4 +1,4 @@
-"""What to measure, and the command line that says so again."""
+"""What to measure, and the command line that measures it again."""
 
 import shlex
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from steiner.training.problems import FAMILIES
 
 EvalStyle = Literal["search", "forward", "direct"]
 MAX_TOKENS = 1400
-"""Of reasoning and answer, where nothing is said: few searches of the families take as many."""
+"""The default for reasoning and answer; few searches of the families take as many."""
 COUNTS = ("per_family", "per_budget", "dialogues", "per_language", "four_numbers")
 """Options that say how many of a kind are asked."""
 
 
 class EvalOptionsError(SteinerError):
-    """Options of an evaluation that cannot be kept together; the message names them and what to do."""
+    """Options of an evaluation that contradict each other; the message names them and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,17 @@ class SuiteOptions:
         per_budget: problems of each family asked at each limit on steps; 0 leaves the sweep out.
         temperature: of sampling; 0 is greedy.
         dialogues: two-turn dialogues of each family; 0 leaves them out.
-        per_language: problems of each family asked in each language beside English; 0 leaves them out.
-        sampling_seeds: every problem is asked once with each; none asks once.
+        per_language: problems of each family asked in each language other than English; 0 leaves them out.
+        sampling_seeds: every problem is asked once with each; without any, once.
         four_numbers: problems of Countdown with four numbers, searched with memory; 0 leaves them out.
-        chat: ask through chat completions, which any server has, and measure the answers alone.
+        chat: ask through chat completions, which any server has, and measure only the answers.
         explain: tell the model the rules and the notation of each family, for models not trained on them.
         max_tokens: of reasoning and answer.
-        families: asked of all that there are; none means every one.
-        only_held_out: of a search model neither problems without a solution nor decoding without the constraint.
+        families: the families to ask; none means all.
+        only_held_out: leave out problems without a solution and decoding without the constraint.
 
     Raises:
-        EvalOptionsError: some options exclude each other.
+        EvalOptionsError: some options contradict each other.
     """
 
     per_family: int = 300
@@ -119,7 +119,7 @@ def _flag(name: str) -> str:
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
-    """Seeds as they are typed: "1,2,5" or "1-32".
+    """Seeds as a user types them: "1,2,5" or "1-32".
 
     Raises:
         EvalOptionsError: it is neither.
@@ -134,7 +134,7 @@ def read_seeds(text: str) -> tuple[int, ...]:
 
 
 def write_seeds(seeds: tuple[int, ...]) -> str:
-    """As `read_seeds` reads them, a run of seeds as its ends."""
+    """The seeds in the form that `read_seeds` reads, with a range as its two ends."""
     if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]}-{seeds[-1]}"
     return ",".join(map(str, seeds))

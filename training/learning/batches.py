@@ -55,7 +55,7 @@ def plan_batches(lengths: Sequence[int], stage: Optimisation, seed: int) -> Batc
         rng.shuffle(grouped)
         for batch in grouped:
             batches.append(batch)
-            # The document that crosses the limit need not be in the last batch.
+            # The document that crosses the limit may not be in the last batch.
             progress.append(min(1.0, used / stage.tokens))
             used += sum(lengths[index] for index in batch)
     return BatchPlan(batches, progress)
@@ -91,8 +91,8 @@ class Updates(Dataset[dict[str, Any]]):
         self._micro_batch_tokens = micro_batch_tokens
 
     def __getitem__(self, step: int) -> dict[str, Any]:
-        """`passes`, one `collate` of documents for each forward pass, as many on every process; `num_targets` of the
-        whole update, over all processes."""
+        """`passes`, one `collate` of documents for each forward pass, equally many on every process; `num_targets` of
+        the whole update, over all processes."""
         batch = self._plan.batches[step]
         shares = split_batch(batch, self._documents.lengths, self._num_ranks, self._micro_batch_tokens)
         passes = [
@@ -110,21 +110,21 @@ def split_batch(
 ) -> list[list[list[int]]]:
     """Divide a batch into passes, and each pass among the ranks, about evenly by padded size.
 
-    Every rank takes part in every pass, since sharded weights are gathered from all; where there are fewer documents
-    than ranks, some get an empty share.
+    Every rank takes part in every pass, because sharded weights are gathered from all. If there are fewer documents
+    than ranks, some ranks get an empty share.
 
     Args:
         micro_batch_tokens: largest padded size of a share; a longer document is a share of its own.
 
     Returns:
-        For each pass and rank document indices.
+        Document indices for each pass and rank.
     """
     ordered = sorted(batch, key=lambda index: lengths[index])
     whole = len(ordered) * lengths[ordered[-1]]
     largest = micro_batch_tokens or whole
     num_shares = len(_group(ordered, lengths, largest))
     num_passes = -(-num_shares // num_ranks)
-    # The smallest budget that needs no more shares than that.
+    # The smallest budget that needs no more than that many shares.
     low, high = 1, largest
     while low < high:
         middle = (low + high) // 2
@@ -138,7 +138,7 @@ def split_batch(
 
 
 def collate(documents: Sequence[Document], pad_id: int) -> dict[str, Tensor]:
-    """Pad on the right, where a causal model never looks; without documents there is a row of padding.
+    """Pad on the right, where a causal model never looks. Without documents, the result is a row of padding.
 
     Returns:
         `input_ids` (B, T) int64; `labels` (B, T) int64 with IGNORED where nothing is learned.

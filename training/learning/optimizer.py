@@ -13,7 +13,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
     """Two optimizers that share one learning-rate schedule.
 
     Muon (https://kellerjordan.github.io/posts/muon/) with the update scaled to the root mean square of AdamW's
-    (arXiv 2502.16982), so that one learning rate fits both. Weight decay acts on the matrices alone.
+    (arXiv 2502.16982), so that one learning rate fits both. Weight decay acts only on the matrices.
     """
 
     def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float) -> None:
@@ -27,7 +27,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
-        """One update; closures are refused, since neither part needs one."""
+        """One update. Closures are refused, because neither part needs one."""
         if closure is not None:
             raise TypeError("MuonWithAdamW takes no closure: compute the gradients before step().")
         for part, group in zip((self._muon, self._adamw), self.param_groups, strict=True):
@@ -49,7 +49,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
 
 def build_adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW for every parameter that is trained; weight decay acts on the matrices of the blocks alone."""
+    """AdamW for every parameter that is trained; weight decay acts only on the matrices of the blocks."""
     matrices, others = split_parameters(model)
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(
@@ -58,7 +58,7 @@ def build_adamw(model: nn.Module, learning_rate: float, weight_decay: float) -> 
 
 
 def split_parameters(model: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Of what is trained, matrices inside the blocks, and embeddings, norms and biases; tied weights once."""
+    """The trained matrices inside the blocks, and the trained embeddings, norms and biases; tied weights once."""
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in model.named_parameters():

@@ -1,24 +1,31 @@
 """Teacher-forced accuracy by section: the instrument that finds a fault of format or training within a minute.
 
-Free-running averages are dominated by searches that already derailed; given the right prefix, every kind of token
-shows for itself whether it is learned.
+Free-running averages are dominated by searches that have already gone wrong. Given the right prefix, every kind of
+token shows whether it is learned.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.training.documents.encode import Document
+from steiner.training.config.recipe import Style
+from steiner.training.data.kinds import TRACES
+from steiner.training.data.manifest import read_manifest
+from steiner.training.data.shards import DataError, read_records
+from steiner.training.documents.encode import Document, encode_chats
 from steiner.training.learning.batches import IGNORED, collate
+from steiner.training.model.checkpoint import load_checkpoint
 
 BATCH_DOCUMENTS = 32
 
 
 def kinds_of(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> list[str]:
-    """What each token is: the role of the section it stands in, "verdict", "decision", "marker", or "answer"."""
+    """What each token is: the role of its section, "verdict", "decision", "marker", or "answer"."""
     starts = {tokenizer.convert_tokens_to_ids(s.start): s.role for s in STEINER.sections}
     ends = {tokenizer.convert_tokens_to_ids(s.end) for s in STEINER.sections}
     special = set(tokenizer.all_special_ids)
@@ -39,7 +46,7 @@ def kinds_of(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> li
             inside = "depth" if token_id == backtrack else "answer" if token_id == end else "marker"
             kinds.append("decision")
         elif token_id in ends:
-            # Stopping is part of a section: a list that ends too early is wrong there and nowhere else.
+            # Stopping is part of a section: only here does a list that ends too early count as wrong.
             kinds.append(inside)
         elif token_id in special:
             kinds.append("answer" if inside == "answer" else "marker")
@@ -70,3 +77,26 @@ def teacher_forced_accuracy(
                 seen[kinds[position + 1]] += 1
                 right[kinds[position + 1]] += bool(hits[row, position])
     return {kind: right[kind] / count for kind, count in sorted(seen.items())}
+
+
+def checkpoint_accuracy(checkpoint: Path, data: Path, style: Style, num_traces: int) -> dict[str, float]:
+    """`teacher_forced_accuracy` of a checkpoint on traces that are spread evenly over a data folder.
+
+    Args:
+        checkpoint: folder that a stage or `export` left.
+        data: what `steiner data` wrote, in the form of this version.
+        style: what the model was taught to write.
+
+    Raises:
+        DataError: the data are not complete, or no trace fits the model's positions.
+        BaseError: the base of the checkpoint's adapters is out of reach.
+    """
+    apart = max(1, read_manifest(data)["kinds"][TRACES.name]["records"] // num_traces)
+    records = islice(islice(read_records(data, TRACES), 0, None, apart), num_traces)
+    model, tokenizer = load_checkpoint(checkpoint)
+    encoded = encode_chats(records, tokenizer, style, 0.0, 1)
+    documents = [one for one in encoded if len(one.token_ids) <= tokenizer.model_max_length]
+    if not documents:
+        raise DataError(f"{data}: no trace fits the {tokenizer.model_max_length:,} tokens of {checkpoint}.")
+    accuracy: dict[str, float] = teacher_forced_accuracy(model, tokenizer, documents)
+    return accuracy

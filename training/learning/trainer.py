@@ -49,7 +49,7 @@ class PlannedTrainer(ShardingTrainer):
     2. A step is a whole update, with as many passes as it takes: their number changes from update to update.
     3. The loss is divided by the learned tokens of the whole update, over all passes and processes, so that neither
        decides how much a token counts.
-    4. Logits are computed only behind the shortest prompt of a pass; with a vocabulary wider than the model the output
+    4. Logits are computed only after the shortest prompt of a pass. With a vocabulary wider than the model, the output
        layer is a large part of the cost.
     """
 
@@ -68,7 +68,7 @@ class PlannedTrainer(ShardingTrainer):
         return DataLoader(self._updates, batch_size=1, collate_fn=itemgetter(0))
 
     def create_optimizer(self, model: PreTrainedModel | None = None) -> torch.optim.Optimizer:
-        """Made from the whole weights; they may be sharded afterwards."""
+        """Created from the whole weights, which may be sharded afterwards."""
         if self.optimizer is None:
             build = MuonWithAdamW if self._muon else build_adamw
             self.optimizer = build(model or self.model, self._stage.learning_rate, self._stage.weight_decay)
@@ -85,7 +85,7 @@ class PlannedTrainer(ShardingTrainer):
         return self.lr_scheduler
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Of all passes of an update."""
+        """Operations of all passes of an update."""
         return sum(super(PlannedTrainer, self).floating_point_ops(one_pass) for one_pass in inputs["passes"])
 
     def training_step(
@@ -104,7 +104,7 @@ class PlannedTrainer(ShardingTrainer):
             alone = number < len(passes) and not self.is_fsdp_enabled
             with self.accelerator.no_sync(model) if alone else nullcontext():
                 loss = self.compute_loss(model, one_pass, num_items_in_batch=inputs["num_targets"])
-                # Gradients are averaged over the processes, and the loss is a sum over them.
+                # Gradients are averaged over the processes, but the loss is a sum over them.
                 self.accelerator.backward(loss * self.args.world_size)
             total += loss.detach()
         reduced: Tensor = self.accelerator.reduce(total)
@@ -118,7 +118,7 @@ class PlannedTrainer(ShardingTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """Cross-entropy, in nats, summed over the learned tokens of the pass and divided by `num_items_in_batch`; the
-        mean where that is not given."""
+        mean if that is not given."""
         targets = inputs["labels"][:, 1:]
         learned = (targets != IGNORED).any(dim=0)
         first = int(learned.nonzero()[0]) if learned.any() else targets.shape[1] - 1
@@ -144,7 +144,7 @@ def learning_rate_factor(step: int, plan: BatchPlan, stage: Optimisation) -> flo
 
 
 class JsonLinesLog(TrainerCallback):
-    """Appends every logged record to a file, one JSON object a line; what a resumed run does again it logs once."""
+    """Appends every logged record to a file, one JSON object a line; steps that a resumed run repeats occur once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -191,7 +191,7 @@ def train_stage(
         The model as it was trained: perhaps sharded, to be saved by all processes together.
 
     Raises:
-        ShardingError: the checkpoint is of processes that divided the weights, unlike these, or the other way round.
+        ShardingError: the checkpoint has divided weights and these processes whole ones, or the other way round.
     """
     folder.mkdir(parents=True, exist_ok=True)
     check_sharding(folder, devices)
@@ -209,7 +209,7 @@ def train_stage(
         save_steps=max(50, round(num_steps * SAVE_SHARE)),
         save_total_limit=2,
         seed=seed,
-        # The look at every loss would wait for the device at every step.
+        # Checking every loss would wait for the device at every step.
         logging_nan_inf_filter=False,
         report_to=["tensorboard"],
         remove_unused_columns=False,
@@ -234,6 +234,6 @@ def train_stage(
 
 def newest_whole_checkpoint(folder: Path) -> str | None:
     """The folder of the trainer's newest checkpoint that was written to its end, if there is one."""
-    # The trainer writes its state last: a folder without it was being written when the process was killed.
+    # The trainer writes its state last, so a folder without it was being written when the process was killed.
     whole = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json")]
     return str(max(whole, key=lambda path: int(path.name.removeprefix("checkpoint-")))) if whole else None

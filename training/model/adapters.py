@@ -1,4 +1,4 @@
-"""Low-rank adapters on a base, with the rows of the special tokens trained beside them."""
+"""Low-rank adapters on a base, with the special tokens' rows trained along with them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ ADAPTER_CONFIG = "adapter_config.json"
 def with_adapters(
     model: Qwen2ForCausalLM, lora: Lora, rows: Sequence[int], seed: int, revision: str | None = None
 ) -> PeftModel:
-    """The model with fresh adapters; all else is frozen but some rows of the embeddings, in and out.
+    """The model with fresh adapters. All else is frozen, except for some rows of the input and output embeddings.
 
     Args:
         rows: those of the tokens that the base did not know.
-        revision: of the base, for those who load the adapters.
+        revision: of the base, for anyone who loads the adapters.
     """
     torch.manual_seed(seed)
     matrices = ["embed_tokens"] if model.config.tie_word_embeddings else ["embed_tokens", "lm_head"]
@@ -43,7 +43,7 @@ def is_adapter(folder: Path) -> bool:
 
 
 def load_adapters(folder: Path, tokenizer: PreTrainedTokenizerFast, *, weights: bool = True) -> PeftModel:
-    """The base of the adapters in a folder with these on it, to be trained further.
+    """The base with the adapters of a folder on it, to be trained further.
 
     Args:
         weights: whether to read them; a process that gets its shards from another one does not.

@@ -1,7 +1,6 @@
 """Hugging Face checkpoints: written whole or not at all, read back for the next stage, exported for serving."""
 
 import json
-import shutil
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from transformers import (
 )
 
 from steiner.training.config.base_checkpoint import BaseCheckpoint
+from steiner.training.config.files import whole_folder
 from steiner.training.config.recipe import Model
 from steiner.training.model.adapters import is_adapter, load_adapters
 from steiner.training.model.from_base import base_config, shape_alone
@@ -27,7 +27,7 @@ from steiner.training.model.processes import processes
 
 
 def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write safetensors, config, tokenizer with chat template and generation config; of adapters those alone.
+    """Write safetensors, config, tokenizer with chat template and generation config; for adapters, only the adapters.
 
     The folder appears under its name only when complete, so its existence means the stage is done. All processes of a
     run call this together: sharded weights are gathered by the main one, which writes them.
@@ -37,7 +37,7 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, 
 
 
 def _gathered(model: PreTrainedModel) -> dict[str, Tensor] | None:
-    """Sharded weights as a whole, in the main process's memory; None where nothing is sharded."""
+    """Sharded weights as a whole, in the main process's memory; None if nothing is sharded."""
     if not any(isinstance(parameter, DTensor) for parameter in model.parameters()):
         return None
     adapters_alone = isinstance(model, PeftModel)
@@ -52,29 +52,25 @@ def _write(
     tokenizer: PreTrainedTokenizerFast,
     folder: Path,
 ) -> None:
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    if isinstance(model, PeftModel):
-        # The rows of the new tokens are among the adapters; whole embeddings are not looked for.
-        model.save_pretrained(partial, state_dict=weights, save_embedding_layers=False)
-    else:
-        if weights is not None:
-            whole = shape_alone(model.config, torch.float32)
-            whole.load_state_dict(weights, assign=True)
-            whole.tie_weights()
-            model = whole
-        model.generation_config = GenerationConfig(
-            # Close to greedy, and still the reader's to change: vLLM takes this temperature where a request names none.
-            do_sample=True,
-            temperature=0.1,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        model.save_pretrained(partial)
-    save_tokenizer(tokenizer, partial)
-    if folder.exists():
-        shutil.rmtree(folder)
-    partial.replace(folder)
+    with whole_folder(folder) as partial:
+        if isinstance(model, PeftModel):
+            # The rows of the new tokens are among the adapters; whole embeddings are not looked for.
+            model.save_pretrained(partial, state_dict=weights, save_embedding_layers=False)
+        else:
+            if weights is not None:
+                whole = shape_alone(model.config, torch.float32)
+                whole.load_state_dict(weights, assign=True)
+                whole.tie_weights()
+                model = whole
+            model.generation_config = GenerationConfig(
+                # Close to greedy, but a request can change it: vLLM takes this temperature if a request names none.
+                do_sample=True,
+                temperature=0.1,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+            model.save_pretrained(partial)
+        save_tokenizer(tokenizer, partial)
 
 
 TOKENIZER_MODULE = "tokenization_steiner"
@@ -91,9 +87,9 @@ class SteinerTokenizer(PreTrainedTokenizerFast):
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write the tokenizer so that `AutoTokenizer` loads it as it is.
 
-    For model type qwen2 transformers 5 ignores the named class and puts its own BPE around the vocabulary, under which
-    our text encodes to nothing (docs/decisions/tokenizer.md). An `auto_map` entry takes the other road. A base's
-    tokenizer is what the library takes it for.
+    For model type qwen2, transformers 5 ignores the named class and puts its own BPE around the vocabulary, under which
+    our text encodes to nothing (docs/decisions/tokenizer.md). An `auto_map` entry avoids that. A base's tokenizer is
+    what the library takes it for.
     """
     tokenizer.save_pretrained(folder)
     if isinstance(tokenizer, Qwen2Tokenizer):
@@ -124,7 +120,7 @@ def load_checkpoint(folder: Path, *, weights: bool = True) -> tuple[PreTrainedMo
 
 
 def export_checkpoint(source: Path, folder: Path, model: Model) -> None:
-    """Write a stage's checkpoint as others load it: adapters worked into their base, in the base's own precision.
+    """Write a stage's checkpoint as others load it: adapters merged into their base, in the base's own precision.
 
     Raises:
         BaseError: the base of the adapters is out of reach.

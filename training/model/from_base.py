@@ -45,11 +45,11 @@ DESCRIPTIONS = {
 }
 
 ROWS_MULTIPLE = 64
-"""Embedding matrices that have to grow become a multiple of this, which is what matrix kernels like."""
+"""Embedding matrices that have to grow become a multiple of this, because matrix kernels run best with that."""
 
 
 def add_special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
-    """Give a tokenizer the turn markers and the protocol's tokens that it lacks; returns these."""
+    """Give a tokenizer the turn markers and the protocol's tokens that it lacks; returns the new ones."""
     known = tokenizer.get_vocab()
     missing = tuple(token for token in special_tokens() if token not in known)
     tokenizer.add_special_tokens(
@@ -62,9 +62,9 @@ def add_special_tokens(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
 def initialise_rows(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, tokens: Sequence[str]
 ) -> None:
-    """Set the tokens' rows, those of a head of its own included, to the mean of their description's rows.
+    """Set the tokens' rows, and those of an untied head, to the mean of their description's rows.
 
-    Of the head it is the mean as well: what is likely where the words are likely.
+    In the head the mean makes a token likely where the words of its description are likely.
     """
     embeddings = [model.get_input_embeddings(), model.get_output_embeddings()]
     words = {token: tokenizer.encode(f" {DESCRIPTIONS[token]}", add_special_tokens=False) for token in tokens}
@@ -75,7 +75,7 @@ def initialise_rows(
 
 
 def distinct_weights(modules: Sequence[nn.Module]) -> list[torch.Tensor]:
-    """Their weights, once where they are tied."""
+    """Their weights; tied ones only once."""
     return list({id(module.weight): module.weight for module in modules}.values())
 
 
@@ -142,14 +142,14 @@ def base_tokenizer(base: BaseCheckpoint) -> BaseTokenizer:
 
 
 def base_model(base: BaseCheckpoint, prepared: BaseTokenizer, *, weights: bool = True) -> Qwen2ForCausalLM:
-    """The base with rows for the protocol's tokens, in the base's own precision if adapters are trained on it and else
-    in float32.
+    """The base with rows for the protocol's tokens: in its own precision if adapters are trained on it, else in
+    float32.
 
     Args:
         weights: whether to read them; a process that gets its shards from another one does not.
 
     Raises:
-        BaseError: it is out of reach, is no Qwen2, or is not what the recipe says.
+        BaseError: it is out of reach, is not a Qwen2, or is not what the recipe says.
     """
     config = base_config(base)
     dtype = torch.float32 if base.lora is None else config.dtype
@@ -169,7 +169,7 @@ def base_model(base: BaseCheckpoint, prepared: BaseTokenizer, *, weights: bool =
 
 
 def shape_alone(config: Qwen2Config, dtype: torch.dtype) -> Qwen2ForCausalLM:
-    """A model whose weights are memory that was never touched, and so takes none."""
+    """A model whose weights are memory that is never touched, and so takes no space."""
     with init_empty_weights():
         model = Qwen2ForCausalLM(config)
     for module in model.modules():
@@ -180,7 +180,7 @@ def shape_alone(config: Qwen2Config, dtype: torch.dtype) -> Qwen2ForCausalLM:
 
 
 def _make_room(model: Qwen2ForCausalLM, prepared: BaseTokenizer) -> None:
-    """Grow the embeddings where the base has no spare rows; Qwen2.5's have hundreds."""
+    """Grow the embeddings if the base has no spare rows; Qwen2.5's have hundreds."""
     if len(prepared.tokenizer) > model.config.vocab_size:
         model.resize_token_embeddings(
             len(prepared.tokenizer), pad_to_multiple_of=ROWS_MULTIPLE, mean_resizing=False

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from accelerate import PartialState
 
 PATIENCE = timedelta(days=7)
-"""How long the others wait for what one process does alone; NCCL's own limit of minutes ends a hanging step."""
+"""How long the others wait while one process works alone; NCCL's own limit of minutes ends a hanging step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +32,20 @@ class Processes:
         return self.rank == 0
 
     def on_main(self, work: Callable[[], object]) -> None:
-        """Let the main process do something; all go on when it is done."""
+        """Let the main process do something; all processes go on when it is done."""
         if self.is_main:
             work()
         self.wait()
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Wait until all processes are here."""
         if self.waiting is not None:
             dist.monitored_barrier(self.waiting, timeout=PATIENCE)
 
 
 @cache
 def processes() -> Processes:
-    """The processes of this run; the first call in each of several makes them known to each other."""
+    """The processes of this run. If there are several, the first call in each connects them."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes(0, 1, None)
     state = PartialState(cpu=not torch.cuda.is_available())

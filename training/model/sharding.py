@@ -1,4 +1,4 @@
-"""A recipe's devices as fields of `TrainingArguments`, and what is left to do for processes without a GPU."""
+"""A recipe's devices as fields of `TrainingArguments`, and what processes without a GPU need in addition."""
 
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,20 @@ class ShardingError(SteinerError):
 
 
 def is_sharded(devices: Devices) -> bool:
-    """Whether weights are divided among the processes of this run; one process alone has them whole."""
+    """Whether weights are divided among the processes of this run; a single process has them whole."""
     return devices.sharding == "full" and processes().count > 1
 
 
 def reads_weights(devices: Devices) -> bool:
-    """Whether this process reads weights from the disk; of sharded ones the main process hands the others theirs."""
+    """Whether this process reads weights from the disk. With sharding, the others get theirs from the main process."""
     return processes().is_main or not is_sharded(devices)
 
 
 def check_sharding(folder: Path, devices: Devices) -> None:
-    """See to it that a run goes on from checkpoints of its own kind; of how many processes does not matter.
+    """Check that a run goes on from checkpoints of its own kind. The number of processes does not matter.
 
     Raises:
-        ShardingError: they are of processes that divided the weights, unlike these, or the other way round.
+        ShardingError: they have divided weights and these processes whole ones, or the other way round.
     """
     sharded = is_sharded(devices)
     kinds = {True: "divided over processes", False: "whole in each process"}
@@ -51,7 +51,7 @@ def device_arguments(devices: Devices) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "bf16": devices.precision == "bf16",
         "use_cpu": not torch.cuda.is_available(),
-        # Every weight that is trained takes part in every pass; looking for others costs a walk over the graph.
+        # Every trained weight takes part in every pass, and looking for unused ones would cost a walk over the graph.
         "ddp_find_unused_parameters": False,
     }
     if is_sharded(devices):
@@ -67,9 +67,9 @@ def device_arguments(devices: Devices) -> dict[str, Any]:
 def recompute_activations(model: PreTrainedModel) -> None:
     """Keep only the input of each layer, and compute the rest again in the backward pass.
 
-    The library's own checkpointing, sharded or not: accelerate's puts a module around each layer, under whose name PEFT
-    does not find its adapters. `TrainingArguments` would warn of it, since FSDP1 gathered the weights once more for it;
-    FSDP2 does not.
+    This uses the library's own checkpointing, sharded or not: accelerate's puts a module around each layer, and PEFT
+    does not find its adapters under that name. `TrainingArguments` would warn about it, because FSDP1 gathered the
+    weights once more for it. FSDP2 does not.
     """
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
@@ -77,8 +77,8 @@ def recompute_activations(model: PreTrainedModel) -> None:
 class ShardingTrainer(Trainer):
     """A `Trainer` whose sharding differs from accelerate's in two ways.
 
-    1. It shards over processes without a GPU, too. torch does so over any process group; accelerate offers it for
-       accelerators alone. Told that there are several of these, it works on the device that the processes have.
+    1. It also shards over processes without a GPU. torch does so over any process group, but accelerate offers it only
+       for accelerators. Told that there are several of these, it works on the device that the processes have.
     2. Gradients are summed over the processes in float32, whatever precision they were computed in.
     """
 

@@ -12,7 +12,7 @@ from steiner.training.model.wired_qwen2 import build_model
 
 
 def tokenizer_of(recipe: Recipe) -> PreTrainedTokenizerFast:
-    """The tokenizer of a run: the base's, or one of the words of every family in the recipe's languages.
+    """The tokenizer of a run: the base's, or one with the words of every family in the recipe's languages.
 
     Raises:
         BaseError: the base is out of reach.
@@ -38,7 +38,7 @@ def starting_model(recipe: Recipe) -> tuple[PreTrainedModel, PreTrainedTokenizer
     model = base_model(recipe.model, prepared, weights=reads_weights(recipe.devices))
     if (lora := recipe.model.lora) is not None:
         if model.config.tie_word_embeddings and is_sharded(recipe.devices):
-            # PEFT puts the trained rows around the embeddings, under which accelerate cannot tie them again.
+            # PEFT wraps the embeddings to train rows of them, and accelerate cannot tie them again inside that wrapper.
             raise ShardingError(
                 f"{recipe.model.base} ties its head to its embeddings, and such a base cannot be divided with "
                 "model.lora: set devices.sharding to none, or train all weights."

@@ -32,7 +32,7 @@ CHAT_TEMPLATE = (
     "{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}"
 )
-"""ChatML as Qwen2.5 has it, without a default system message."""
+"""ChatML as in Qwen2.5, without a default system message."""
 
 _BOUNDARY = "\u2581"
 _PIECES = Regex(
@@ -49,8 +49,8 @@ def family_words(*, dialogues: bool = False, languages: Iterable[Language] = ())
     """Every word that a family, the closing of a search or a role line writes; sorted, without repetition.
 
     Args:
-        dialogues: whether problems are revised, which has words of its own.
-        languages: what is spoken beside English.
+        dialogues: whether problems are revised, which needs more words.
+        languages: languages other than English.
     """
     spoken: set[str] = set(ROLES)
     for text in (EXHAUSTED.next_step, EXHAUSTED.verification, EXHAUSTED.summary, NOT_FOUND):
@@ -66,7 +66,7 @@ def build_tokenizer(words: Iterable[str], model_max_length: int) -> PreTrainedTo
     """A tokenizer with the protocol's special tokens, numbers 0 to 199, the words and 256 bytes.
 
     Args:
-        words: each becomes one token where it stands as a word of its own; "," also directly after a word.
+        words: each becomes one token where it is a whole word; "," also directly after a word.
         model_max_length: positions of the model, in tokens.
     """
     pieces = [_BOUNDARY, *(f"<0x{byte:02X}>" for byte in range(256)), ","]

@@ -66,7 +66,7 @@ def build_model(shape: ModelShape, tokenizer: PreTrainedTokenizerFast, seed: int
 def _initialise_embeddings(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
     rows = model.get_input_embeddings().weight
     rows.normal_(std=EMBEDDING_STD)
-    # Sorted: the vocabulary comes in another order each time, and each number draws its own noise.
+    # Sorted, because the vocabulary comes in another order each time, and each number draws its own noise.
     numbers = sorted(
         (int(piece[1:]), row)
         for piece, row in tokenizer.get_vocab().items()

@@ -1,1 +1,1 @@
-"""The stages of a recipe in order, and runs of several recipes compared."""
+"""The stages of a recipe in order, and comparisons of several runs."""

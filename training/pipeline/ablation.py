@@ -2,7 +2,7 @@
 
     python -m steiner.training.pipeline.ablation training/recipes/tiny.yaml --seeds 1 2 3
 
-Each run leaves its log and its held-out figures in a folder of its own beside the recipe's rl stage; runs that are
+Each run leaves its log and its held-out figures in its own folder next to the recipe's rl stage. Runs that are
 finished are not done again, and those that were stopped go on.
 """
 
@@ -66,7 +66,7 @@ class Ablation:
     engine: Sampler
 
     def run(self, variant: str, seed: int) -> None:
-        """Train from the recipe's fine-tuned weights, and measure on the held-out problems; what is done stays."""
+        """Train from the recipe's fine-tuned weights, and measure on the held-out problems. Finished parts are kept."""
         stage = variant_stage(self.recipe, variant, seed)
         folder = run_folder(self.recipe, variant, seed)
         model, tokenizer = load_checkpoint(stage_model(self.recipe, BEFORE))
@@ -94,7 +94,7 @@ class Ablation:
 
 
 def run_all(recipe: Recipe, runs: Sequence[tuple[str, int]], held_out: int) -> None:
-    """Do the runs that are not done, with one engine.
+    """Do the remaining runs, with one engine.
 
     Args:
         runs: variants with seeds.
@@ -125,7 +125,7 @@ def with_stage(recipe: Recipe, settings: Sequence[str]) -> Recipe:
 
     Raises:
         ValueError: the recipe has no rl section.
-        ValidationError: a name is unknown, or a value not one of its.
+        ValidationError: a name is unknown, or its value is not allowed.
     """
     if recipe.rl is None:
         raise ValueError("The recipe has no rl stage to vary; give it one.")
@@ -154,7 +154,7 @@ def summarise(
         measured: by variant, the figures of each seed.
 
     Returns:
-        By mode, variant and figure: `mean` and `spread`, 0 where there is one seed.
+        By mode, variant and figure: `mean` and `spread`, which is 0 if there is one seed.
     """
     return {
         mode: {
@@ -171,7 +171,7 @@ def _mean(values: Sequence[float]) -> dict[str, float]:
 
 
 def markdown(summary: Mapping[str, Mapping[str, Mapping[str, Mapping[str, float]]]]) -> str:
-    """The summary as one table a mode, a column a variant: mean ± standard deviation over seeds."""
+    """The summary as one table for each mode, with a column for each variant: mean ± standard deviation over seeds."""
     parts = []
     for mode, table in summary.items():
         lines = [f"| {mode} | {' | '.join(table)} |", "|---" * (len(table) + 1) + "|"]
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     options = parser.parse_args(arguments)
     recipe = with_stage(load_recipe(options.recipe), options.set)
-    # The weights that all start from are the same for every seed.
+    # All seeds start from the same weights.
     runs = [(BEFORE, options.seeds[0])]
     runs += [(variant, seed) for seed in options.seeds for variant in VARIANTS if variant != BEFORE]
     run_all(recipe, runs, options.held_out)

@@ -16,11 +16,11 @@ PANELS = {
     "steps_over_optimum": "steps over the optimum",
 }
 WINDOW = 5
-"""Updates averaged for a point: each draws other problems."""
+"""Updates averaged for each point, because each update draws other problems."""
 
 
 def plot_ablation(logs: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], path: Path) -> None:
-    """A panel a figure, a line a variant; SVG.
+    """A panel for each figure, with a line for each variant; SVG.
 
     Args:
         logs: by variant, for each seed the records of its updates.

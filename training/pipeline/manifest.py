@@ -1,4 +1,4 @@
-"""What a run was made of: recipe, seed, counts, hashes and versions, beside the weights."""
+"""What a run was made from: recipe, seed, counts, hashes and versions, in a file next to the weights."""
 
 import importlib.metadata
 import json

@@ -11,6 +11,7 @@ from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from steiner.reasoning.errors import SteinerError
+from steiner.training.config.files import whole_folder
 from steiner.training.config.recipe import Optimisation, Recipe
 from steiner.training.data.fingerprint import check_stage, claim_stage
 from steiner.training.data.writing import write_data
@@ -30,9 +31,9 @@ from steiner.training.plots import plot_training
 
 STAGES = ("data", "cpt", "sft", "rl", "export")
 DOCUMENTS = "documents"
-"""Folder of a stage's encoded documents, there until the stage is done."""
+"""Folder of a stage's encoded documents, kept until the stage is done."""
 CURVES = "training.svg"
-"""The learning curves of the stages so far, beside their folders."""
+"""The learning curves of the stages so far, next to their folders."""
 
 
 class StageError(SteinerError):
@@ -51,7 +52,7 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
 
     Raises:
         StageError: `from_stage` is unknown.
-        ChangedRecipeError: results that are there were made from another recipe.
+        ChangedRecipeError: existing results were made from another recipe.
         DataError: the recipe names a folder that holds no finished run of a teacher, or text that is not there.
         BaseError: the base cannot be used.
     """
@@ -79,7 +80,7 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
     for name, work in stages.items():
         done = stage_model(recipe, name).exists()
         console().print(f"{name}: {'done before' if done else 'started'}")
-        # Nobody begins before all have looked whether there is something to do.
+        # No process begins before all have checked whether there is something to do.
         run.wait()
         if done:
             continue
@@ -88,18 +89,18 @@ def run_pipeline(recipe: Recipe, from_stage: str | None = None, workers: int | N
         work(recipe)
         if (recipe.output / name / "log.jsonl").exists():
             run.on_main(partial(plot_training, recipe.output, recipe.output / CURVES))
-        # The weights of a stage are part of a cycle, and the next one needs their place.
+        # The weights of a stage are part of a reference cycle, and the next stage needs their memory.
         gc.collect()
     return stage_model(recipe, "export")
 
 
 def stage_model(recipe: Recipe, stage: str) -> Path:
-    """Where a stage leaves its checkpoint; for the data stage a file that never exists, since it checks its own."""
+    """Where a stage leaves its checkpoint. For the data stage, a file that never exists: it checks its own files."""
     return recipe.output / ("export" if stage == "export" else f"{stage}/model")
 
 
 def console() -> Console:
-    """Where the main process says what is done; the others say nothing."""
+    """Where the main process prints what is done; the others print nothing."""
     return Console(stderr=True, quiet=not processes().is_main)
 
 
@@ -149,7 +150,7 @@ def _trained(
 
 
 def _loaded(recipe: Recipe, stage: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """What a stage left, for the next one; where weights are sharded, the main process hands them out."""
+    """What a stage left, for the next one. If weights are sharded, the main process hands them out."""
     return load_checkpoint(stage_model(recipe, stage), weights=reads_weights(recipe.devices))
 
 
@@ -172,10 +173,9 @@ def _export(recipe: Recipe) -> None:
     folder = stage_model(recipe, "export")
 
     def write() -> None:
-        # Named only when the manifest is in it: an export that is there counts as done.
-        staged = folder.with_name("export.staged")
-        export_checkpoint(stage_model(recipe, "rl"), staged, recipe.model)
-        write_manifest(recipe, staged)
-        staged.replace(folder)
+        # Gets its name only once the manifest is in it, because an existing export counts as done.
+        with whole_folder(folder) as staged:
+            export_checkpoint(stage_model(recipe, "rl"), staged, recipe.model)
+            write_manifest(recipe, staged)
 
     processes().on_main(write)

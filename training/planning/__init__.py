@@ -1,1 +1,1 @@
-"""What a run takes of each GPU's memory, worked out before anything is downloaded or allocated."""
+"""How much of each GPU's memory a run takes, worked out before anything is downloaded or allocated."""

@@ -1,4 +1,4 @@
-"""What the backward pass needs of the forward pass, counted by running the model without memory: on the meta device."""
+"""What the backward pass needs from the forward pass, counted by running the model on the meta device."""
 
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -54,10 +54,10 @@ def _counted_attention(
 
 
 def count_activations(config: Qwen2Config, recipe: Recipe, num_tokens: int) -> Activations:
-    """Of one forward pass over `num_tokens` tokens, without the output layer.
+    """What one forward pass over `num_tokens` tokens keeps, without the output layer.
 
-    Sharded weights are gathered in bfloat16, others computed with under autocast. All layers are alike, so two small
-    models tell of each size.
+    Sharded weights are gathered in bfloat16; others are used under autocast. All layers are alike, so two small models
+    are enough to find each size.
     """
     AttentionInterface.register(COUNTED, _counted_attention)
     one, two = (_saved_bytes(config, recipe, layers, num_tokens) for layers in (1, 2))
@@ -76,7 +76,7 @@ def _saved_bytes(config: Qwen2Config, recipe: Recipe, num_layers: int, num_token
     in_bfloat16 = computes_in_bfloat16(recipe)
     under_autocast = recipe.devices.precision == "bf16" and not in_bfloat16
     kept: dict[int, torch.UntypedStorage] = {}
-    # Autocast knows no meta device: a fake CPU's tensors have no memory either.
+    # Autocast does not know the meta device, and a fake CPU's tensors have no memory either.
     with FakeTensorMode() if under_autocast else torch.device("meta"):
         model = shape_model(config, recipe, num_layers, torch.bfloat16 if in_bfloat16 else torch.float32)
         model.set_attn_implementation(COUNTED)
@@ -91,7 +91,7 @@ def _saved_bytes(config: Qwen2Config, recipe: Recipe, num_layers: int, num_token
         tokens = torch.zeros((1, num_tokens), dtype=torch.int64)
         autocast = torch.autocast("cpu", torch.bfloat16) if under_autocast else nullcontext()
         with saved_tensors_hooks(keep, lambda tensor: tensor), autocast:
-            # The head's logits are reckoned apart: one position is enough to pass through it. Nothing masks a batch
+            # The head's logits are counted separately: one position is enough to pass through it. Nothing masks a batch
             # that is padded on the right.
             mask = {"full_attention": None}
             model(input_ids=tokens, attention_mask=mask, use_cache=False, logits_to_keep=1)

@@ -1,8 +1,8 @@
 """The memory of one GPU, item by item, for each training stage of a recipe.
 
-Counted are tensors by their shapes: parameters, gradients, optimizer state, what the backward pass needs. Allowed for
-are CUDA, NCCL and gaps of the allocator. All items are added up, though not all are at their largest at the same time:
-the sum is an upper bound.
+Tensors are counted by their shapes: parameters, gradients, optimizer state, what the backward pass needs. CUDA, NCCL
+and gaps of the allocator get an allowance. All items are added up, though not all are at their largest at the same
+time, so the sum is an upper bound.
 """
 
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ GRADIENTS = "gradients"
 CONTEXT_GIB = 2.0
 """CUDA's context, kernels and NCCL's buffers."""
 PROMPT_TOKENS = 512
-"""Room for a problem's chat prompt in front of a rollout."""
+"""Room for a problem's chat prompt before a rollout."""
 CACHE_SHARE = 0.1
-"""Cache without which an engine is of no use, as a share of its weights."""
+"""The least useful cache of an engine, as a share of its weights."""
 GAPS = 0.05
-"""Share of a GPU that the allocator cannot use, by practice."""
+"""Share of a GPU that the allocator cannot use, from experience."""
 LOGIT_BYTES = 2 + 4 + 4
 """A logit in bfloat16, in float32, and its logarithm of the softmax; in the backward pass a gradient takes the place of
 the second."""
@@ -47,7 +47,7 @@ class StagePlan:
     """Memory of one GPU in a stage, in bytes.
 
     Attributes:
-        available: what it has; None where the recipe does not say.
+        available: what the GPU has; None if the recipe does not say.
     """
 
     stage: str
@@ -61,7 +61,7 @@ class StagePlan:
 
     @property
     def fits(self) -> bool | None:
-        """None where nobody can tell."""
+        """Whether it fits; None if that is unknown."""
         return None if self.available is None else self.total <= self.available
 
 
@@ -69,7 +69,7 @@ class StagePlan:
 class MemoryPlan:
     """Attributes:
     counts: of the model's parameters.
-    advice: what of the recipe would save memory, where a stage does not fit.
+    advice: what to change in the recipe to save memory, if a stage does not fit.
     """
 
     recipe: Recipe
@@ -80,7 +80,7 @@ class MemoryPlan:
 
     @property
     def fits(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether no stage is known not to fit."""
         return all(stage.fits is not False for stage in self.stages)
 
 
@@ -88,7 +88,7 @@ def plan_memory(recipe: Recipe) -> MemoryPlan:
     """Plan every stage that the recipe has.
 
     Raises:
-        BaseError: nothing tells the base's shape.
+        BaseError: the base's shape is unknown.
     """
     config = planned_config(recipe)
     counts = count(config, recipe)
@@ -151,7 +151,7 @@ def _stage_plan(recipe: Recipe, name: str, items: list[Item]) -> StagePlan:
 
 
 def _states(recipe: Recipe, counts: Counts, optimizer: Literal["muon", "adamw"]) -> list[Item]:
-    """What is there all the time: weights, gradients, optimizer state."""
+    """What is always in memory: weights, gradients, optimizer state."""
     shards = recipe.devices.gpus if recipe.devices.sharding == "full" else 1
     by = f" / {shards}" if shards > 1 else ""
     every, trained = _number(counts.every), _number(counts.trained)
@@ -179,7 +179,7 @@ def _states(recipe: Recipe, counts: Counts, optimizer: Literal["muon", "adamw"])
 
 
 def _compute(recipe: Recipe, config: Qwen2Config, counts: Counts, num_tokens: int) -> list[Item]:
-    """What a pass takes on top."""
+    """What a pass takes in addition."""
     kept = count_activations(config, recipe, num_tokens)
     layers = config.num_hidden_layers
     tokens = f"{num_tokens:,} tokens"
@@ -201,7 +201,7 @@ def _compute(recipe: Recipe, config: Qwen2Config, counts: Counts, num_tokens: in
 
 
 def _copies(recipe: Recipe, counts: Counts) -> list[Item]:
-    """Weights in the form that is computed with, and gradients on their way."""
+    """Weights in the form used for computing, and gradients before they are divided."""
     if recipe.devices.sharding == "none" or recipe.devices.gpus == 1:
         return []
     width = 2 if computes_in_bfloat16(recipe) else 4
@@ -219,13 +219,13 @@ def _copies(recipe: Recipe, counts: Counts) -> list[Item]:
 
 
 def _pass_tokens(recipe: Recipe, stage: Optimisation) -> int:
-    """Tokens of the largest pass on one GPU: a document may be longer than the passes are meant to be."""
+    """Tokens of the largest pass on one GPU. A document may be longer than a pass should be."""
     share = -(-max(stage.batch_tokens) // recipe.devices.gpus)
     return max(recipe.devices.micro_batch_tokens or share, recipe.model.max_positions)
 
 
 def _advice(recipe: Recipe) -> tuple[str, ...]:
-    """What the recipe has not tried yet, what costs least first."""
+    """What the recipe has not tried yet, the cheapest first."""
     devices = recipe.devices
     tried = {
         "devices.activation_checkpointing: true": devices.activation_checkpointing,

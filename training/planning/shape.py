@@ -37,10 +37,10 @@ class Counts:
         layer: of the base, in one layer.
         embedding: in the input embeddings.
         head: in the output layer, tied or not.
-        trained: those that get gradients, adapters and token rows included.
-        trained_layer: of these, in one layer.
-        matrices: of these, the matrices of the layers.
-        adapters: parameters beside the base's.
+        trained: those that get gradients, including adapters and token rows.
+        trained_layer: of the trained ones, those in one layer.
+        matrices: of the trained ones, those in the layers' matrices.
+        adapters: parameters that are not the base's.
     """
 
     every: int
@@ -54,8 +54,8 @@ class Counts:
 
 
 def planned_config(recipe: Recipe) -> Qwen2Config:
-    """The model's configuration: of a base from its folder, the hub's cache, the recipe's numbers or the hub, in this
-    order.
+    """The model's configuration. That of a base comes from its folder, the hub's cache, the recipe's numbers or the
+    hub, in this order.
 
     Raises:
         BaseError: none of them has it.
@@ -76,7 +76,7 @@ def planned_config(recipe: Recipe) -> Qwen2Config:
 def shape_model(
     config: Qwen2Config, recipe: Recipe, num_layers: int, dtype: torch.dtype = torch.bfloat16
 ) -> nn.Module:
-    """The model, with adapters if the recipe has them; of its layers, which are all alike, as many as asked for."""
+    """The model, with adapters if the recipe has them, and with as many of its equal layers as asked for."""
     fewer = Qwen2Config(**config.to_dict() | {"num_hidden_layers": num_layers, "layer_types": None})
     model = Qwen2ForCausalLM(fewer)
     for parameter in model.parameters():

@@ -1,4 +1,4 @@
-"""A memory plan as a reader wants it: a table for each stage, the arithmetic beside each figure, and a verdict."""
+"""A memory plan for readers: a table for each stage, the arithmetic next to each figure, and a verdict."""
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table

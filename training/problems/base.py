@@ -15,7 +15,7 @@ from steiner.reasoning.tasks.languages import Language, in_language
 
 @dataclass(frozen=True, slots=True)
 class SectionTexts:
-    """The words of one step; the verdict and the decision are tokens and stand elsewhere."""
+    """The words of one step; the verdict and the decision are tokens and are kept elsewhere."""
 
     understanding: str
     next_step: str
@@ -44,9 +44,9 @@ class StepContext(Generic[Problem, State, Move]):
         result: the state that it leads to.
         seen: whether `result` was refuted earlier in this trace.
         verified: the verdict.
-        exhausted: places that a refutation leaves for good, each with the moves tried there, which are all.
-        return_to: where the search goes on: after a refutation the state it returns to with the moves tried there,
-            after a verification the result with none.
+        exhausted: places that a refutation leaves for good, each with its moves, all of which were tried.
+        return_to: where the search goes on: after a refutation, the state it returns to with the moves tried there;
+            after a verification, the result without any.
     """
 
     problem: Problem
@@ -76,7 +76,7 @@ class Family(Rules[Problem, State, Move], Protocol[Problem, State, Move]):
         ...
 
     def draw_revision(self, problem: Problem, rng: random.Random) -> str:
-        """Words of a later message that changes the problem; `revise` reads them, and mostly a solution is left."""
+        """Words of a later message that changes the problem. `revise` reads them, and a solution is usually left."""
         ...
 
     def canonical(self, problem: Problem) -> str:
@@ -90,7 +90,7 @@ class Family(Rules[Problem, State, Move], Protocol[Problem, State, Move]):
     def prompt(self, problem: Problem) -> str: ...
 
     def order(self, problem: Problem, state: State, moves: Sequence[Move], rng: random.Random) -> list[Move]:
-        """A systematic order to try the moves in, randomised so that no fixed order is learned."""
+        """A systematic order in which to try the moves, randomised so that no fixed order is learned."""
         ...
 
     def understanding(self, problem: Problem, state: State, tried: Sequence[Move]) -> str:

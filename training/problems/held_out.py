@@ -21,7 +21,7 @@ HELD_OUT_SHARE = 20
 def is_right(
     rules: Rules[Any, Any, Any], problem: Any, answer: str, language: Language, *, solvable: bool
 ) -> bool:
-    """Exact; an answer counts only in the language of the question."""
+    """Exact. An answer counts only in the language of the question."""
     told = answer_in_english(answer, language)
     if told is None or told == NOT_FOUND or not solvable:
         return told == NOT_FOUND and not solvable
@@ -49,7 +49,7 @@ class HeldOutProblem:
         return in_language(FAMILIES[self.family].prompt(self.problem), self.language)
 
     def accepts(self, answer: str) -> bool:
-        """The exact checker; where nothing solves the problem, the answer has to say so, in the question's language."""
+        """The exact checker. If nothing solves the problem, the answer has to say so, in the question's language."""
         return is_right(FAMILIES[self.family], self.problem, answer, self.language, solvable=self.solvable)
 
 
@@ -61,7 +61,7 @@ def held_out_problems(
     solvable: bool = True,
     language: Language = "en",
 ) -> list[HeldOutProblem]:
-    """`count` different problems, sizes in turn; the same for the same arguments, whatever the language."""
+    """`count` different problems, with sizes in turn; the same for the same arguments, whatever the language."""
     drawn = islice(_distinct(family, sizes, seed, solvable), count)
     return [replace(problem, language=language) for problem in drawn]
 

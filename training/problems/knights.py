@@ -57,7 +57,7 @@ class Knights(KnightsRules):
     revision_words: tuple[str, ...] = ("now",)
 
     def generate(self, rng: random.Random, size: int, solvable: bool = True) -> KnightsProblem:
-        """`size` people, of whom the statements tell everything, or contradict each other."""
+        """`size` people, whose statements either tell everything or contradict each other."""
         while True:
             people = rng.sample(PEOPLE, size)
             statements = [self._draw_statement(speaker, people, rng) for speaker in people]
@@ -65,7 +65,7 @@ class Knights(KnightsRules):
                 return self._told_for_a_short_search(statements, rng)
 
     def draw_revision(self, problem: KnightsProblem, rng: random.Random) -> str:
-        """Another claim of somebody that tells everything again; one in twenty leaves no way at all."""
+        """Another claim by somebody, which again tells everything; one in twenty leaves no solution."""
         wanted = int(rng.random() >= UNSOLVABLE_SHARE)
         for _ in range(REPLACEMENTS_TRIED):
             news = self._draw_statement(rng.choice(problem.people), problem.people, rng)
@@ -75,7 +75,7 @@ class Knights(KnightsRules):
         return text if news not in problem.statements else another_claim(problem)
 
     def canonical(self, problem: KnightsProblem) -> str:
-        """The statements, whatever the people's names and in whichever order they speak."""
+        """The statements, whatever the people's names and the order in which they speak."""
         return _canonical(problem)
 
     def to_json(self, problem: KnightsProblem) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Knights(KnightsRules):
         return rng.sample(list(moves), len(moves))
 
     def understanding(self, problem: KnightsProblem, state: Assumed, tried: Sequence[Assumption]) -> str:
-        """What is assumed, whose turn it is and what was tried of him, and whose statements are still open."""
+        """What is assumed, whose turn it is and what was tried for that person, and whose statements are still open."""
         kinds = assumed_kinds(problem, state)
         undecided = [
             said.speaker for said in problem.statements[: len(state)] if truth_of(said, kinds) is None
@@ -141,7 +141,7 @@ class Knights(KnightsRules):
 
     @staticmethod
     def _draw_statement(speaker: str, people: Sequence[str], rng: random.Random) -> Statement:
-        """Of two, the speaker may be one; of himself alone nobody says anything."""
+        """A claim about two people may include the speaker, but nobody makes a claim only about himself."""
         if rng.random() < CLAIM_ABOUT_ONE_SHARE:
             other = rng.choice([person for person in people if person != speaker])
             return Statement(speaker, rng.choice(CLAIMS_ABOUT_ONE), (other,))

@@ -49,7 +49,7 @@ class Routes(RoutesRules):
             return RoutesProblem(tuple(told), start, goal)
 
     def draw_revision(self, problem: RoutesProblem, rng: random.Random) -> str:
-        """Where nothing leads to the goal a road that does, else another goal; one in twenty lies on no road."""
+        """If nothing leads to the goal, a road that does, else another goal; one goal in twenty lies on no road."""
         reached = self._reached(problem)
         if problem.goal not in reached:
             return f"also {rng.choice(sorted(reached))} > {problem.goal}"
@@ -70,7 +70,7 @@ class Routes(RoutesRules):
         return reached
 
     def canonical(self, problem: RoutesProblem) -> str:
-        """The set of named roads with both ends; the order in which they are told does not count."""
+        """The set of named roads with both ends; their order does not count."""
         told = ", ".join(f"{begin} > {end}" for begin, end in sorted(problem.roads))
         return f"routes {told} from {problem.start} to {problem.goal}"
 
@@ -91,7 +91,7 @@ class Routes(RoutesRules):
         return rng.sample(list(moves), len(moves))
 
     def understanding(self, problem: RoutesProblem, state: str, tried: Sequence[str]) -> str:
-        """The place stood at and the roads from it that are still open."""
+        """The current place, and the roads from it that are still open."""
         return " ".join(["at", state, *self._still_open(problem, state, tried)])
 
     def render_step(self, step: StepContext[RoutesProblem, str, str]) -> SectionTexts:
@@ -149,7 +149,7 @@ class Routes(RoutesRules):
 
     @staticmethod
     def _look(problem: RoutesProblem, place: str, seen: bool) -> str:
-        """The goal restated, then the place, then at once what lies behind it."""
+        """The goal restated, then the place, then at once what lies beyond it."""
         if seen:
             ahead = ["seen"]
         elif place == problem.goal:

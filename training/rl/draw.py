@@ -24,7 +24,7 @@ class Draw:
 
 
 def drawn_problems(data: Path, stage: ReinforcementStage) -> list[ProblemRecord]:
-    """The problems that updates draw from: of the sizes asked for, with DAGs that fit in a rollout."""
+    """The problems that updates draw from: those of the wanted sizes with DAGs that fit in a rollout."""
     sizes = read_records(data, DAGS, fields=("id", "num_nodes"))
     fitting = {record["id"] for record in sizes if record["num_nodes"] <= stage.max_nodes}
     return [
@@ -36,7 +36,7 @@ def drawn_problems(data: Path, stage: ReinforcementStage) -> list[ProblemRecord]
 
 
 def draw(problems: Sequence[ProblemRecord], stage: ReinforcementStage, seed: int, step: int) -> Draw:
-    """An update's problems and seeds, by the step alone: a run that was stopped draws what it would have drawn.
+    """An update's problems and seeds, which depend only on the step, so a resumed run draws what it would have drawn.
 
     Args:
         seed: of the run.
@@ -60,5 +60,5 @@ def most_spread(outcomes: Sequence[Sequence[float]], count: int) -> list[int]:
     """Indices of the `count` groups whose outcomes differ most, in the order drawn (DAPO, arXiv 2503.14476, keeps those
     that differ at all and draws until there are enough; here the number drawn is fixed, so that updates cost alike)."""
     spread = [statistics.pvariance(of_group) for of_group in outcomes]
-    # Sorting is stable: of groups that differ alike the first drawn stay.
+    # Sorting is stable, so of groups that differ equally the first drawn stay.
     return sorted(sorted(range(len(spread)), key=lambda index: -spread[index])[:count])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vllm.outputs import CompletionOutput
 
 BLOCK_TOKENS = 32
-"""Tokens of a block of the KV cache on a CPU: with vLLM's 128 a group would share nothing of most prompts."""
+"""Tokens of a block of the KV cache on a CPU. With vLLM's 128, a group would share nothing of most prompts."""
 
 
 class RolloutEngineError(SteinerError):
@@ -37,7 +37,7 @@ class SampleRequest:
 
     Attributes:
         prompt_ids: token ids, generation prompt included.
-        seed: of this completion alone, so that it does not depend on what is sampled beside it.
+        seed: of this completion only, so that it does not depend on what else is sampled.
     """
 
     prompt_ids: Sequence[int]
@@ -49,7 +49,7 @@ class Completion:
     """What was sampled.
 
     Attributes:
-        token_ids: up to the end of turn, that included where it came.
+        token_ids: up to the end of turn, including it if it came.
         logprobs: of each token, in nats, under the distribution that it was drawn from.
     """
 
@@ -58,10 +58,10 @@ class Completion:
 
 
 class Sampler(Protocol):
-    """What the stage asks for rollouts; `RolloutEngine` is one."""
+    """What the stage uses for rollouts; `RolloutEngine` is one."""
 
     def load(self, folder: Path) -> None:
-        """Take weights that `write_weights` wrote; what was computed with earlier ones is forgotten."""
+        """Take weights that `write_weights` wrote, and drop what was computed with earlier ones."""
 
     def sample(
         self, requests: Sequence[SampleRequest], temperature: float, max_new_tokens: int, stop_id: int
@@ -69,14 +69,14 @@ class Sampler(Protocol):
         """Completions in the order of the requests; temperature 0 is greedy."""
 
     def rest(self) -> None:
-        """Nothing is sampled until the next `load`: what memory can be spared is given back."""
+        """Nothing is sampled until the next `load`, so give back as much memory as possible."""
 
 
 class RolloutEngine:
     """A `Sampler` over vLLM, with the scheduler in this process and the model in worker processes.
 
-    Scheduled here, a batch is whole before its first step: requests that arrive one by one would be batched by chance,
-    and sums of floats in another order now and then give another token. The workers end when this process does,
+    Scheduled here, a batch is complete before its first step. Requests that arrive one by one would be batched by
+    chance, and sums of floats in another order sometimes give another token. The workers end when this process does,
     however it ends.
     """
 
@@ -120,7 +120,7 @@ class RolloutEngine:
         self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
         if self._sleeps:
             self._llm.wake_up(tags=["kv_cache"])
-        # vLLM knows a cached prefix by its tokens alone, whichever weights computed it.
+        # vLLM identifies a cached prefix only by its tokens, whichever weights computed it.
         self._llm.reset_prefix_cache()
 
     def sample(
@@ -148,17 +148,17 @@ class RolloutEngine:
 
     def rest(self) -> None:
         if self._sleeps:
-            # Level 2 keeps nothing: the next weights are other ones anyway.
+            # Level 2 keeps nothing, because the next weights are different anyway.
             self._llm.sleep(level=2)
 
     def close(self) -> None:
         """End the workers."""
         client = self._llm.llm_engine.engine_core
-        # vLLM's own end, and the one it would make when collected, ends this process' groups as well: the training's.
+        # vLLM's own shutdown, also when it is collected, would end this process' groups too, which are the training's.
         client._finalizer.detach()
         client.engine_core.model_executor.shutdown()
         client.engine_core.scheduler.shutdown()
-        # What was there when the engine started was hidden from collection.
+        # Objects that existed when the engine started were hidden from collection.
         gc.unfreeze()
 
 
@@ -166,11 +166,11 @@ def engine_arguments(rollouts: Rollouts, *, on_cpu: bool) -> dict[str, Any]:
     """Keyword arguments of vLLM's `LLM` for these settings."""
     arguments: dict[str, Any] = {
         "tensor_parallel_size": rollouts.tensor_parallel,
-        # Workers of their own even where there is one: they bring their threads and process groups with them.
+        # Separate workers even if there is only one, because they bring their own threads and process groups.
         "distributed_executor_backend": "mp",
         "dtype": "float32" if on_cpu else "bfloat16",
         "skip_tokenizer_init": True,
-        # Else a request would take what the checkpoint's generation_config.json says.
+        # Otherwise a request would take what the checkpoint's generation_config.json says.
         "generation_config": "vllm",
         "logprobs_mode": "processed_logprobs",
         "enable_prefix_caching": True,
@@ -181,7 +181,7 @@ def engine_arguments(rollouts: Rollouts, *, on_cpu: bool) -> dict[str, Any]:
     if on_cpu:
         arguments["enforce_eager"] = True
         arguments["block_size"] = BLOCK_TOKENS
-        # A seeded prompt in parts ends vLLM's engine: it rewinds the generator, which torch cannot do on a CPU.
+        # A seeded prompt in parts kills vLLM's engine: it rewinds the generator, which torch cannot do on a CPU.
         arguments["enable_chunked_prefill"] = False
         arguments["kv_cache_memory_bytes"] = round(rollouts.cpu_cache_gib * 2**30)
     else:
@@ -197,11 +197,11 @@ def _completion(output: CompletionOutput) -> Completion:
 
 @contextmanager
 def _untouched_process() -> Iterator[None]:
-    """What vLLM sets for itself and its workers while it starts is not left to the training: environment, threads."""
+    """Undo what vLLM sets for itself and its workers while it starts: environment and threads."""
     before, threads = dict(os.environ), torch.get_num_threads()
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-    # At each change of weights it warns of layers that have none.
+    # At each change of weights it warns about layers without any.
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     # In this process it may have been imported, and have set up its log, before.
     logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])

@@ -22,7 +22,7 @@ def node_values(dag: Dag, prover_share: float) -> list[float]:
 
     p is the success of a walker who picks uniformly among a node's successors (out-degree); q = d_s / (d_s + d_e) is
     the progress from the question to the nearest answer (both distances). After "Rewarding Progress", arXiv 2410.08146:
-    a step is paid by the change of the success of another policy, which the DAG gives exactly.
+    a step is rewarded by how much it changes another policy's success, which the DAG gives exactly.
 
     Args:
         prover_share: a.
@@ -48,7 +48,7 @@ def progress(node: Node) -> float:
 
 
 def verdict_weight(dag: Dag, index: int) -> float:
-    """w(n) = log(1 + e_i) / log(1 + max e_i): a verdict on a state that many roads enter prunes more."""
+    """w(n) = log(1 + e_i) / log(1 + max e_i): a verdict on a state with many ways in prunes more."""
     largest = max(node.num_incoming for node in dag.nodes)
     return math.log1p(dag.nodes[index].num_incoming) / math.log1p(largest) if largest else 0.0
 
@@ -75,7 +75,7 @@ class WrittenStep:
     Attributes:
         next_step: in English, whatever language it was written in.
         depth: depth on the live path, 1 for a first move.
-        decision: "proceed", "end", the depth to go back to, or None where the step was cut off.
+        decision: "proceed", "end", the depth to go back to, or None if the step was cut off.
     """
 
     next_step: str
@@ -108,7 +108,7 @@ class SearchRecord:
     """What the grading of one search saw, for the exploration and exploitation figures.
 
     Attributes:
-        shortest: steps of the shortest right search; None where the problem has no solution.
+        shortest: steps of the shortest right search; None if the problem has no solution.
     """
 
     shortest: int | None = None
@@ -150,14 +150,14 @@ class ProblemGrader:
         return 1.0 - self._stage.length_price * excess
 
     def is_right(self, answer: str) -> bool:
-        """Whether the answer solves the problem in the language of the question, or says that nothing does where
-        nothing does."""
+        """Whether the answer solves the problem in the language of the question, or rightly says that nothing
+        does."""
         solvable = self._dag.nodes[0].is_alive
         return is_right(self._family, self._problem, answer, self._language, solvable=solvable)
 
     def grade(self, steps: Sequence[WrittenStep]) -> SearchRecord:
-        """One grade a step; what cannot be placed in the DAG is graded as a defect, and nothing is paid until the
-        search is back at a known state."""
+        """One grade for each step. A step that cannot be placed in the DAG is a defect, and nothing is rewarded until
+        the search is back at a known state."""
         record = SearchRecord(self._dag.nodes[0].distance)
         path: list[int | None] = [0]
         tried: set[tuple[int, int]] = set()
@@ -210,6 +210,6 @@ class ProblemGrader:
 
     @staticmethod
     def _abandon(path: list[int | None], depth: int, refuted: set[int]) -> None:
-        """Go back; the states left behind count as refuted, as the search said so."""
+        """Go back. The states left behind count as refuted, because the search said so."""
         refuted.update(index for index in path[depth + 1 :] if index is not None)
         del path[depth + 1 :]

@@ -1,4 +1,4 @@
-"""Rollouts with what they earned: outcome, graded steps, an advantage for every token, and the figures of a batch."""
+"""Rollouts with their rewards: outcome, graded steps, an advantage for every token, and the figures of a batch."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class JudgedGroup:
     right: list[bool]
 
     def advantages(self, stage: ReinforcementStage) -> list[list[float]]:
-        """Of every token of each completion."""
+        """The advantage of every token of each completion."""
         return token_advantages(
             self.rollouts, self.outcomes, self.records, stage.step_weight, stage.outcome_weight
         )

@@ -18,7 +18,7 @@ from steiner.training.rl.judge import group_figures, judge
 from steiner.training.rl.rollout import sample_rollouts
 
 GENERATED_FOR_EACH = 4
-"""Problems made for each that is wanted, since some have DAGs too large for a rollout."""
+"""Problems made for each one needed, because some have DAGs too large for a rollout."""
 
 
 def held_out_records(recipe: Recipe, stage: ReinforcementStage, count: int, seed: int) -> list[ProblemRecord]:

@@ -22,8 +22,8 @@ OUTPUT_LAYER = "lm_head.weight"
 def write_policy(accelerator: Accelerator, model: torch.nn.Module, folder: Path) -> None:
     """Gather the weights and write them; every process takes part, and returns when they are on disk.
 
-    A folder of safetensors and no message, as any number of engine workers reads it from the page cache, each its
-    shard, by the same road on one core and on eight GPUs.
+    A folder of safetensors and not a message: any number of engine workers read it from the page cache, each its own
+    shard, in the same way on one core and on eight GPUs.
     """
     state = accelerator.get_state_dict(model)
     if accelerator.is_main_process:
@@ -34,8 +34,8 @@ def write_policy(accelerator: Accelerator, model: torch.nn.Module, folder: Path)
 def write_weights(model: PreTrainedModel | PeftModel, state: dict[str, Tensor], folder: Path) -> None:
     """Write a state dict of the model, adapters merged, for an engine to read.
 
-    A tied output layer is written as its own: a running engine takes new embeddings for embeddings alone, and would go
-    on with the output layer of its start.
+    A tied output layer is written separately: a running engine would use new embeddings only as embeddings, and keep
+    the output layer that it started with.
     """
     if isinstance(model, PeftModel):
         state, model = merged(state, model.peft_config[ADAPTER]), model.get_base_model()
@@ -48,7 +48,7 @@ def write_weights(model: PreTrainedModel | PeftModel, state: dict[str, Tensor], 
 
 
 def _on_its_own(value: Tensor) -> Tensor:
-    """The tensor in memory of its size: what was gathered from shards may be a part of something larger."""
+    """The tensor in memory of its own size, because one gathered from shards may be part of a larger buffer."""
     return value if value.untyped_storage().nbytes() == value.nbytes else value.clone()
 
 
@@ -69,9 +69,9 @@ def merged(state: dict[str, Tensor], config: LoraConfig) -> dict[str, Tensor]:
 
 
 def readapted(model: PeftModel, seed: int) -> PeftModel:
-    """Fresh adapters of the same shape on the model with its own merged, embedding rows of new tokens included.
+    """Merge the model's adapters, including the new tokens' embedding rows, and add fresh ones of the same shape.
 
-    Trained rows are a module around the output layer, and TRL multiplies by the output layer's weight alone: the loss
+    Trained rows are a module around the output layer, and TRL multiplies only by the output layer's weight, so the loss
     would be another model's.
     """
     torch.manual_seed(seed)
@@ -83,7 +83,7 @@ def readapted(model: PeftModel, seed: int) -> PeftModel:
 
 
 def read_policy(folder: Path, model: PeftModel) -> PreTrainedModel:
-    """What `write_policy` wrote, in the main process; the others get the shape alone, since only the main one saves."""
+    """What `write_policy` wrote, in the main process. The others get only the shape, because only it saves."""
     config = model.get_base_model().config
     if processes().is_main:
         return Qwen2ForCausalLM.from_pretrained(folder, config=config, dtype="auto")

@@ -26,7 +26,7 @@ class Rollout:
         num_prompt_tokens: where the completion begins.
         step_of_token: for each token of the completion the index of its step; -1 outside steps.
         well_formed: the protocol was kept to the end and the answer was finished.
-        logprobs: of the completion's tokens, in nats, as they were drawn; none where nobody drew.
+        logprobs: of the completion's tokens, in nats, as they were drawn; none if they were not sampled.
     """
 
     token_ids: list[int]
@@ -54,7 +54,7 @@ def sample_rollouts(
         seeds: for each prompt those of its completions.
 
     Returns:
-        For each prompt its group of rollouts, one a seed.
+        For each prompt its group of rollouts, one for each seed.
     """
     chats = [chat_prompt(prompt, tokenizer) for prompt in prompts]
     encoded = [tokenizer.encode(chat, add_special_tokens=False) for chat in chats]
@@ -91,7 +91,7 @@ def read_rollout(
 
 
 def _steps_of_tokens(ids: Sequence[int], bound: BoundProtocol) -> list[int]:
-    """A step's tokens reach from its start to the decision behind it, depth included."""
+    """A step's tokens reach from its start to the decision after it, including a depth."""
     current = step = -1
     owners = []
     for token_id in ids:
@@ -114,5 +114,5 @@ def _written(step: Step) -> WrittenStep:
             decision = "end"
         case Backtrack(to_depth=depth):
             decision = depth
-    # An impossible depth matches no state, so that what cannot be placed is graded as a defect.
+    # An impossible depth matches no state, so that a step that cannot be placed is graded as a defect.
     return WrittenStep(in_english(next_step), step.verdict, decision, step.depth or MAX_DEPTH + 1)

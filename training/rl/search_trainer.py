@@ -41,15 +41,15 @@ class SearchTrainer(ShardingTrainer, GRPOTrainer):
     """A `GRPOTrainer` that differs from its parent in four ways, each for a reason:
 
     1. Rollouts come from `collect`: our engine, with our seeds and grades that know each step.
-    2. Advantages have the shape (B, T): a step is paid for itself. The parent's loss takes them so.
-    3. The sampler's log-probabilities stand where the parent recomputes old ones: the ratio then corrects what sampler
-       and trainer compute differently, and its clipping bounds it.
-    4. Passes hold rollouts of like length instead of shuffled ones: their sum is the update, whatever the order, and
-       one endless search pads the others of its pass only.
+    2. Advantages have the shape (B, T): each step is rewarded for itself. The parent's loss accepts that.
+    3. The sampler's log-probabilities replace the old ones that the parent recomputes: the ratio then corrects what
+       sampler and trainer compute differently, and its clipping bounds it.
+    4. Passes hold rollouts of similar length instead of shuffled ones. Their sum is the update, whatever the order, and
+       one endless search only pads the others in its pass.
     """
 
     def __init__(self, *, collect: Collect | None, policy_folder: Path, **kwargs: Any) -> None:
-        """`collect` is called in the main process alone; the others need none."""
+        """`collect` is called only in the main process; the others need none."""
         super().__init__(reward_funcs=_never_called, **kwargs)
         self._collect = collect
         self._policy_folder = policy_folder
@@ -76,7 +76,7 @@ class SearchTrainer(ShardingTrainer, GRPOTrainer):
         return {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
 
     def create_model_card(self, *arguments: Any, **named: Any) -> None:
-        """None: the export has a card of its own."""
+        """Writes none, because the export has its own card."""
 
 
 def _never_called(**_: Any) -> list[float]:
@@ -114,7 +114,7 @@ def padded(rollouts: Sequence[Scored], pad_id: int) -> Batch:
 
 
 def split(batch: Batch, num_passes: int) -> list[Batch]:
-    """Equal numbers of rows, each pass without the columns that only padding fills in it."""
+    """Equal numbers of rows; each pass drops the columns that hold only padding."""
     passes = []
     for rows in zip(*(tensor.chunk(num_passes) for tensor in batch.values()), strict=True):
         part = dict(zip(batch, rows, strict=True))

@@ -33,7 +33,7 @@ from steiner.training.rl.rollout import sample_rollouts
 from steiner.training.rl.search_trainer import Scored, SearchTrainer
 
 LONGEST_WAIT_S = 6 * 3600
-"""That the other processes wait for the one that samples: at 32B an update's rollouts take minutes."""
+"""How long the other processes wait for the one that samples. At 32B an update's rollouts take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def reinforce(
     """Improve the model, going on from the newest checkpoint in the folder if there is one.
 
     Args:
-        sampler: what samples; an engine on the policy's weights, for as long as the stage lasts, where not given.
+        sampler: what samples; by default an engine on the policy's weights, for as long as the stage lasts.
 
     Returns:
         The model as it was trained: perhaps sharded, to be saved by all processes together.
@@ -120,7 +120,7 @@ def start_engine(
     stage: ReinforcementStage,
     seed: int,
 ) -> RolloutEngine:
-    """An engine for the model, whose context just holds the longest of these problems and a completion.
+    """An engine for the model, with a context that just fits the longest of these problems and a completion.
 
     Args:
         folder: where the weights are written for it.
@@ -153,7 +153,7 @@ def _train(
         collector = SearchCollector(sampler, folder / "policy", tokenizer, bound, problems, stage, seed)
     if recipe.devices.activation_checkpointing:
         recompute_activations(model)
-    # One row a group: the trainer hands an update its number, and skips what a resumed run has had.
+    # One row for each group: the trainer gives an update its number, and skips what a resumed run has already had.
     steps = [step for step in range(stage.steps) for _ in range(stage.problems_per_step)]
     trainer = SearchTrainer(
         collect=collector,

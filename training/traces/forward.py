@@ -1,6 +1,6 @@
 """The trace that a style teaches.
 
-For the chain-of-thought baseline that is one that only goes forward: a straight way to a goal, and nothing that fails.
+For the chain-of-thought baseline, that trace only goes forward: a straight way to a goal, and nothing that fails.
 """
 
 import random
@@ -14,7 +14,7 @@ from steiner.training.traces.walk import TaughtTrace, TraceStep, give_up, sample
 
 
 def sample_forward(family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: random.Random) -> TaughtTrace:
-    """A random way to a goal, worded as a search that makes no mistake; "not found" where none leads there."""
+    """A random way to a goal, worded as a search that makes no mistake; "not found" if there is no way."""
     if not dag.nodes[0].is_alive:
         return TaughtTrace((give_up(family, problem, dag.nodes[0].state, (), 0),), NOT_FOUND)
     path: list[tuple[Any, Any]] = []
@@ -23,7 +23,7 @@ def sample_forward(family: Family[Any, Any, Any], problem: Any, dag: Dag, rng: r
     while not dag.nodes[index].is_goal:
         state = dag.nodes[index].state
         alive = {move: end for move, end in dag.nodes[index].successors if dag.nodes[end].is_alive}
-        # The family's order holds moves back that its words leave out, such as all but the winning one of a last pair.
+        # The family's order leaves out moves that its words leave out, such as all but the winning one of a last pair.
         move = rng.choice(family.order(problem, state, list(alive), rng))
         result, index = dag.nodes[alive[move]].state, alive[move]
         context = StepContext(problem, tuple(path), state, (), move, result, False, True, (), (result, ()))
@@ -42,7 +42,7 @@ def sample_taught(
     *,
     remembers: bool,
 ) -> TaughtTrace:
-    """A straight way in the style "forward", else a search; direct answers are cut off one, too.
+    """A straight way in the style "forward", else a search. Direct answers are also cut from a search.
 
     Args:
         remembers: as in `sample_trace`; a straight way has nothing to remember.

@@ -24,7 +24,7 @@ def sections_text(sections: SectionTexts, verdict: Verdict) -> str:
 
 
 def step_text(step: TraceStep) -> str:
-    """One step and the decision behind it; the decision to end is the end of reasoning and stands elsewhere."""
+    """One step and the decision after it; the decision to end is the end of reasoning and is written elsewhere."""
     body = f"{STEINER.step_start}{sections_text(step.sections, step.verdict)}{STEINER.step_end}"
     match step.decision:
         case "end":

@@ -15,9 +15,9 @@ class Stretch:
     Attributes:
         token_ids: the start of reasoning, the live path with folded steps where branches were abandoned, and the
             stretch itself, up to the depth of the backtrack that ends it, or to the end.
-        written: for each token whether the model wrote it as it stands; False in folded steps.
+        written: for each token, whether the model wrote it exactly so; False in folded steps.
         begin: index of the stretch's first token in the whole trace.
-        end: index behind its last.
+        end: index after its last.
     """
 
     token_ids: list[int]
@@ -27,9 +27,9 @@ class Stretch:
 
 
 def stretches(bound: BoundProtocol, token_ids: Sequence[int]) -> list[Stretch]:
-    """Cut a trace behind each of its backtracks; the ids begin with the start of reasoning.
+    """Cut a trace after each of its backtracks; the ids begin with the start of reasoning.
 
-    The token of the end of reasoning and what follows it are taken as part of the last stretch.
+    The token of the end of reasoning and what follows it are part of the last stretch.
     """
     context = FoldingContext(bound)
     written: list[bool] = []
@@ -48,7 +48,7 @@ def stretches(bound: BoundProtocol, token_ids: Sequence[int]) -> list[Stretch]:
 
 
 def choose_stretches(all_of_them: Sequence[Stretch], count: int, rng: random.Random) -> list[Stretch]:
-    """`count` of them at most, in order; always the last, which alone has the answer."""
+    """At most `count` of them, in order; always including the last, because only that one has the answer."""
     *earlier, last = all_of_them
     chosen = sorted(rng.sample(range(len(earlier)), min(count - 1, len(earlier))))
     return [*(earlier[index] for index in chosen), last]

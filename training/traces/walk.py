@@ -45,7 +45,7 @@ class TaughtTrace:
         return TaughtTrace(steps, in_language(self.answer, language))
 
     def conclusions(self) -> list[str]:
-        """Summaries of the live path, as `steiner.reasoning.trace.Trace.conclusions` gives them of the same trace."""
+        """Summaries of the live path, the same as `steiner.reasoning.trace.Trace.conclusions` of that trace."""
         path: list[str] = []
         for step in self.steps:
             if isinstance(step.decision, int):
@@ -58,8 +58,8 @@ class TaughtTrace:
 class _Search(Generic[Problem, State, Move]):
     """Depth-first search over the DAG with the family's order.
 
-    One that remembers knows every state that it refuted; one that does not knows the live path only, and what was
-    tried at each of its places.
+    A search that remembers knows every state that it refuted. One that does not only knows the live path, and what
+    was tried at each of its places.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class _Search(Generic[Problem, State, Move]):
             self._path.append((state, move))
             self._state = result
             if not self._remembers:
-                # It may stand here for a second time and not know.
+                # The search may be here for a second time without knowing it.
                 self._untried.pop(result, None)
             decision = "end" if self._family.is_goal(self._problem, result) else "proceed"
         else:
@@ -130,7 +130,7 @@ class _Search(Generic[Problem, State, Move]):
         )
 
     def _retreat(self) -> list[tuple[State, Sequence[Move]]]:
-        """Leave every state whose moves are all tried; returns them, each with these moves."""
+        """Leave every state whose moves have all been tried; returns these states, each with its moves."""
         exhausted: list[tuple[State, Sequence[Move]]] = []
         while self._path and not self._moves_left(self._state):
             exhausted.append((self._state, tuple(self._tried[self._state])))

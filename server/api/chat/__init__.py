@@ -1,1 +1,1 @@
-"""OpenAI's chat completions: the request, and generations told as completions and chunks."""
+"""OpenAI's chat completions: the request, and generations as completions and chunks."""

@@ -1,6 +1,6 @@
 """OpenAI's chat completions: a whole answer, or a stream of chunks.
 
-Beside OpenAI's fields: `reasoning` and `reasoning_content` (the reasoning as text, under the two names in
+OpenAI's fields, and these: `reasoning` and `reasoning_content` (the reasoning as text, under the two names in
 use), `reasoning_steps` (the tree) in a message, `reasoning_step` (the event of the step stream, as
 `POST /v1/reasoning` sends it) in a chunk, and vLLM's `stop_reason` in a choice. OpenAI's clients keep fields
 they do not know.
@@ -39,7 +39,7 @@ Piece = TypeVar("Piece")
 
 
 async def interleaved(streams: Sequence[AsyncIterator[Piece]]) -> AsyncGenerator[tuple[int, Piece], None]:
-    """Pieces as they come; of each stream in order, and one at a time, so that a slow reader slows them all."""
+    """Pieces as they come: in order within a stream, and one at a time, so that a slow reader slows them all."""
     if len(streams) == 1:
         async for piece in streams[0]:
             yield 0, piece
@@ -91,7 +91,7 @@ def logprobs_body(tokens: Iterable[AnswerToken]) -> dict[str, Any]:
 
 
 def ending_error(event: Failed | Cancelled) -> ApiError:
-    """The error that an unsuccessful ending means to a client."""
+    """The error that a client gets for an unsuccessful ending."""
     if isinstance(event, Cancelled):
         return NotReady("the generation was cancelled; the server is shutting down", code="cancelled")
     match event.code:
@@ -101,7 +101,7 @@ def ending_error(event: Failed | Cancelled) -> ApiError:
             return EngineUnavailable(event.message, code=event.code)
         case "timeout":
             late = NotReady(f"{event.message}; ask for fewer tokens", code=event.code)
-            # It may end in time on an idle server, but a client that sends it again at once takes as long again.
+            # On an idle server it might finish in time, but a client that retries at once would wait as long again.
             late.headers["x-should-retry"] = "false"
             return late
         case "draining" | "queue_timeout":
@@ -111,7 +111,7 @@ def ending_error(event: Failed | Cancelled) -> ApiError:
 
 
 async def chat_completion(choices: Sequence[Generation]) -> dict[str, Any]:
-    """The whole answer, when all choices are there.
+    """The whole answer, once every choice has ended.
 
     Raises:
         ApiError: one of them ended in an error or was cancelled.
@@ -172,17 +172,17 @@ async def _choice(generation: Generation, index: int) -> tuple[dict[str, Any], U
 
 
 class ChatChunks:
-    """Events of one choice to the bytes of chunks. What never changes between chunks is serialised once.
+    """Turns events of one choice into the bytes of chunks. What is the same in every chunk is serialised once.
 
     Args:
         head: what every chunk of the stream begins with.
         index: of the choice.
-        told: which chunks tell usage; null stands in those that do not, where the stream tells any.
+        told: which chunks have usage. If any chunk of the stream has it, the others have null.
         usage_so_far: counts of the choice, by their names in the event.
 
     Attributes:
         usage: of the choice, once it has ended.
-        failed: whether it ended in an error, which is then said.
+        failed: whether it ended in an error, which the stream then reports.
     """
 
     def __init__(
@@ -207,7 +207,7 @@ class ChatChunks:
     def _chunk(self, event: Event) -> str:
         match event.type:
             case "section.delta" if event.text:
-                # As the last case does it; its text, which stands in there three times, is quoted once.
+                # The same as the last case does, but the text, which occurs three times, is quoted once.
                 quoted = encode_basestring(event.text)
                 step = delta_json(event, quoted)
                 return (
@@ -267,7 +267,7 @@ def _error_chunk(error: ApiError) -> str:
 async def _first_events_first(
     streams: Sequence[AsyncIterator[Sequence[Event]]],
 ) -> AsyncGenerator[tuple[int, Sequence[Event]], None]:
-    """Batches of events with the numbers of their streams; the first event of each comes before the second of any."""
+    """Batches of events, each with its stream's number. Every stream's first event comes before any second one."""
     # Each has its first before its generation waits for its turn, so nothing is held up.
     begun = [await anext(stream) for stream in streams]
     for index, events in enumerate(begun):
@@ -283,7 +283,7 @@ async def chat_stream(choices: Sequence[Generation], told: ToldUsage) -> AsyncGe
     """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it.
 
     The first chunks of all choices come before anything else, in order: the official client's helper takes the k-th
-    choice that it meets for the one of index k.
+    choice that it sees for the one of index k.
     """
     first = choices[0]
     fixed = {

@@ -1,7 +1,7 @@
 """Answers of POST /v1/chat/completions as they are documented: a whole one, and a chunk of a stream.
 
-`wire.chat` writes plain dictionaries, which costs less; that they fit these models is tested against the
-OpenAPI document.
+`chunks` writes plain dictionaries, which costs less. Tests check by the OpenAPI document that they fit these
+models.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions. An answer is given up when its client leaves before it is there."""
+"""POST /v1/chat/completions. If the client leaves early, the generation is cancelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = APIRouter(tags=["chat"])
 
 
 async def until_disconnect(answer: Awaitable[Answer], request: Request, cancel: Callable[[], None]) -> Answer:
-    """The answer; if the client leaves before, `cancel` ends what makes it, and nobody reads this."""
+    """The answer. If the client leaves first, `cancel` ends the generation, and nobody reads the result."""
 
     async def watch() -> None:
         while (await request.receive())["type"] != "http.disconnect":

@@ -11,11 +11,11 @@ from typing import Any, Literal
 from steiner.reasoning.events import Event, Usage
 
 ToldUsage = Literal["never", "at the end", "always"]
-"""Which chunks of a stream tell usage: none, one of its own behind all, or that and each one of its choice so far."""
+"""Which chunks have usage: none; one extra chunk at the end; or that one, and every chunk for its choice so far."""
 
 
 def total_usage(usages: Sequence[Usage]) -> Usage:
-    """Of all choices; the prompt is one, and the first to come finds in the cache what was there before."""
+    """Usage of all choices. The prompt counts once, and only the first choice finds a cache from before the request."""
     return Usage(
         prompt_tokens=usages[0].prompt_tokens,
         completion_tokens=sum(usage.completion_tokens for usage in usages),
@@ -41,7 +41,7 @@ def usage_body(usage: Usage) -> dict[str, Any]:
 
 
 def count_so_far(counts: Mapping[str, int], events: Sequence[Event]) -> Usage:
-    """Usage of a choice whose newest events are these; nothing of the completion comes with its start."""
+    """Usage of a choice up to these events. At its start the completion has no tokens yet."""
     usage = Usage(**counts)
     if events[-1].type != "reasoning.started":
         return usage

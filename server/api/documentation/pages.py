@@ -1,7 +1,7 @@
 """GET /docs: Swagger UI over /openapi.json. Nothing is fetched from elsewhere.
 
-The script and the style are those that vLLM ships for its own pages, so that a server without a way out
-has them; they are read as files, and vllm is not imported.
+The script and the style are the ones that vLLM ships for its own pages, so that a server without internet access
+has them. They are read as files, and vllm is not imported.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ POLICY = (
 
 @lru_cache(maxsize=1)
 def _folder() -> Path | None:
-    """Where vLLM keeps Swagger UI; None if this installation's has none."""
+    """Where vLLM keeps Swagger UI; None if the installed vLLM has none."""
     found = find_spec("vllm")
     folders = [Path(place) / IN_VLLM for place in (found and found.submodule_search_locations) or ()]
     return next((folder for folder in folders if folder.is_dir()), None)

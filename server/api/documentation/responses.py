@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of answers: the errors of each route, streams, and named schemas."""
+"""What the OpenAPI document says about answers: the errors of each route, streams, and named schemas."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _correct(responses: dict[str, Any]) -> None:
     for response in responses.values():
         stream = response.get("content", {}).get("text/event-stream", {})
         if "itemSchema" in stream:
-            # FastAPI's own word on a stream: that it is text.
+            # FastAPI itself only says of a stream that it is text.
             stream.pop("schema", None)
 
 

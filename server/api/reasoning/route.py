@@ -35,7 +35,7 @@ def encode_events(events: Sequence[Event]) -> bytes:
 async def reasoning_stream(generation: Readable, after: int = 0) -> AsyncGenerator[bytes, None]:
     """The stream from the event numbered `after` + 1, one piece per engine update.
 
-    Where the store fails on the way it just ends: the client resumes, and that request is told why.
+    If the store fails on the way, the stream just ends. The client resumes, and that request gets the reason.
     """
     try:
         async for events in generation.events(after):

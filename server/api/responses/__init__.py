@@ -1,1 +1,1 @@
-"""OpenAI's Responses: the request, and generations told as items and events."""
+"""OpenAI's Responses: the request, and generations as items and events."""

@@ -1,8 +1,7 @@
 """The response object of the Responses API, folded from a generation's events.
 
-Everything in it is a function of the event log, of what the generation keeps of its request, and of when it began and
-ended, so the last event of a stream, a response that was waited for, and one that is read later or by another process
-are the same.
+It depends only on the event log, on what the generation keeps of its request, and on when it began and ended. So the
+last event of a stream, a response that was waited for, and one that is read later or by another process are the same.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class ResponseBody:
 
     Args:
         generation: whose events they are.
-        seal: seals its steps, if its reasoning items are to have them so.
+        seal: seals its steps, if its reasoning items need them sealed.
 
     Attributes:
         record: what is kept of the request.
@@ -51,7 +50,7 @@ class ResponseBody:
         self._ending: Done | Failed | Cancelled | None = None
 
     def take(self, event: Event) -> None:
-        """Account for one event that is no delta."""
+        """Take one event that is not a delta."""
         self._fold.take(event)
         match event:
             case ReasoningStarted(policy=policy):
@@ -91,11 +90,11 @@ class ResponseBody:
         return call
 
     def step_body(self, step_id: int) -> dict[str, Any]:
-        """A step as far as events tell of it."""
+        """A step, as far as events have described it."""
         return self._fold.step(step_id).model_dump(mode="json", exclude=UNTOLD)
 
     def body(self, status: Status | None = None) -> dict[str, Any]:
-        """The response object; `status` in place of its own."""
+        """The response object, with `status` if given in place of its own."""
         settings, generation = self.record.settings, self._generation
         return {
             "id": generation.id,
@@ -129,7 +128,7 @@ class ResponseBody:
     def _error(self) -> dict[str, Any] | None:
         if not isinstance(self._ending, Failed):
             return None
-        # OpenAI's codes are a closed list; the own one is the type of the error.
+        # OpenAI's codes are a closed list, so our own code is the type of the error.
         code = "invalid_prompt" if self._ending.code == "invalid_request" else "server_error"
         return {"code": code, "message": self._ending.message, "type": self._ending.code, "param": None}
 

@@ -44,7 +44,7 @@ class ResponseEvents:
         self._said: list[str] = []
 
     def feed(self, events: Sequence[Event]) -> list[str]:
-        """Server-sent events, one for each event of the Responses stream that these bring about."""
+        """Server-sent events, one for each event of the Responses stream that these cause."""
         for event in events:
             self._take(event)
         said, self._said = self._said, []
@@ -156,7 +156,7 @@ class ResponseEvents:
         logprobs = [token.model_dump(mode="json") for token in told or ()]
         if message is None:
             if told and not text:
-                # Of text that is held back, or of a call, for which this API has no place.
+                # They belong to text that is held back, or to a call, and this API has no place for those.
                 self._early_logprobs += logprobs
                 return
             logprobs = self._early_logprobs + logprobs
@@ -240,14 +240,14 @@ class ResponseEvents:
         )
 
 
-# One in the background is told of before its turn comes, and may end while it waits.
+# A background response is announced before its turn comes, and may end while it waits.
 BEFORE_ITS_TURN = frozenset({"reasoning.started", "usage", "done", "error", "cancelled"})
 
 TERMINAL_TYPE: dict[Status, str] = {
     "completed": "response.completed",
     "incomplete": "response.incomplete",
     "failed": "response.failed",
-    # OpenAI's streams have no event of their own for it.
+    # OpenAI's streams have no event for it.
     "cancelled": "response.incomplete",
 }
 
@@ -261,8 +261,8 @@ async def response_stream(
 ) -> AsyncGenerator[bytes, None]:
     """The stream from the event numbered `after` + 1, one piece per engine update.
 
-    Where events cannot be had on the way, a stored response's just ends: the client resumes, and that request is told
-    why. Another's ends in OpenAI's event `error`.
+    If events cannot be read on the way, the stream of a stored response just ends. The client resumes, and that request
+    gets the reason. Any other stream ends in OpenAI's event `error`.
     """
     wire = ResponseEvents(generation, seal)
     try:
@@ -278,7 +278,7 @@ async def response_stream(
 
 
 async def response_so_far(generation: Readable, seal: SealStep | None = None) -> ResponseEvents:
-    """Everything that the log has by now."""
+    """Everything that the log has so far."""
     wire = ResponseEvents(generation, seal)
     newest = generation.last_sequence_number
     if newest:
@@ -290,7 +290,7 @@ async def response_so_far(generation: Readable, seal: SealStep | None = None) ->
 
 
 async def whole_response(generation: Readable, seal: SealStep | None = None) -> dict[str, Any]:
-    """The response object, when it is there.
+    """The response object, once the generation has ended.
 
     Raises:
         ApiError: the generation ended in an error or was cancelled.

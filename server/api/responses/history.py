@@ -17,7 +17,7 @@ from steiner.server.generations.readable import Readable
 from steiner.server.model.service import Service
 
 ITEM_ID = re.compile(r"(?:msg|rs|fc|fco)_([0-9a-f]{32})(?:_(?:in)?[0-9]+)?")
-"""Ids that this server gives items hold the id of the response that they were first part of."""
+"""This server's item ids contain the id of the response that the item was first part of."""
 LONGEST_SHOWN = 80
 
 
@@ -48,24 +48,24 @@ async def find_response(service: Service, response_id: str, caller: Caller) -> R
 async def conversation_of(
     service: Service, body: ResponseRequest, caller: Caller, response_suffix: str
 ) -> list[Item]:
-    """All that a response is made from: what the response before it left, and the input, references resolved.
+    """All that a response is made from: what the response before it left, and the input with its references resolved.
 
     Args:
-        response_suffix: of the response to come, which its new items are found by.
+        response_suffix: of the response to come; its new items are found by it.
 
     Raises:
         InvalidRequest: an item or response that is named is not there, or a sealed step does not open.
     """
     items = await _earlier(service, body, caller)
     known = {item["id"] for item in items}
-    # What is continued has left out the steps that the search abandoned.
+    # The response that is continued has already left out the steps that the search abandoned.
     continued = {response for item in items if (response := _response_of(item["id"]))}
     stored = _StoredItems(service, caller)
     for index, given in enumerate(given_items(body.input)):
         if not isinstance(given, ItemReference):
             item = kept_item(given, f"{response_suffix}_in{index}", _step_of(service, given, caller, index))
         elif given.id in known or (given.id.startswith("rs_") and _response_of(given.id) in continued):
-            # Clients that send everything again do so behind a previous_response_id, too.
+            # Some clients send everything again even with a previous_response_id.
             continue
         else:
             item = await stored.find(given.id, index)
@@ -142,7 +142,7 @@ class _StoredItems:
 
 
 def _response_of(item_id: str) -> str | None:
-    """The response that an item was first part of, by its id; None for an id that this server does not make."""
+    """The response that an item was first part of, found by the item's id; None for an id that is not ours."""
     named = ITEM_ID.fullmatch(item_id)
     return f"resp_{named[1]}" if named else None
 

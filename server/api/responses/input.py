@@ -1,7 +1,7 @@
 """From a body of the Responses API to a generation, and what is kept of it.
 
-A record keeps the whole input, that of earlier responses included: deleting one response takes nothing from those that
-continue it.
+A record keeps the whole input, including that of earlier responses. So deleting a response takes nothing from the
+responses that continue it.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ Item = dict[str, Any]
 """An item in the form in which OpenAI's API gives it out."""
 
 UNTOLD = {"started_s", "finished_s", "decision_forced"}
-"""Fields of a step that no event tells of."""
+"""Fields of a step that no event has."""
 
 
 class ResponseRecord(BaseModel):
     """What a generation keeps of the request that it came from.
 
     Attributes:
-        items: the whole input, in order, that of earlier responses first.
+        items: the whole input in order, beginning with that of earlier responses.
         settings: fields of the response object that the request decides.
-        has_logprobs: whether log probabilities are told.
-        seals_reasoning: whether reasoning items have their step sealed, too.
+        has_logprobs: whether log probabilities are reported.
+        seals_reasoning: whether reasoning items also have their step sealed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,7 +69,7 @@ class ResponseRecord(BaseModel):
 
 
 def generation_of(body: ResponseRequest, items: Sequence[Item]) -> ResponseGeneration:
-    """What to generate behind these items."""
+    """What to generate after these items."""
     instructions = [] if body.instructions is None else [Message(role="system", content=body.instructions)]
     reasoning = body.reasoning or ResponseReasoning()
     shared = {**SamplingRequest.model_fields, **StopRequest.model_fields}
@@ -91,7 +91,7 @@ def generation_of(body: ResponseRequest, items: Sequence[Item]) -> ResponseGener
 
 
 def settings_of(body: ResponseRequest, sampling: Sampling, default_effort: str) -> dict[str, Any]:
-    """Fields of the response object that the request decides; defaults are said as what they are."""
+    """Fields of the response object that the request decides, with defaults filled in."""
     reasoning = body.reasoning or ResponseReasoning()
     answer_format = body.text.format if body.text and body.text.format else TextFormat(type="text")
     return {
@@ -127,7 +127,7 @@ def given_items(given: str | Sequence[InputItem]) -> Sequence[InputItem]:
 
 
 def carried(output: Sequence[Item]) -> list[Item]:
-    """Of a response's output what a later one continues from: of its reasoning, the conclusions of the live path."""
+    """The part of a response's output that a later one continues from: of reasoning, the live path's conclusions."""
     steps = [Step(**item["step"]) for item in output if item["type"] == "reasoning"]
     live = {step.id for step in Trace(protocol="", steps=tuple(steps)).live_path()}
     kept = [item for item in output if item["type"] != "reasoning" or item["step"]["id"] in live]
@@ -135,7 +135,7 @@ def carried(output: Sequence[Item]) -> list[Item]:
 
 
 def messages_of(items: Sequence[Item]) -> list[Message]:
-    """Turns of the conversation; reasoning belongs to the assistant's turn behind it."""
+    """Turns of the conversation. Reasoning belongs to the assistant's turn that follows it."""
     messages: list[Message] = []
     steps: list[Step] = []
     for item in items:
@@ -163,10 +163,10 @@ def messages_of(items: Sequence[Item]) -> list[Message]:
 
 
 def require_answers(items: Sequence[Item]) -> None:
-    """Every call has its output behind it, and every output its call. A call that was cut off may go without.
+    """Check that every call is followed by its output, and every output has its call. A cut-off call may have none.
 
     Raises:
-        InvalidRequest: one has not.
+        InvalidRequest: one is missing.
     """
     waiting: set[str] = set()
     cut_off: set[str] = set()
@@ -185,7 +185,7 @@ def require_answers(items: Sequence[Item]) -> None:
             break
     if waiting:
         missing = ", ".join(sorted(waiting))[:200]
-        raise _invalid(f"calls need a function_call_output each, right behind them; missing for {missing}")
+        raise _invalid(f"each call needs a function_call_output right after it; missing for {missing}")
 
 
 def page_of(items: Sequence[Item], *, after: str | None, limit: int, newest_first: bool) -> InputItemList:
@@ -223,7 +223,7 @@ def _text(content: str | Sequence[Mapping[str, Any]]) -> str:
 
 
 def _with_call(before: Message | None, item: Item, steps: list[Step]) -> Message:
-    """The assistant's turn with one more call; calls that follow each other are one turn's."""
+    """The assistant's turn with one more call. Calls that follow each other belong to one turn."""
     called = CalledFunction(name=item["name"], arguments=item["arguments"])
     call = MessageToolCall(id=item["call_id"], type="function", function=called)
     if before is None:
@@ -232,7 +232,7 @@ def _with_call(before: Message | None, item: Item, steps: list[Step]) -> Message
 
 
 def carried_item(item: Item) -> Item:
-    """A step without its text, but for the summary; a message without log probabilities."""
+    """A step with no text but its summary; a message without log probabilities."""
     match item["type"]:
         case "reasoning":
             sections = [section for section in item["step"]["sections"] if section["role"] == "summary"]
@@ -249,12 +249,12 @@ ID_PREFIX = {"message": "msg", "reasoning": "rs", "function_call": "fc", "functi
 
 
 def kept_item(given: WholeItem, suffix: str, step: Step | None) -> Item:
-    """An item in the form in which it is given out again.
+    """An item in the form in which it is returned later.
 
     Args:
         given: as it came.
-        suffix: of its id, where it has none.
-        step: of a reasoning item, opened where it was sealed.
+        suffix: of its id, if it has no id.
+        step: of a reasoning item, opened if it was sealed.
     """
     item_id = given.id or f"{ID_PREFIX[given.type]}_{suffix}"
     if isinstance(given, FunctionCallItem | FunctionCallOutputItem):

@@ -16,13 +16,13 @@ ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 @dataclass(slots=True)
 class StepOutput:
-    """A step as a reasoning item: its text, its summary section, and `step`, which is ours.
+    """A step as a reasoning item: its text, its summary section, and our own field `step`.
 
     Attributes:
         index: place in the output.
-        step: what events have told of it.
+        step: what events have said about it so far.
         text: renders the step's events.
-        seal: seals the step once it is closed, for a client that asked for it.
+        seal: seals the step once it is closed, if the client asked for that.
     """
 
     id: str
@@ -125,5 +125,5 @@ Output = StepOutput | MessageOutput | CallOutput
 
 
 def decision_text(decision: Decision | None) -> str:
-    """How a step's text ends where the search turned back."""
+    """How a step's text ends if the search turned back there."""
     return f"\n{back_text(decision.to_depth)}" if isinstance(decision, Backtrack) else ""

@@ -26,7 +26,7 @@ class IncludeQuery(RequestModel):
 
     @property
     def included(self) -> list[str]:
-        """What is asked for, however it was written."""
+        """What to include, however it was written."""
         return [*(self.include or ()), *(self.include_list or ())]
 
     @property

@@ -44,7 +44,7 @@ def refuse_unstorable(body: Any) -> None:
     except RecursionError:
         path, reason = None, "the body is nested too deep"
     except ValueError:
-        path, reason = _first_fault(body) or (None, "the body is no JSON")
+        path, reason = _first_fault(body) or (None, "the body is not JSON")
     else:
         return
     named = f"{path}: " if path else ""
@@ -53,7 +53,7 @@ def refuse_unstorable(body: Any) -> None:
 
 
 def _first_fault(value: object) -> tuple[str | None, str] | None:
-    """Path and reason of the first text or number that cannot be kept; None where there is none."""
+    """Path and reason of the first text or number that cannot be stored; None if all can."""
     match value:
         case str():
             if _is_unicode(value):
@@ -71,7 +71,7 @@ def _first_fault(value: object) -> tuple[str | None, str] | None:
         fault = _first_fault(name) or _first_fault(child)
         if fault is not None:
             path, reason = fault
-            # A name that is no Unicode cannot be said.
+            # A name that is not valid Unicode cannot be shown.
             own = str(name) if _is_unicode(str(name)) else None
             return ".".join(part for part in (own, path) if part) or None, reason
     return None
@@ -238,7 +238,7 @@ class ResponseRequest(SamplingRequest, StopRequest):
 
 
 class ResponseGeneration(GenerationRequest):
-    """What a body of the Responses API comes to; refusals of it speak that API's names."""
+    """A body of the Responses API in common terms. Refusals still use that API's names."""
 
     field_names: ClassVar[FieldNames] = FieldNames(
         messages="input", length="max_output_tokens", schema="text.format.schema"

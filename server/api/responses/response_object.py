@@ -1,7 +1,7 @@
 """Answers of the Responses API as they are documented.
 
-`wire.response_body` writes plain dictionaries, which costs less; that they fit these models is tested against the
-OpenAPI document, and that they are OpenAI's against the types of its client.
+`body` writes plain dictionaries, which costs less. Tests check that they fit these models by the OpenAPI document, and
+that they are OpenAI's by the types of its client.
 """
 
 from __future__ import annotations

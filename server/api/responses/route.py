@@ -47,7 +47,7 @@ ResponseId = Annotated[str, Path(description="The `id` of the response.", exampl
 
 
 def _seal(service: Service, generation: Readable, *, asked: bool = False) -> SealStep | None:
-    """What seals the steps of a response that was created with them sealed, or is asked for so now."""
+    """What seals the steps, if the response was created with sealed steps or they are asked for now."""
     if asked or ResponseRecord.model_validate(generation.request).seals_reasoning:
         return service.step_seal.sealing_for(generation.owner)
     return None
@@ -139,7 +139,7 @@ async def retrieve_response(
     if not query.stream:
         return JSONResponse((await response_so_far(generation, seal)).body.body())
     after = -1 if query.starting_after is None else query.starting_after
-    # Of one that runs elsewhere not all news is known here.
+    # If it runs elsewhere, this process may not know the newest events.
     if after >= 0 and generation.max_seen == generation.last_sequence_number:
         newest = (await response_so_far(generation)).next_number - 1
         if after > newest:

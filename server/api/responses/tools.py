@@ -1,4 +1,4 @@
-"""Tools and calls of the Responses API, which writes flat what chat completions nest."""
+"""Tools and calls of the Responses API, where fields are flat that chat completions nest."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def chat_choice(choice: ResponseToolChoice | None) -> ToolChoice | None:
 
 
 def flat_name(param: str) -> str:
-    """A field of tools or of their choice by its name here, from that in chat completions."""
+    """The name here of a field of tools or of tool_choice, given its name in chat completions."""
     if not param.startswith("tool"):
         return param
     return param.replace(".function", "").replace(".allowed_tools", "")

@@ -1,1 +1,1 @@
-"""Reasons to cut a generation and force tokens; one a file."""
+"""Reasons to cut a generation and force tokens, one in each file."""

@@ -1,4 +1,4 @@
-"""The answer's own grammar: behind the end of reasoning, JSON that fits a schema, or legal calls of tools."""
+"""The answer's own grammar: after the end of reasoning, JSON that fits a schema, or legal calls of tools."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from steiner.server.conductor.interventions.base import Cut, end_of_reasoning
 
 
 class AnswerOfFreeModel:
-    """Closes a reasoning that a model without a grammar leaves out or abandons, so that its answer is held, too."""
+    """Closes a reasoning that a model without a grammar skips or abandons, so that its answer gets its grammar too."""
 
     watched_ids: frozenset[int] | None = None
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
-        """Cut in front of an answer that does not begin behind the end of reasoning."""
+        """Cut before an answer that does not begin after the end of reasoning."""
         bound = progress.bound
         starts = progress.phase == "before" and token_id != bound.reasoning_start_id
         abandons = progress.phase == "reasoning" and token_id == bound.end_of_turn_id
@@ -24,7 +24,7 @@ class AnswerOfFreeModel:
 
 
 class FormattedAnswer:
-    """Cuts behind the end of reasoning, once; the reasoning itself knows nothing of the format."""
+    """Cuts once, after the end of reasoning. The reasoning itself is free of the format."""
 
     def __init__(self, bound: BoundProtocol, name: str) -> None:
         self.watched_ids = frozenset({bound.reasoning_end_id})

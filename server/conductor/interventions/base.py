@@ -16,9 +16,9 @@ class Cut:
 
     Attributes:
         kind: for events and metrics.
-        forced: tokens to append first; none where only the context or the grammar changes.
-        detail: the reason, for a person.
-        resume: where the sequence stands behind them, for the grammar of what follows.
+        forced: tokens to append first; none if only the context or the grammar changes.
+        detail: the reason, for people.
+        resume: the state after the forced tokens, for the grammar of what follows.
         ended_by: why, if the forced tokens end the reasoning.
     """
 
@@ -30,33 +30,33 @@ class Cut:
 
 
 class Intervention(Protocol):
-    """A reason to cut in front of a token, which is then dropped before anyone has seen it."""
+    """A reason to cut before a token, which is then dropped before anyone has seen it."""
 
     @property
     def watched_ids(self) -> frozenset[int] | None:
-        """Ids in front of which `before` is asked; None for every id."""
+        """Ids before which `before` is asked; None for every id."""
         ...
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
-        """Whether to cut in place of accepting this token."""
+        """Whether to cut instead of accepting this token."""
         ...
 
 
 class FollowUp(Protocol):
-    """A reason to cut right behind a token that was accepted or forced."""
+    """A reason to cut right after a token that was accepted or forced."""
 
     @property
     def watched_ids(self) -> frozenset[int]:
-        """Ids behind which `after` is asked."""
+        """Ids after which `after` is asked."""
         ...
 
     def after(self, progress: Progress) -> Cut | None:
-        """Whether to cut behind the token that was just taken."""
+        """Whether to cut after the token that was just taken."""
         ...
 
 
 def end_of_reasoning(
     progress: Progress, detail: str, ended_by: EndedBy, kind: InterventionKind = "budget"
 ) -> Cut:
-    """The cut that closes the reasoning in as few tokens as it takes and lets the model answer."""
+    """The cut that closes the reasoning in as few tokens as possible and lets the model answer."""
     return Cut(kind, progress.closing, detail, State("answer"), ended_by)

@@ -6,15 +6,15 @@ from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.progress import Progress
 from steiner.server.conductor.interventions.base import Cut, end_of_reasoning
 
-# No token needs more: itself and the ends of a section and a step, or two digits of a depth.
+# No token needs more room: itself and the ends of a section and a step, or two digits of a depth.
 MOST_ROOM = 3
 
 
 class TokenBudget:
     """Keeps the tokens between the start and the end of reasoning within `max_reasoning_tokens`.
 
-    A token is accepted only if the reasoning can still be closed within the budget behind it. So the
-    model has its chance to close by itself up to the last token, and the budget is never exceeded.
+    A token is accepted only if the reasoning can still be closed within the budget after it. So the
+    model can close by itself up to the last token, and the budget is never exceeded.
     """
 
     watched_ids: frozenset[int] | None = None
@@ -23,7 +23,7 @@ class TokenBudget:
         self._budget = max_reasoning_tokens
 
     def opening(self, progress: Progress) -> Cut | None:
-        """A budget of nothing: what the prompt lacks of start and end is forced before anything is sampled."""
+        """For a budget of 0: force the start and end that the prompt lacks, before anything is sampled."""
         return None if self._budget or not progress.closing else self._cut(progress)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
@@ -40,12 +40,12 @@ class TokenBudget:
 
 
 def _room_for(progress: Progress, token_id: int) -> int:
-    """Tokens from this one to the end of reasoning, without the end itself, if it closes right behind."""
+    """Tokens from this one up to the end of reasoning, not counting the end, if it closes right after this one."""
     bound = progress.bound
     if token_id == bound.reasoning_end_id:
         return 0
     if token_id == bound.backtrack_id:
-        # A backtrack that cannot say where to would be none.
+        # A backtrack that cannot name its depth would not be one.
         return 1 + max((len(ids) for ids in bound.depth_ids[: progress.depth]), default=0)
     return progress.num_closing_after(token_id)
 
@@ -53,9 +53,9 @@ def _room_for(progress: Progress, token_id: int) -> int:
 class CountLimits:
     """Keeps the limits on steps and backtracks where a grammar that counted them would be too large.
 
-    Where backtracks are used up and other choices are left, one of those is sampled: behind that cut no grammar of the
-    generation has a backtrack any more, so it is needed once. An engine that does not keep to the grammar would ask for
-    it without end, so a second time the reasoning ends.
+    If backtracks are used up and other choices are left, one of those is sampled. No later grammar of the generation
+    has a backtrack, so this is needed once. An engine that ignores the grammar would cause it again and again, so the
+    second time the reasoning ends.
     """
 
     def __init__(self, automaton: Automaton) -> None:
@@ -66,7 +66,7 @@ class CountLimits:
         self.watched_ids = frozenset(token_id for token_id in decisions if token_id is not None)
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
-        """Cut in place of a decision that a limit forbids: the end of reasoning, or one more choice of what is left."""
+        """Cut instead of a decision that a limit forbids: force the end of reasoning, or sample among what is left."""
         if token_id not in self.watched_ids or progress.phase != "reasoning" or progress.in_step:
             return None
         state, policy = progress.decision_state, self._automaton.policy
@@ -75,7 +75,7 @@ class CountLimits:
         limit = self._automaton.limit_reached(state)
         if limit is None:
             if token_id != progress.bound.backtrack_id or state.num_backtracks < policy.max_backtracks:
-                # No limit forbids it but the protocol.
+                # The protocol forbids it, not a limit.
                 return None
             limit = "max_backtracks"
             if not self._left_a_choice:

@@ -1,4 +1,4 @@
-"""Memory: behind a backtrack the abandoned branches leave the model's context, and their last summary stays."""
+"""Memory: after a backtrack, the abandoned branches leave the model's context, and their last summary stays."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from steiner.server.conductor.interventions.base import Cut
 
 
 class BranchMemory:
-    """Keeps the context; cuts where a step starts behind a backtrack.
+    """Keeps the context; cuts where a step starts after a backtrack.
 
     Nothing is dropped and nothing forced: the token that starts the step is the model's own, and what follows is
     sampled in the folded context.
 
     Attributes:
-        context: what the model has behind the prompt.
+        context: what the model has after the prompt.
     """
 
     def __init__(self, bound: BoundProtocol, opening: Opening) -> None:
@@ -27,7 +27,7 @@ class BranchMemory:
         self._folded: tuple[int, int] | None = None
 
     def take(self, token_id: int) -> None:
-        """Account for one more token of the generation."""
+        """Take one more token of the generation."""
         context = self.context
         if token_id == self._step_start_id and (depth := context.abandoned_to) is not None:
             before = len(context.token_ids)

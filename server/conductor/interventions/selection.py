@@ -1,4 +1,4 @@
-"""Which interventions a generation has, in the order of rank, and at which tokens each is asked."""
+"""Which interventions a generation has, by rank, and at which tokens each is asked."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Interventions:
     """What may cut one generation.
 
     Args:
-        verifier: outranks the model's verdicts; None leaves them.
+        verifier: outranks the model's verdicts; None leaves them alone.
         problem: the user's messages, a line each, for the verifier.
-        answer_rule: what the answer is held to, for a person; None where nothing changes behind the reasoning.
+        answer_rule: what the answer has to fit, for people; None if nothing changes after the reasoning.
         opening: where the completion begins.
         tree: the tree so far, the open step last.
-        mark_repeat: told the id of the step that the open one repeats.
+        mark_repeat: called with the id of the step that the open one repeats.
 
     Attributes:
         memory: the folded context, if the policy has one.
-        judging_ids: ids in front of which the tree is looked at.
+        judging_ids: ids before which the tree is looked at.
     """
 
     def __init__(
@@ -75,20 +75,20 @@ class Interventions:
         self._following_ids = frozenset[int]().union(*(one.watched_ids for one in self._after))
 
     def opening(self, progress: Progress) -> Cut | None:
-        """A cut in front of the first token."""
+        """A cut before the first token."""
         cut = None if self._budget is None else self._budget.opening(progress)
         if cut is None and self._answer is not None:
             cut = self._answer.after(progress)
         return cut
 
     def ended_by(self, progress: Progress) -> EndedBy:
-        """Whose end of the reasoning it is that the model says here: its own, or of a limit that left it no other."""
+        """Who ends the reasoning here: the model itself, or a limit that left it no other choice."""
         if not self._automaton.policy.constrained:
             return "model"
         return self._automaton.limit_reached(progress.decision_state) or "model"
 
     def before(self, progress: Progress, token_id: int) -> Cut | None:
-        """The cut of highest rank in place of this token."""
+        """The cut of highest rank that replaces this token."""
         for one in self._before.get(token_id, self._everywhere):
             cut = one.before(progress, token_id)
             if cut is not None:
@@ -96,7 +96,7 @@ class Interventions:
         return None
 
     def after(self, progress: Progress, token_id: int) -> Cut | None:
-        """A cut right behind this token, which was taken."""
+        """A cut right after this token, which was taken."""
         if token_id not in self._following_ids:
             return None
         cuts = (one.after(progress) for one in self._after if token_id in one.watched_ids)

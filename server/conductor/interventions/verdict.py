@@ -1,6 +1,6 @@
 """Verdicts that outrank the model's: a repeated step is refuted, and a verifier says what it knows.
 
-A protocol without verdicts is judged at the decision: what is refuted is followed by a backtrack.
+Under a protocol without verdicts, the judgement comes at the decision: a refuted step is followed by a backtrack.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from steiner.reasoning.verifiers.base import Verifier
 from steiner.server.conductor.interventions.base import Cut, end_of_reasoning
 
 MAX_CONSECUTIVE_REPEATS = 2
-"""Repeats in a row that are refuted; a model that then repeats once more does not learn from it."""
+"""Repeats in a row that are refuted. A model that then repeats once more has not learned from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Finding:
     """What a judge says of a step.
 
     Attributes:
-        reason: one sentence for a person.
+        reason: one sentence for people.
         repeats: id of the step that it repeats.
-        ends: the search is to end here.
+        ends: whether the search ends here.
     """
 
     verdict: Verdict
@@ -52,7 +52,7 @@ class Judge(Protocol):
 
         Args:
             earlier: the tree without the step.
-            step: complete but for its verdict and what follows that.
+            step: complete except for its verdict and what follows the verdict.
         """
         ...
 
@@ -89,7 +89,7 @@ class VerdictReview:
 
     Args:
         tree: the tree so far, the open step last.
-        mark_repeat: told the id of the step that the open one repeats.
+        mark_repeat: called with the id of the step that the open one repeats.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class VerdictReview:
             self._mark_repeat(finding.repeats)
         bound = self._automaton.bound
         if token_id == bound.reasoning_end_id and (finding.ends or not self._can_turn_back(progress)):
-            # The model ends what would be ended for it.
+            # The model already ends the search that a cut would end.
             return None
         if finding.ends:
             detail = f"{finding.reason}, as the ones before it did"
@@ -156,7 +156,7 @@ class VerdictReview:
         return Cut(judge.kind, (forced,), f"{finding.reason}: {finding.verdict}", resume)
 
     def _turn_back(self, progress: Progress, judge: Judge, finding: Finding) -> Cut | None:
-        """A backtrack in place of going on; without one left the search ends, as behind a refuted verdict."""
+        """A backtrack instead of going on. If none is left the search ends, as after a refuted verdict."""
         policy, backtrack_id = self._automaton.policy, self._automaton.bound.backtrack_id
         if finding.verdict == "verified" or backtrack_id is None:
             return None

@@ -1,4 +1,4 @@
-"""Where generations are kept: one small interface, an embedded store and a shared one behind it."""
+"""Where generations are kept: one small interface, with an embedded store and a shared one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def store_of(settings: Settings) -> Store:
         case "sqlite":
             return SqliteStore(settings.store_path or default_path())
         case "redis":
-            # Here, so that servers without it need not have the package.
+            # Imported here, so that servers that do not use it need not have the package.
             from steiner.server.generations.store.redis import RedisStore
 
             return RedisStore(

@@ -1,8 +1,8 @@
 """What is kept of a generation, and what a store has to do.
 
-A store knows nothing of events and traces: they are bytes to it, compressed JSON with one line an event. What is
-decoded encodes to the same bytes again, so a stream that is read from a store is the one that was sent. A store is used
-by one or several servers at a time, each a *process* with a name of its own, and can tell which of them live.
+A store knows nothing about events and traces. To it they are bytes: compressed JSON with one line for each event.
+Decoding and encoding again gives the same bytes, so a stream read from a store is the one that was sent. One or several
+servers use a store at a time. Each is a *process* with its own name, and the store can tell which of them are alive.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ StoreState = Literal["closed", "working", "failing"]
 """closed: not needed so far, or not loaded yet."""
 
 MAX_TOMBSTONES = 10_000
-"""Generations that a store remembers to have let go, at most; the oldest are forgotten first."""
+"""The most dropped generations that a store remembers; the oldest are forgotten first."""
 
-# Higher levels save a tenth more and take several times as long.
+# Higher levels save another tenth but take several times as long.
 LEVEL = 1
 
 
@@ -82,13 +82,13 @@ class Save:
 
     @property
     def num_bytes(self) -> int:
-        """Of everything in it that may be long."""
+        """Bytes of everything in it that may be long."""
         return sum(len(chunk.data) for chunk in self.chunks) + len(self.record.trace)
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A finished generation that was let go, and the limit it exceeded."""
+    """A finished generation that was dropped, and the limit that it exceeded."""
 
     id: str
     owner: str
@@ -97,7 +97,7 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long, how many and how much of the finished generations is kept."""
+    """How long finished generations are kept, how many, and how many bytes of them."""
 
     retention_s: float
     max_retained: int
@@ -108,20 +108,20 @@ class Store(Protocol):
     """Keeps records and chunks. Every method may raise StoreError."""
 
     async def open(self, process: str) -> None:
-        """Connect, and live under this name from now on."""
+        """Connect, and count as alive under this name from now on."""
 
     async def close(self) -> None:
-        """Let go of everything; what this process still runs has then lost its process."""
+        """Disconnect. Whatever this process still runs then has no living process."""
 
     async def put(self, saves: Sequence[Save]) -> set[str]:
-        """Keep these, each wholly or not at all.
+        """Save these, each completely or not at all.
 
         Returns:
             ids of those refused, because the record is finished already, or was removed.
         """
 
     async def get(self, generation_id: str) -> Record | Tombstone | None:
-        """The record, what is left of it, or None where there never was one or it was removed."""
+        """The record or its tombstone; None if there never was one, or it was removed."""
 
     async def read(self, generation_id: str, after: int) -> Sequence[Chunk]:
         """The next few chunks in order that hold events numbered above `after`; none at the end."""
@@ -130,19 +130,19 @@ class Store(Protocol):
         """Remove a generation without a trace."""
 
     async def expire(self, limits: Limits, now: float) -> int:
-        """Let go of finished generations beyond the limits, oldest first; gives their number."""
+        """Drop finished generations beyond the limits, oldest first; returns how many."""
 
     async def request_stop(self, record: Record) -> None:
-        """Ask the process that runs it to end it; its next `beat` gives the id."""
+        """Ask the process that runs it to end it; that process' next `beat` returns the id."""
 
     async def beat(self) -> set[str]:
-        """Show that this process lives; gives the ids of its generations that others asked to end."""
+        """Show that this process is alive; returns the ids of its generations that others asked it to end."""
 
     async def is_alive(self, process: str) -> bool:
-        """Whether a process of this name lives."""
+        """Whether a process of this name is alive."""
 
     async def orphans(self) -> Sequence[str]:
-        """Ids of unfinished generations whose process does not live."""
+        """Ids of unfinished generations whose process is dead."""
 
 
 def encode_chunk(events: Sequence[Event]) -> Chunk:
@@ -154,7 +154,7 @@ def encode_chunk(events: Sequence[Event]) -> Chunk:
 def decode_chunk(chunk: Chunk, after: int = 0) -> list[Event]:
     """The events of a chunk that are numbered above `after`."""
     lines = zlib.decompress(chunk.data).split(b"\n")
-    # By position and not by parsing: events of a chunk have no gaps.
+    # By position and not by parsing, because the events of a chunk have no gaps.
     return [EVENT_ADAPTER.validate_json(line) for line in lines[max(0, after + 1 - chunk.first) :]]
 
 

@@ -1,9 +1,9 @@
-"""The shared store: one Redis for several replicas, so that any of them resumes what another one runs.
+"""The shared store: one Redis for several replicas, so that any of them can resume what another one runs.
 
-A process lives as long as its key does, which it renews with every beat. Needs Redis 7 or later, one primary
-(sentinels and managed offers are fine, a cluster is not: scripts touch keys of several slots).
+A process is alive as long as its key is, which it renews with every beat. Needs Redis 7 or later with one primary.
+Sentinels and managed services are fine. A cluster is not, because scripts touch keys of several slots.
 
-Keys, behind the prefix:
+Keys, after the prefix:
     generation:ID   hash     the record
     chunks:ID       zset     its chunks, by the number of their last event
     tombstone:ID    string   JSON, kept longer than the record
@@ -31,7 +31,7 @@ ALIVE_S = 15
 TOMBSTONE_S = 24 * 3600
 OP_TIMEOUT_S = 5.0
 CHUNKS_PER_READ = 16
-# What one call of the script lets go of: Redis does nothing else meanwhile.
+# How many generations one call of the script drops: Redis does nothing else meanwhile.
 EXPIRED_PER_CALL = 200
 
 # KEYS: generation, chunks, tombstone, running, finished, num_bytes
@@ -88,7 +88,7 @@ class RedisStore:
 
     Args:
         url: ``redis://[[user]:password@]host[:port][/db]``, ``rediss://`` with TLS, or ``unix://``.
-        retention_s: how long finished generations live there, whether or not a server is left to let them go.
+        retention_s: how long finished generations live there, whether or not any server is left to drop them.
         running_s: the longest that an unfinished one may go without news.
         alive_s: how long a process counts as living after its last beat; a whole number.
     """
@@ -118,7 +118,7 @@ class RedisStore:
         """Connect and show that this process lives.
 
         Raises:
-            StoreError: nobody answers there, or not as Redis does.
+            StoreError: nothing answers there, or something that is not Redis.
         """
         self._process = process
         try:
@@ -135,7 +135,7 @@ class RedisStore:
             async with self._calls():
                 await self._redis.delete(self._key("process", self._process))
         except StoreError:
-            # Its key ends by itself.
+            # Its key expires by itself.
             pass
         await self._redis.aclose()
 
@@ -157,7 +157,7 @@ class RedisStore:
 
     async def read(self, generation_id: str, after: int) -> Sequence[Chunk]:
         async with self._calls():
-            # Any: the types of redis-py leave open whether a client decodes.
+            # Any, because redis-py's types do not say whether a client decodes.
             found: Any = await self._redis.zrangebyscore(
                 self._key("chunks", generation_id),
                 f"({after}",

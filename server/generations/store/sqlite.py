@@ -1,7 +1,7 @@
 """The embedded store: one SQLite file in WAL mode, which the servers of one machine may share.
 
-A process lives as long as it holds the lock on a file of its own beside the database; the kernel lets go of it
-however the process ends, so what a killed server left behind is known at the very next start.
+A process is alive as long as it holds the lock on its own file next to the database. The kernel releases the lock
+however the process ends, so the very next start knows what a killed server left behind.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from steiner.server.generations.store.base import (
 
 
 def hold(path: Path) -> IO[bytes]:
-    """Make the file, locked as long as what is returned is open."""
-    # Locked before it has its name: whoever finds it unlocked takes its process for dead.
+    """Create the file; it is locked as long as the returned object is open."""
+    # Locked before it has its name, because an unlocked file means that its process is dead.
     unnamed = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
     lock = unnamed.open("wb")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -80,8 +80,8 @@ class SqliteStore:
     """A `Store` in a file.
 
     Args:
-        path: of the file; it and its folder are made if need be. None keeps everything in memory, and
-            everything is gone with the process.
+        path: of the file; it and its folder are made if needed. None keeps everything in memory, and it is
+            gone with the process.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -89,14 +89,14 @@ class SqliteStore:
         self._process = ""
         self._lock: IO[bytes] | None = None
         self._database: sqlite3.Connection | None = None
-        # SQLite blocks, and takes one writer at a time: so one thread, in which everything happens.
+        # SQLite blocks, and takes one writer at a time, so everything happens in one thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="steiner-store")
 
     async def open(self, process: str) -> None:
         """Open or make the file.
 
         Raises:
-            StoreError: it cannot be written, or is no store of this version.
+            StoreError: it cannot be written, or is not a store of this version.
         """
         await self._run(lambda: self._open(process))
 
@@ -153,7 +153,7 @@ class SqliteStore:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         database = self._connected()
-        # Takes the write lock at once: a transaction that begins as a reader may fail when it writes.
+        # Takes the write lock at once, because a transaction that begins by reading may fail when it writes.
         database.execute("BEGIN IMMEDIATE")
         try:
             yield database

@@ -1,97 +1,31 @@
-"""A JSON Schema as it was sent: where each part stands, what references point to, and which keywords it may have.
-
-The keywords are an allow-list. What is not on it is refused by name and place, whether or not the standard would let a
-checker pass it over: an answer must never break a rule that somebody wrote down.
+"""A JSON Schema as it was sent: where each part stands, and what references point to.
 
 https://json-schema.org/draft/2020-12/json-schema-core
 """
 
 from __future__ import annotations
 
-import difflib
+import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
+
+from steiner.server.intake.json_schema.keywords import (
+    ANNOTATIONS,
+    KEYWORDS,
+    LISTS_OF_SCHEMAS,
+    MAPS_OF_SCHEMAS,
+    SCHEMAS,
+    draft_of,
+    fault_of,
+)
 
 Schema = dict[str, Any] | bool
 
 MAX_NESTING = 64
 
-ANNOTATIONS = frozenset(
-    {
-        "$comment",
-        "$schema",
-        "$id",
-        "$anchor",
-        "$dynamicAnchor",
-        "$defs",
-        "definitions",
-        "$vocabulary",
-        "title",
-        "description",
-        "default",
-        "examples",
-        "example",
-        "deprecated",
-        "readOnly",
-        "writeOnly",
-        "contentEncoding",
-        "contentMediaType",
-        "contentSchema",
-        "discriminator",
-        "externalDocs",
-        "xml",
-    }
-)
-"""Say nothing of what a value may be."""
-SCHEMAS = frozenset(
-    {
-        "additionalProperties",
-        "propertyNames",
-        "items",
-        "contains",
-        "not",
-        "if",
-        "then",
-        "else",
-        "additionalItems",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    }
-)
-"""Hold a schema."""
-LISTS_OF_SCHEMAS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
-MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs", "definitions"})
-COUNTS = frozenset(
-    {
-        "minLength",
-        "maxLength",
-        "minItems",
-        "maxItems",
-        "minProperties",
-        "maxProperties",
-        "minContains",
-        "maxContains",
-    }
-)
-NUMBERS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"})
-TEXTS = frozenset({"pattern", "format", "$ref", "$dynamicRef", "$anchor", "$dynamicAnchor"})
-OTHERS = frozenset({"type", "enum", "const", "required", "dependentRequired", "uniqueItems", "dependencies"})
-KEYWORDS = ANNOTATIONS | SCHEMAS | LISTS_OF_SCHEMAS | MAPS_OF_SCHEMAS | COUNTS | NUMBERS | TEXTS | OTHERS
-TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
-DRAFTS = (
-    "http://json-schema.org/draft-06/schema",
-    "http://json-schema.org/draft-07/schema",
-    "https://json-schema.org/draft/2019-09/schema",
-    "https://json-schema.org/draft/2020-12/schema",
-)
-HINTS = {
-    "nullable": 'add "null" to type instead',
-    "$recursiveRef": "use $ref",
-    "strict": "it belongs beside the schema, not into it",
-    "optional": "leave the name out of required instead",
-}
 IN_PLACE = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas")
 """Keywords whose schemas are of the same value, and not of a part of it."""
 
@@ -156,9 +90,13 @@ class SchemaDocument:
         if not isinstance(schema, dict | bool):
             raise SchemaRefusal("", "it must be an object, true or false")
         self._nodes: dict[str, Node] = {}
-        self._anchors: dict[str, list[Node]] = {}
+        self._addresses: dict[str, str] = {}
+        self._resources: dict[str, Node] = {}
+        self._anchors: dict[tuple[str, str], Node] = {}
+        self._dynamic: Counter[str] = Counter()
         self.root = Node("", "", schema)
-        self._base = schema.get("$id", "") if isinstance(schema, dict) else ""
+        named = draft_of(self.root.keywords.get("$schema"))
+        self.draft = 2020 if named is None else named
         for node in _walk(self.root):
             self._nodes[node.pointer] = node
             self._check(node)
@@ -168,36 +106,72 @@ class SchemaDocument:
         """What a node's reference points to.
 
         Raises:
-            SchemaRefusal: nothing in this document.
+            SchemaRefusal: nothing in this document, or more than one schema.
         """
-        reference = node.keywords[keyword]
-        base, _, fragment = reference.partition("#")
-        fragment = unquote(fragment)
-        found: Node | None = None
-        if base and base.rstrip("#") != str(self._base).rstrip("#"):
+        reference: str = node.keywords[keyword]
+        address, _, fragment = reference.partition("#")
+        base = self._address_of(node.pointer)
+        resource = self._resources.get(urljoin(base, address) if address else base)
+        if resource is None:
             raise SchemaRefusal(
                 node.at(keyword), f"{reference[:100]!r} is outside of this schema; copy it into $defs"
             )
+        fragment = unquote(fragment)
         if not fragment or fragment.startswith("/"):
-            found = self._nodes.get(fragment)
-        elif len(named := self._anchors.get(fragment, [])) == 1:
-            found = named[0]
+            found = self._nodes.get(resource.pointer + fragment)
+        else:
+            found = self._anchors.get((self._address_of(resource.pointer), fragment))
         if found is None:
             raise SchemaRefusal(node.at(keyword), f"{reference[:100]!r} points to no schema of this document")
+        if keyword == "$dynamicRef" and self._dynamic[fragment] > 1:
+            raise SchemaRefusal(
+                node.at(keyword), f"several schemas have the $dynamicAnchor {fragment[:100]!r}"
+            )
         return found
+
+    def _address_of(self, pointer: str) -> str:
+        """The URI of the resource that a pointer is in."""
+        while pointer not in self._addresses:
+            pointer = pointer.rpartition("/")[0]
+        return self._addresses[pointer]
 
     def first_reference(self) -> str:
         """The pointer to the first `$ref`; that to the whole where there is none."""
         return next((node.at("$ref") for node in self._nodes.values() if "$ref" in node.keywords), "")
 
+    def widest(self) -> str:
+        """The pointer to the keyword that holds most; that to the whole where there is none."""
+        sizes = [
+            (len(json.dumps(value)), node.at(keyword))
+            for node in self._nodes.values()
+            for keyword, value in node.keywords.items()
+            if keyword not in ANNOTATIONS
+        ]
+        return max(sizes, key=lambda one: one[0], default=(0, ""))[1]
+
     def _check(self, node: Node) -> None:
         for keyword, value in node.keywords.items():
-            reason = _fault(keyword, value, is_root=node.pointer == "")
+            reason = fault_of(keyword, value, self.draft)
             if reason is not None:
                 raise SchemaRefusal(node.at(keyword), reason)
-        for keyword in ("$anchor", "$dynamicAnchor"):
-            if keyword in node.keywords:
-                self._anchors.setdefault(node.keywords[keyword], []).append(node)
+        self._name(node)
+
+    def _name(self, node: Node) -> None:
+        """Note by what references may name a schema."""
+        address, _, anchor = node.keywords.get("$id", "").partition("#")
+        parent = "" if not node.pointer else self._address_of(node.pointer)
+        if not node.pointer or address:
+            uri = urljoin(parent, address)
+            if uri in self._resources or (node.pointer and "$ref" in node.keywords and self.draft < 2019):
+                raise SchemaRefusal(node.at("$id"), "it is not read alike everywhere; leave it out")
+            self._addresses[node.pointer] = uri
+            self._resources[uri] = node
+        anchors = [node.keywords[name] for name in ("$anchor", "$dynamicAnchor") if name in node.keywords]
+        for name in [*anchors, *([anchor] if anchor else [])]:
+            place = (self._address_of(node.pointer), name)
+            if self._anchors.setdefault(place, node) is not node:
+                raise SchemaRefusal(node.pointer, f"two schemas have the anchor {name[:100]!r}")
+        self._dynamic.update(anchors[-1:] if "$dynamicAnchor" in node.keywords else ())
 
     def _refuse_circles(self) -> None:
         """Of references and applicators that come back to a schema without going into the value."""
@@ -265,87 +239,3 @@ def _paths_of(keyword: str, schema: dict[str, Any]) -> list[tuple[str | int, ...
     else:
         paths = []
     return paths
-
-
-def _fault(keyword: str, value: object, *, is_root: bool) -> str | None:
-    """What is wrong with a keyword or what it has."""
-    if keyword.startswith("x-"):
-        return None
-    if keyword not in KEYWORDS:
-        return _unknown(keyword)
-    fault: str | None = None
-    if keyword in SCHEMAS and not isinstance(value, dict | bool):
-        fault = "it must be a schema"
-        if keyword == "items" and isinstance(value, list):
-            fault = "since draft 2020-12 a list of schemas is called prefixItems"
-    elif keyword in LISTS_OF_SCHEMAS and not (isinstance(value, list) and value and _all_schemas(value)):
-        fault = "it must be a list of schemas that is not empty"
-    elif keyword in MAPS_OF_SCHEMAS and not (isinstance(value, dict) and _all_schemas(value.values())):
-        fault = "it must be an object of schemas"
-    elif keyword in COUNTS and not _is_count(value):
-        fault = "it must be an integer of at least 0"
-    elif keyword in NUMBERS and not _is_number(value):
-        fault = "it must be a number"
-    elif keyword in TEXTS and not isinstance(value, str):
-        fault = "it must be a string"
-    return fault or _fault_of_value(keyword, value, is_root=is_root)
-
-
-def _fault_of_value(keyword: str, value: Any, *, is_root: bool) -> str | None:
-    fault: str | None = None
-    match keyword:
-        case "multipleOf" if value <= 0:
-            fault = "it must be above 0"
-        case "type":
-            names = value if isinstance(value, list) else [value]
-            if not names or any(name not in TYPES for name in names if isinstance(name, str)):
-                fault = f"types are {', '.join(TYPES)}"
-            elif not all(isinstance(name, str) for name in names):
-                fault = "it must be the name of a type, or a list of names"
-        case "enum" if not (isinstance(value, list) and value):
-            fault = "it must be a list of values that is not empty"
-        case "required" if not _is_names(value):
-            fault = "it must be a list of names"
-        case "dependentRequired" if not (isinstance(value, dict) and all(map(_is_names, value.values()))):
-            fault = "it must be an object of lists of names"
-        case "dependencies" if not (
-            isinstance(value, dict)
-            and all(_is_names(one) or isinstance(one, dict | bool) for one in value.values())
-        ):
-            fault = "it must be an object of lists of names or schemas"
-        case "uniqueItems" if not isinstance(value, bool):
-            fault = "it must be true or false"
-        case "$id" if not is_root:
-            fault = "a schema with an address of its own inside of another is not supported; leave $id out"
-        case "$schema" if not (isinstance(value, str) and value.rstrip("#") in DRAFTS):
-            fault = f"drafts that are read are {', '.join(DRAFTS)}"
-    return fault
-
-
-def _unknown(keyword: str) -> str:
-    if keyword in HINTS:
-        return f"this keyword is not known; {HINTS[keyword]}"
-    near = difflib.get_close_matches(keyword, sorted(KEYWORDS), n=1, cutoff=0.75)
-    return (
-        f"this keyword is not known; did you mean {near[0]}?"
-        if near
-        else "this keyword is not known; leave it out"
-    )
-
-
-def _all_schemas(values: Any) -> bool:
-    return all(isinstance(value, dict | bool) for value in values)
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return value - value == 0
-
-
-def _is_count(value: object) -> bool:
-    return _is_number(value) and value >= 0 and value == int(value)  # type: ignore[call-overload, operator]
-
-
-def _is_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)

@@ -5,70 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import lcm
 from typing import Any
 
+from steiner.server.intake.json_schema.alternation import one_of_texts
 from steiner.server.intake.json_schema.document import Node, SchemaRefusal
-from steiner.server.intake.json_schema.formats import INTEGERS, NAMES, WITHOUT_RULES, format_conditions
-from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE, exact, same
+from steiner.server.intake.json_schema.formats import (
+    INTEGERS,
+    NAMES,
+    WITHOUT_RULES,
+    format_conditions,
+)
+from steiner.server.intake.json_schema.keywords import combines
+from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE, exact, key_of
 from steiner.server.intake.json_schema.patterns import Condition, PatternError, conditions_of
-from steiner.server.intake.json_schema.string_content import content_of
+from steiner.server.intake.json_schema.rules import ArrayRule, Contains, ObjectRule, PatternRule
+from steiner.server.intake.json_schema.string_content import json_content
 
+FARTHEST_MULTIPLE = 2**53
+FARTHEST = Fraction(10**300)
+"""From 0, of a number that is written: what divides doubles ends with an error beyond what they hold."""
 MOST_ENDINGS = 64
 """Of decimals for a `multipleOf` below 1."""
-
-NodeSet = frozenset[Node]
-"""Schemas of one value together; the empty set allows any."""
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayRule:
-    """Schemas of the elements, by place and from there on.
-
-    Attributes:
-        rest: behind the prefix; None for any.
-    """
-
-    prefix: tuple[Node, ...]
-    rest: Node | None
-
-    def at(self, index: int) -> Node | None:
-        """The schema of one element."""
-        return self.prefix[index] if index < len(self.prefix) else self.rest
-
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """The schema that so many items fit at least."""
-
-    node: Node
-    least: int
-
-
-@dataclass(frozen=True, slots=True)
-class PatternRule:
-    """The schema of the members whose names match a pattern."""
-
-    conditions: tuple[Condition, ...]
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectRule:
-    """Schemas of the members of an object.
-
-    Attributes:
-        rest: of members that neither have a schema of their own nor match a pattern; None for any.
-        is_open: whether somebody said what such members are.
-    """
-
-    properties: dict[str, Node]
-    patterns: tuple[PatternRule, ...]
-    rest: Node | None
-    is_open: bool
 
 
 @dataclass(slots=True)
@@ -77,24 +38,29 @@ class Facts:
 
     Attributes:
         enum: all values that are left; None for no such list.
-        excluded: values that it must not be.
+        excluded: values that it must not be, by what is equal of equal ones.
         multiples: that a number must be a multiple of.
+        farthest_multiple: from 0, of those that are told by dividing doubles; None for any.
+        conditions: of the content of strings, so that it is right for every reader of a pattern.
+        widest_conditions: so that it is right for one at least; formats ask for nothing.
         names: schemas of the names of members.
         required: names, with the pointer to where each is asked for.
         refused: why values of a kind cannot be enforced, where they would be left.
-        pointers: to where a limit first came up, for errors; by "enum", "excluded", "number", "string",
-            "array", "members".
+        pointers: to where a limit first came up, for errors; by "enum", "excluded", "number", "multiple",
+            "string", "array", "members".
     """
 
     kinds: frozenset[str] = frozenset(KINDS)
     enum: list[Any] | None = None
-    excluded: list[Any] = field(default_factory=list)
+    excluded: dict[Hashable, Any] = field(default_factory=dict)
     lower: Fraction | None = None
     upper: Fraction | None = None
     lower_excluded: bool = False
     upper_excluded: bool = False
     multiples: list[Fraction] = field(default_factory=list)
+    farthest_multiple: int | None = None
     conditions: list[Condition] = field(default_factory=list)
+    widest_conditions: list[Condition] = field(default_factory=list)
     min_length: int = 0
     max_length: int | None = None
     min_items: int = 0
@@ -113,8 +79,9 @@ class Facts:
     def copy(self) -> Facts:
         """Facts that can go another way."""
         copied = replace(self)
-        for name in ("excluded", "multiples", "conditions", "arrays", "objects", "names"):
+        for name in ("multiples", "conditions", "widest_conditions", "arrays", "objects", "names"):
             setattr(copied, name, list(getattr(self, name)))
+        copied.excluded = dict(self.excluded)
         copied.required = dict(self.required)
         copied.refused = dict(self.refused)
         copied.pointers = dict(self.pointers)
@@ -146,41 +113,51 @@ class Facts:
         self.only(value)
 
     def _add_excluded(self, node: Node, value: list[Any]) -> None:
-        self.excluded += value
+        self.excluded |= {key_of(one): one for one in value}
         self.pointers.setdefault("excluded", node.pointer)
 
     def _add_not_pattern(self, node: Node, value: str) -> None:
-        (condition,) = self._conditions(node.pointer, value)
-        self.conditions.append(Condition(condition.regex, holds=not condition.holds))
+        for widest, conditions in ((True, self.conditions), (False, self.widest_conditions)):
+            (condition,) = self._conditions(node.pointer, value, widest=widest)
+            conditions.append(Condition(condition.regex, holds=not condition.holds))
 
     def _add_enum(self, node: Node, value: list[Any], keyword: str = "enum") -> None:
         self.pointers.setdefault("enum", node.at(keyword))
-        allowed = self.enum
-        kept = [one for one in value if allowed is None or any(same(one, other) for other in allowed)]
-        self.enum = [
-            one for index, one in enumerate(kept) if not any(same(one, other) for other in kept[:index])
-        ]
+        allowed = None if self.enum is None else set(map(key_of, self.enum))
+        by_key = {key_of(one): one for one in reversed(value)}
+        kept = [one for key, one in by_key.items() if allowed is None or key in allowed]
+        self.enum = kept[::-1]
 
     def _add_const(self, node: Node, value: Any) -> None:
         self._add_enum(node, [value], "const")
 
-    def _add_minimum(self, node: Node, value: float, *, excluded: bool = False) -> None:
-        self.pointers.setdefault("number", node.pointer)
-        bound = exact(value)
+    def _add_minimum(
+        self, node: Node, value: float, keyword: str = "minimum", *, excluded: bool = False
+    ) -> None:
+        self._note_number(node, value, keyword, is_beyond=value > FARTHEST)
+        bound = max(exact(value), -FARTHEST)
         if self.lower is None or (bound, excluded) > (self.lower, self.lower_excluded):
             self.lower, self.lower_excluded = bound, excluded
 
     def _add_exclusive_minimum(self, node: Node, value: float) -> None:
-        self._add_minimum(node, value, excluded=True)
+        self._add_minimum(node, value, "exclusiveMinimum", excluded=True)
 
-    def _add_maximum(self, node: Node, value: float, *, excluded: bool = False) -> None:
-        self.pointers.setdefault("number", node.pointer)
-        bound = exact(value)
+    def _add_maximum(
+        self, node: Node, value: float, keyword: str = "maximum", *, excluded: bool = False
+    ) -> None:
+        self._note_number(node, value, keyword, is_beyond=value < -FARTHEST)
+        bound = min(exact(value), FARTHEST)
         if self.upper is None or (-bound, excluded) > (-self.upper, self.upper_excluded):
             self.upper, self.upper_excluded = bound, excluded
 
     def _add_exclusive_maximum(self, node: Node, value: float) -> None:
-        self._add_maximum(node, value, excluded=True)
+        self._add_maximum(node, value, "exclusiveMaximum", excluded=True)
+
+    def _note_number(self, node: Node, value: float, keyword: str, *, is_beyond: bool) -> None:
+        self.pointers.setdefault("number", node.at(keyword))
+        if is_beyond:
+            reason = "numbers of more than 300 digits are not enforced"
+            self.refuse(node.at(keyword), reason, "integer", "fraction")
 
     def _add_multiple_of(self, node: Node, value: float) -> None:
         step = exact(value)
@@ -195,20 +172,29 @@ class Facts:
                     "fraction",
                 )
                 return
+        if isinstance(value, float):
+            self.farthest_multiple = FARTHEST_MULTIPLE
+            if step > FARTHEST_MULTIPLE:
+                reason = (
+                    "a double of more than 15 digits is not read alike everywhere; write it as an integer"
+                )
+                self.refuse(node.at("multipleOf"), reason, "integer", "fraction")
         self.multiples.append(step)
+        self.pointers.setdefault("multiple", node.at("multipleOf"))
 
     def _add_pattern(self, node: Node, value: str) -> None:
         self.pointers.setdefault("string", node.at("pattern"))
         try:
             self.conditions += conditions_of(value)
+            self.widest_conditions += conditions_of(value, widest=True)
         except PatternError as error:
             self.refuse(node.at("pattern"), f"{error}", "string")
 
     def _add_format(self, node: Node, value: str) -> None:
         if value in INTEGERS:
             low, high = INTEGERS[value]
-            self._add_minimum(node, low)
-            self._add_maximum(node, high)
+            self._add_minimum(node, low, "format")
+            self._add_maximum(node, high, "format")
         elif value not in WITHOUT_RULES:
             conditions = format_conditions(value)
             if conditions is None:
@@ -239,14 +225,13 @@ class Facts:
             self.unique = self.unique or node.at("uniqueItems")
 
     def _add_contains(self, node: Node, value: Any) -> None:
-        if node.keywords.get("minContains") == 0 and "maxContains" not in node.keywords:
+        least, most = int(node.keywords.get("minContains", 1)), node.keywords.get("maxContains")
+        if least == 0 and most is None:
             return
-        if self.contains is not None or "maxContains" in node.keywords or node.is_made:
-            self.refuse(
-                node.at("contains"), "it is enforced once for an array, and without maxContains", "array"
-            )
+        if self.contains is not None or node.is_made:
+            self.refuse(node.at("contains"), "it is enforced once for an array", "array")
         else:
-            self.contains = Contains(node.child("contains"), int(node.keywords.get("minContains", 1)))
+            self.contains = Contains(node.child("contains"), least, None if most is None else int(most))
 
     def _add_min_properties(self, node: Node, value: float) -> None:
         self.min_members = max(self.min_members, int(value))
@@ -265,17 +250,15 @@ class Facts:
 
     def _add_array(self, node: Node) -> None:
         schema = node.keywords
-        prefix = tuple(
-            node.child("prefixItems", index) for index in range(len(schema.get("prefixItems", ())))
-        )
+        keyword = "items" if isinstance(schema.get("items"), list) else "prefixItems"
+        prefix = tuple(node.child(keyword, index) for index in range(len(schema.get(keyword, ()))))
         rest = None
-        if "items" in schema:
+        if keyword == "items":
+            rest = node.child("additionalItems") if "additionalItems" in schema else None
+        elif "items" in schema:
             rest = node.child("items")
-        elif "unevaluatedItems" in schema:
-            if _combines(schema):
-                self._refuse_unevaluated(node, "unevaluatedItems", "array")
-            else:
-                rest = node.child("unevaluatedItems")
+        elif "unevaluatedItems" in schema and not combines(schema):
+            rest = node.child("unevaluatedItems")
         if prefix or rest is not None:
             self.arrays.append(ArrayRule(prefix, rest))
 
@@ -286,27 +269,21 @@ class Facts:
         for pattern in schema.get("patternProperties", ()):
             child = node.child("patternProperties", pattern)
             try:
-                patterns.append(PatternRule(conditions_of(pattern), child))
+                widest = conditions_of(pattern, widest=True)
+                patterns.append(PatternRule(conditions_of(pattern), widest, child, child.pointer))
             except PatternError as error:
                 self.refuse(node.at("patternProperties", pattern), f"{error}", "object")
         rest, is_open = None, bool(patterns)
         if "additionalProperties" in schema:
             rest, is_open = node.child("additionalProperties"), True
-        elif "unevaluatedProperties" in schema:
-            if _combines(schema):
-                self._refuse_unevaluated(node, "unevaluatedProperties", "object")
-            else:
-                rest, is_open = node.child("unevaluatedProperties"), True
+        elif "unevaluatedProperties" in schema and not combines(schema):
+            rest, is_open = node.child("unevaluatedProperties"), True
         if properties or patterns or is_open:
-            self.objects.append(ObjectRule(properties, tuple(patterns), rest, is_open))
+            self.objects.append(ObjectRule(dict(properties), tuple(patterns), rest, is_open))
 
-    def _refuse_unevaluated(self, node: Node, keyword: str, kind: str) -> None:
-        if node.keywords[keyword] is not True:
-            self.refuse(node.at(keyword), "beside references and combinations it is not supported", kind)
-
-    def _conditions(self, pointer: str, pattern: str) -> tuple[Condition, ...]:
+    def _conditions(self, pointer: str, pattern: str, *, widest: bool) -> tuple[Condition, ...]:
         try:
-            found = conditions_of(pattern)
+            found = conditions_of(pattern, widest=widest)
         except PatternError as error:
             raise SchemaRefusal(pointer, f"{error}") from error
         if len(found) > 1:
@@ -322,9 +299,11 @@ class Facts:
         # Each is an integer or a power of a half; the coarser one counts.
         return Fraction(numerator) if min(denominators) == 1 else Fraction(1, min(denominators))
 
-    def is_admitted_number(self, value: float) -> bool:
-        """Whether bounds and multiples allow a number."""
+    def is_admitted_number(self, value: float, *, widest: bool) -> bool:
+        """Whether bounds and multiples allow a number, for every reader or for one at least."""
         number, step = exact(value), self.step()
+        if not widest and self.farthest_multiple is not None and abs(number) > self.farthest_multiple:
+            return False
         return not (
             (
                 self.lower is not None
@@ -337,31 +316,14 @@ class Facts:
             or (step is not None and (number / step).denominator != 1)
         )
 
-    def string_conditions(self) -> tuple[Condition, ...]:
+    def string_conditions(self, *, widest: bool = False) -> tuple[Condition, ...]:
         """What the content of a string must keep to, its length and the values that are excluded aside."""
-        return tuple(dict.fromkeys(self.conditions))
+        return tuple(dict.fromkeys(self.widest_conditions if widest else self.conditions))
 
     def excluded_strings(self) -> tuple[Condition, ...]:
         """The same for single values that it must not be."""
-        return tuple(Condition(content_of(one), holds=False) for one in self.excluded if isinstance(one, str))
-
-
-def _combines(schema: dict[str, Any]) -> bool:
-    return any(
-        keyword in schema
-        for keyword in (
-            "$ref",
-            "$dynamicRef",
-            "allOf",
-            "anyOf",
-            "oneOf",
-            "if",
-            "dependentSchemas",
-            "dependencies",
-            "contains",
-            "not",
-        )
-    )
+        texts = [one for one in self.excluded.values() if isinstance(one, str)]
+        return (Condition(one_of_texts(map(json_content, texts)), holds=False),) if texts else ()
 
 
 RULES: dict[str, Callable[[Facts, Node, Any], None]] = {

@@ -26,8 +26,9 @@ _YEAR = "([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
 _LEAP_YEAR = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][48]|[13579][26]|[2468]0)00)"
 _DATE = f"({_YEAR}-{_DAY}|{_LEAP_YEAR}-02-29)"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-# Labels of 63 and names of 253 characters at most: four labels stay far below.
+# Labels have 63 and names 253 characters at most, which these stay below. Two hyphens in a row are left out: behind
+# two letters ("xn--") they stand for letters beyond ASCII, and not all of those are allowed.
+_LABEL = "[a-z0-9]{1,15}(-[a-z0-9]{1,15}){0,3}"
 _HOST = rf"{_LABEL}(\.{_LABEL}){{0,2}}"
 _BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = rf"{_BYTE}(\.{_BYTE}){{3}}"
@@ -47,6 +48,10 @@ _URI = (
     rf"[a-z][a-z0-9+.-]*://{_HOST}\.[a-z]{{2,10}}(:[1-9][0-9]{{0,3}})?(/{_PATH_CHARACTER}*)*"
     rf"(\?({_PATH_CHARACTER}|/)*)?(#({_PATH_CHARACTER}|/)*)?"
 )
+_WORD = "[A-Za-z0-9_+-]"
+# The part in front of the sign has 64 characters at most.
+_LOCAL = rf"({_WORD}{{1,64}}|{_WORD}{{1,31}}\.{_WORD}{{1,32}}|{_WORD}{{1,20}}(\.{_WORD}{{1,20}}){{2}})"
+_EMAIL = rf"{_LOCAL}@{_HOST}\.[a-z]{{2,10}}"
 _PATTERNS = {
     "date": _DATE,
     "time": _TIME,
@@ -56,7 +61,7 @@ _PATTERNS = {
         "(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S))?"
         "|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)|[0-9]+W)"
     ),
-    "email": rf"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+){{0,3}}@{_HOST}\.[a-z]{{2,10}}",
+    "email": _EMAIL,
     "hostname": _HOST,
     "ipv4": _IPV4,
     "ipv6": f"({_IPV6})",
@@ -65,7 +70,7 @@ _PATTERNS = {
     "uri-reference": _URI,
     "iri": _URI,
     "iri-reference": _URI,
-    "idn-email": rf"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+){{0,3}}@{_HOST}\.[a-z]{{2,10}}",
+    "idn-email": _EMAIL,
     "idn-hostname": _HOST,
     "json-pointer": "(/([^/~\\x00-\\x1f]|~[01])*)*",
     "relative-json-pointer": "(0|[1-9][0-9]*)(#|(/([^/~\\x00-\\x1f]|~[01])*)*)",

@@ -5,6 +5,7 @@ https://json-schema.org/draft/2020-12/json-schema-core#name-instance-data-model
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from fractions import Fraction
 
 KINDS = ("null", "boolean", "integer", "fraction", "string", "array", "object")
@@ -31,15 +32,22 @@ def kind_of(value: object) -> str:
             return "object"
 
 
+def key_of(value: object) -> Hashable:
+    """What equal JSON values share, and no others: `1` is `1.0`, and `true` is not `1`."""
+    match value:
+        case int() | float() if kind_of(value) == "integer":
+            return "integer", int(value)
+        case list():
+            return "array", tuple(map(key_of, value))
+        case dict():
+            return "object", frozenset((name, key_of(one)) for name, one in value.items())
+        case _:
+            return kind_of(value), value
+
+
 def same(one: object, other: object) -> bool:
-    """Whether two JSON values are equal: `1` is `1.0`, and `true` is not `1`."""
-    if kind_of(one) != kind_of(other):
-        return False
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
-    return one == other
+    """Whether two JSON values are equal."""
+    return key_of(one) == key_of(other)
 
 
 def exact(number: float) -> Fraction:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from steiner.server.intake.json_schema.alternation import one_of_texts
 from steiner.server.intake.json_schema.code_points import escaped
-from steiner.server.intake.json_schema.document import SchemaRefusal
-from steiner.server.intake.json_schema.facts import NodeSet
+from steiner.server.intake.json_schema.document import Node, SchemaRefusal
 from steiner.server.intake.json_schema.normal_form import NormalForm
+from steiner.server.intake.json_schema.rule_graph import needed, productive
+from steiner.server.intake.json_schema.rules import NodeSet
 from steiner.server.intake.json_schema.string_content import content_of
 from steiner.server.intake.json_schema.values import (
     ArrayValue,
@@ -30,8 +32,8 @@ from steiner.server.intake.json_schema.values import (
 
 MAX_RULES = 20_000
 """Of one grammar."""
-MAX_OPTIONAL = 500
-"""Members of one object that may be left out: the parser looks at all of those that could come next."""
+MAX_OPEN = 600
+"""Alternatives of one value, and the members of each that may be left out: the parser looks at all that could come."""
 _SPACE = r"[ \n\r\t]?"
 PUNCTUATION = {
     "OPEN_OBJECT": rf"\{{{_SPACE}",
@@ -67,36 +69,35 @@ class Rules:
         while self._waiting:
             following = self._waiting.pop()
             own = self._names[following]
-            self._bodies[own] = [self._value(value) for value in self._form.values(following)]
+            self._bodies[own] = self._alternatives(following)
             if len(self._bodies) > MAX_RULES:
                 raise SchemaRefusal("", f"its grammar has more than {MAX_RULES} rules; simplify it")
         return name
 
     def lines(self, root: str) -> list[str]:
         """The rules that a value can come of, and the terminals; none where nothing fits the root."""
-        written = self._productive()
+        written = productive(self._bodies)
         if root not in written:
             return []
-        used = _used(root, written)
+        used = needed(root, written)
         rules = [f"{name}: {' | '.join(written[name])}" for name in written if name in used]
-        text = " ".join(rules)
-        words = set(text.replace("(", " ").replace(")", " ").replace("{", " ").replace("*", " ").split())
-        return rules + [f"{name}: {body}" for body, name in self._terminals.items() if name in words]
+        return rules + [f"{name}: {body}" for body, name in self._terminals.items() if name in used]
 
-    def _productive(self) -> dict[str, list[str]]:
-        """Alternatives of rules, less those that never come to an end."""
-        productive: dict[str, list[str]] = {}
-        while True:
-            found = {
-                name: kept
-                for name, alternatives in self._bodies.items()
-                if (
-                    kept := [one for one in alternatives if _rules_in(one, self._bodies) <= productive.keys()]
-                )
-            }
-            if found == productive:
-                return productive
-            productive = found
+    def _alternatives(self, nodes: NodeSet) -> list[str]:
+        """Those of one value. Literals are one word: the parser looks at every alternative, the lexer at none twice."""
+        values = self._form.values(nodes)
+        texts = [value.text for value in values if isinstance(value, Literal)]
+        others = [value for value in values if not isinstance(value, Literal)]
+        num_open = sum(1 + _num_optional(value) for value in others)
+        if num_open > MAX_OPEN:
+            pointer = min((_widest(node) for node in nodes), default="")
+            raise SchemaRefusal(
+                pointer,
+                f"it has {num_open} alternatives and optional properties at one place, of {MAX_OPEN} at most; "
+                "name more of them in required, or split it",
+            )
+        words = [self._terminal(f"/{one_of_texts(texts)}/")] if texts else []
+        return words + [self._value(value) for value in others]
 
     def _name(self, nodes: NodeSet) -> str:
         name = self._names.get(nodes)
@@ -116,7 +117,7 @@ class Rules:
     def _value(self, value: Value) -> str:
         match value:
             case Literal(text):
-                return self._terminal(f"/{escaped(text)}/")
+                return self._terminal(f"/{one_of_texts([text])}/")
             case Word(lexeme):
                 return self._terminal(lexeme.lark())
             case Multiples(step, low, high):
@@ -148,7 +149,7 @@ class Rules:
                 choices.append(item)
             if index >= array.min_items and not index:
                 choices.append('""')
-            following = self._rule("items", *choices)
+            following = self._rule("items", *choices) if len(choices) > 1 else choices[0]
         return f"OPEN_ARRAY {following} CLOSE_ARRAY" if following is not None else "OPEN_ARRAY CLOSE_ARRAY"
 
     def _repeated(self, item: str, least: int, most: int | None, *, is_first: bool) -> str:
@@ -160,22 +161,24 @@ class Rules:
 
     def _with_hits(self, array: ArrayWithHits) -> str:
         """A rule for each number of items and hits, as far as they count."""
-        item, hit = self._name(array.item), self._name(array.hit)
-        last = max(array.min_items, array.min_hits, 1) if array.max_items is None else array.max_items
-        if (last + 1) * (array.min_hits + 1) > MAX_RULES // 4:
+        least, enough = array.min_hits, max(array.min_hits, array.max_hits or 0)
+        last = max(array.min_items, enough, len(array.items)) if array.max_items is None else array.max_items
+        if (last + 1) * (enough + 1) > MAX_RULES // 4:
             raise SchemaRefusal(array.pointer, "it is not enforced for so many items; lower the limits")
         names: dict[tuple[int, int], str] = {}
         for number in range(last, -1, -1):
-            for hits in range(min(number, array.min_hits), -1, -1):
-                ends = number >= array.min_items and hits == array.min_hits
-                choices = ['""'] if ends else []
-                following = min(number + 1, last)
+            place = min(number, len(array.items) - 1)
+            for hits in range(min(number, enough), -1, -1):
+                choices = ['""'] if number >= array.min_items and hits >= least else []
                 own = names[number, hits] = self._rule("hits", *choices)
                 if number < last or array.max_items is None:
                     comma = "COMMA " if number else ""
-                    more = min(hits + 1, array.min_hits)
-                    for content, then in ((item, hits), (hit, more)) if more > hits else ((item, hits),):
-                        choices.append(f"{comma}{content} {names[following, then]}")
+                    following = min(number + 1, last)
+                    choices += [
+                        f"{comma}{self._name(item)} {names[following, hits]}" for item in array.items[place]
+                    ]
+                    if hits < enough:
+                        choices.append(f"{comma}{self._name(array.hits[place])} {names[following, hits + 1]}")
                 self._bodies[own] = choices
         return f"OPEN_ARRAY {names[0, 0]} CLOSE_ARRAY"
 
@@ -203,12 +206,6 @@ class Rules:
             member for member in value.members if member.is_required or not self._form.is_empty(member.value)
         ]
         num_optional = sum(not member.is_required for member in members)
-        if num_optional > MAX_OPTIONAL:
-            raise SchemaRefusal(
-                value.pointer,
-                f"an object has {num_optional} optional properties, of {MAX_OPTIONAL} at most; name more of them in "
-                "required",
-            )
         num_required = len(members) - num_optional
         most = value.max_members
         if value.min_members <= num_required and (
@@ -221,7 +218,8 @@ class Rules:
 
     def member(self, member: Member) -> str:
         """A member with a name."""
-        return f'{self._terminal(f"""/"{content_of(member.name)}"/""")} COLON {self._name(member.value)}'
+        name = self._terminal(f'/"{content_of(member.name)}"/')
+        return f"{name} COLON {self._name(member.value)}"
 
     def further(self, further: Iterable[FurtherMembers]) -> str:
         """Any further member."""
@@ -255,7 +253,7 @@ class _Uncounted:
             if not member.is_required:
                 choices[0].append(first)
                 choices[1].append(later)
-            first, later = (rules.rule("members", *one) for one in choices)
+            first, later = (rules.rule("members", *one) if len(one) > 1 else one[0] for one in choices)
         return first
 
 
@@ -303,26 +301,24 @@ class _Counted:
         return choices
 
 
+def _widest(node: Node) -> str:
+    """The pointer to the keyword of a schema that leaves most open."""
+    sizes = {
+        keyword: len(node.keywords[keyword])
+        for keyword in ("anyOf", "oneOf", "properties", "type")
+        if keyword in node.keywords
+    }
+    return node.at(max(sizes, key=lambda keyword: sizes[keyword])) if sizes else node.pointer
+
+
+def _num_optional(value: Value) -> int:
+    if not isinstance(value, ObjectValue):
+        return 0
+    return sum(not member.is_required for member in value.members)
+
+
 def _times(content: str, least: int, most: int | None) -> str:
     """So many of something; None for any number."""
     if most == 0:
         return '""'
     return f"({content}){{{least},{'' if most is None else most}}}"
-
-
-def _rules_in(alternative: str, bodies: dict[str, list[str]]) -> set[str]:
-    if alternative.startswith("%json"):
-        return set()
-    words = alternative.replace("(", " ").replace(")", " ").replace("{", " ").split()
-    return {word for word in words if word in bodies}
-
-
-def _used(root: str, bodies: dict[str, list[str]]) -> set[str]:
-    used, waiting = {root}, [root]
-    while waiting:
-        for alternative in bodies[waiting.pop()]:
-            for name in _rules_in(alternative, bodies):
-                if name not in used:
-                    used.add(name)
-                    waiting.append(name)
-    return used

@@ -6,11 +6,12 @@ Imports llguidance late, as the engine imports vllm.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
-from steiner.server.intake.json_schema.patterns import Condition
-from steiner.server.intake.json_schema.string_content import content_of
+from steiner.server.intake.json_schema.patterns import ANYTHING, Condition
+from steiner.server.intake.json_schema.string_content import json_content
+from steiner.server.intake.json_schema.trial import byte_vocabulary, first_line, started, try_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,25 @@ def string_lexeme(conditions: tuple[Condition, ...]) -> Lexeme:
 
 
 def matches(conditions: tuple[Condition, ...], text: str) -> bool:
-    """Whether a string's content keeps to conditions; in time that is linear in the text."""
-    both = (Condition(content_of(text)), *conditions)
-    return not is_empty(string_lexeme(both))
+    """Whether a string's content keeps to conditions; in time that is linear in the text.
+
+    Raises:
+        ValueError: llguidance cannot compile or follow them; the message says why.
+    """
+    if not conditions:
+        return True
+    matcher = _matcher(conditions).deep_copy()
+    told = list(f'"{json_content(text)}"'.encode())
+    num_taken = matcher.try_consume_tokens(told)
+    if matcher.is_error():
+        raise ValueError(first_line(matcher.get_error()))
+    return bool(num_taken == len(told) and matcher.is_accepting())
+
+
+@lru_cache(maxsize=256)
+def _matcher(conditions: tuple[Condition, ...]) -> Any:
+    lexeme = string_lexeme((Condition(ANYTHING), *conditions))
+    return started(f"start: WORD\nWORD: {lexeme.lark()}", byte_vocabulary())
 
 
 @lru_cache(maxsize=4096)
@@ -41,37 +58,41 @@ def is_empty(lexeme: Lexeme) -> bool:
     """Whether nothing fits a lexeme.
 
     Raises:
-        ValueError: llguidance cannot compile it; the message says why.
+        ValueError: llguidance cannot compile or follow it; the message says why.
     """
-    fault, first = first_bytes(f"start: WORD\nWORD: {lexeme.lark()}")
-    if fault is not None:
-        raise ValueError(fault)
-    return not first
+    grammar = f"start: WORD\nWORD: {lexeme.lark()}"
+    if not first_bytes(grammar):
+        return True
+    if len(lexeme.conditions) > 1:
+        try_out(grammar)
+    return False
 
 
-def first_bytes(grammar: str) -> tuple[str | None, frozenset[int]]:
-    """What is wrong with a grammar, if anything, and the bytes that a text of it may begin with."""
-    import llguidance
-    import llguidance.torch
+@lru_cache(maxsize=1024)
+def try_together(lexemes: tuple[Lexeme, ...]) -> None:
+    """Walk through lexemes any of which may come.
 
-    matcher = llguidance.LLMatcher(_tokenizer(), llguidance.grammar_from("grammar", grammar), log_level=0)
-    if fault := matcher.get_error():
-        return _first_line(fault), frozenset()
-    bits = llguidance.torch.allocate_token_bitmask(1, _tokenizer().vocab_size)
-    llguidance.torch.fill_next_token_bitmask(matcher, bits, 0)
+    Raises:
+        ValueError: llguidance cannot follow them all at once; the message says why.
+    """
+    words = [f"WORD{index}: {lexeme.lark()}" for index, lexeme in enumerate(lexemes)]
+    names = " | ".join(f"WORD{index}" for index in range(len(words)))
+    try_out("\n".join([f"start: {names}", *words]))
+
+
+def first_bytes(grammar: str) -> frozenset[int]:
+    """The bytes that a text of a grammar may begin with.
+
+    Raises:
+        ValueError: llguidance does not take the grammar; the message says why.
+    """
+    import llguidance.numpy
+    import numpy
+
+    matcher = started(grammar, byte_vocabulary())
+    bits = llguidance.numpy.allocate_token_bitmask(1, byte_vocabulary().vocab_size)
+    llguidance.numpy.fill_next_token_bitmask(matcher, bits, 0)
     if matcher.is_error():
-        return None, frozenset()
-    words = bits[0].tolist()
-    return None, frozenset(byte for byte in range(256) if words[byte // 32] >> (byte % 32) & 1)
-
-
-def _first_line(fault: str) -> str:
-    return fault.strip().partition("\n")[0][:200]
-
-
-@cache
-def _tokenizer() -> Any:
-    """A vocabulary of the bytes."""
-    import llguidance
-
-    return llguidance.LLTokenizer("byte")
+        return frozenset()
+    flags = numpy.unpackbits(bits[0].view(numpy.uint8), bitorder="little")[:256]
+    return frozenset(numpy.flatnonzero(flags).tolist())

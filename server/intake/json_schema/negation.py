@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from steiner.server.intake.json_schema.document import ANNOTATIONS, Node, Schema, SchemaRefusal
+from steiner.server.intake.json_schema.document import Node, Schema, SchemaRefusal
 from steiner.server.intake.json_schema.formats import WITHOUT_RULES
+from steiner.server.intake.json_schema.keywords import ANNOTATIONS
 from steiner.server.intake.json_schema.kinds import KINDS, KINDS_OF_TYPE
 
 Way = tuple[Node, ...]
@@ -29,10 +30,10 @@ _MOST = {most: (kind, least) for least, (kind, most) in _LEAST.items()}
 _WITHOUT_EFFECT = frozenset({"then", "else", "minContains", "maxContains", "additionalItems"})
 
 
-def made(origin: Node, schema: Schema) -> Node:
+def made(origin: Node, schema: Schema, *path: str | int) -> Node:
     """A schema that stands nowhere in the document; errors point to where it comes from."""
-    text = json.dumps(schema, sort_keys=True)
-    return Node(f"{origin.pointer}~{text}", origin.pointer, schema, is_made=True)
+    text, pointer = json.dumps(schema, sort_keys=True), origin.at(*path)
+    return Node(f"{pointer}~{text}", pointer, schema, is_made=True)
 
 
 class Opposites:
@@ -78,7 +79,7 @@ class Opposites:
             case "if":
                 return self._of_condition(node)
             case _:
-                return [(made(node, schema),) for schema in _simple(node, keyword, value)]
+                return [(made(node, schema, keyword),) for schema in _simple(node, keyword, value)]
 
     def _of_condition(self, node: Node) -> list[Way]:
         condition = node.child("if")

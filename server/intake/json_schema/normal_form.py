@@ -6,12 +6,15 @@ import itertools
 import json
 from collections.abc import Iterable
 
+from steiner.server.intake.json_schema.alternation import one_of_texts
 from steiner.server.intake.json_schema.document import Node, SchemaDocument, SchemaRefusal
-from steiner.server.intake.json_schema.facts import Facts, NodeSet, PatternRule
-from steiner.server.intake.json_schema.kinds import same
-from steiner.server.intake.json_schema.lexemes import string_lexeme
-from steiner.server.intake.json_schema.membership import Membership, nodes_of
+from steiner.server.intake.json_schema.facts import Facts
+from steiner.server.intake.json_schema.kinds import key_of
+from steiner.server.intake.json_schema.lexemes import string_lexeme, try_together
+from steiner.server.intake.json_schema.membership import Membership
 from steiner.server.intake.json_schema.patterns import ANYTHING, Condition
+from steiner.server.intake.json_schema.possibility import Possibility
+from steiner.server.intake.json_schema.rules import NodeSet, PatternRule, nodes_of
 from steiner.server.intake.json_schema.scalars import (
     fractions,
     integers,
@@ -20,7 +23,7 @@ from steiner.server.intake.json_schema.scalars import (
     raise_refusal,
     strings,
 )
-from steiner.server.intake.json_schema.string_content import ANY_CHARACTER, content_of
+from steiner.server.intake.json_schema.string_content import ANY_CHARACTER, json_content
 from steiner.server.intake.json_schema.values import (
     ArrayValue,
     ArrayWithHits,
@@ -37,6 +40,9 @@ MAX_VALUES = 4000
 """Sets of schemas, of a whole document."""
 MAX_PATTERNS = 4
 MAX_DISTINCT = 8
+MAX_ITEMS = 4_000
+MAX_OPTIONAL_ITEMS = 1_000
+"""Of an array or object that is counted; a longer one than this is never written."""
 
 
 class NormalForm:
@@ -47,7 +53,8 @@ class NormalForm:
     """
 
     def __init__(self, document: SchemaDocument) -> None:
-        self.ways = Ways(document, self.is_empty)
+        self.ways = Ways(document, lambda nodes: self._possibility.may_fit(nodes))
+        self._possibility = Possibility(self.ways)
         self._membership = Membership(self.ways)
         self._values: dict[NodeSet, tuple[Value, ...]] = {}
         self._under_way: set[NodeSet] = set()
@@ -56,7 +63,9 @@ class NormalForm:
         """What fits all of the schemas; parts that nothing fits are left out as far as that is seen."""
         if nodes not in self._values:
             if len(self._values) > MAX_VALUES:
-                raise SchemaRefusal("", f"its parts combine in more than {MAX_VALUES} ways; simplify it")
+                pointer = min((node.pointer for node in nodes), default="")
+                raise SchemaRefusal(pointer, f"its parts combine in more than {MAX_VALUES} ways; simplify it")
+            self.ways.check_time(min((node.pointer for node in nodes), default=""))
             self._under_way.add(nodes)
             try:
                 found = [value for facts in self.ways.of(nodes) for value in self._noted_values_of(facts)]
@@ -77,7 +86,7 @@ class NormalForm:
 
     def _values_of(self, facts: Facts) -> Iterable[Value]:
         if facts.enum is not None:
-            kept = [value for value in facts.enum if self._membership.admits(facts, value)]
+            kept = [value for value in facts.enum if self._is_kept(facts, value)]
             if not kept:
                 self.ways.note(facts.pointers["enum"], "none of its values fits the rest")
             yield from (Literal(json.dumps(value, ensure_ascii=False)) for value in kept)
@@ -86,7 +95,7 @@ class NormalForm:
             match kind:
                 case "null" | "boolean":
                     for value in [None] if kind == "null" else [True, False]:
-                        if not any(same(value, other) for other in facts.excluded):
+                        if key_of(value) not in facts.excluded:
                             yield Literal(json.dumps(value))
                 case "integer":
                     yield from integers(facts)
@@ -98,6 +107,10 @@ class NormalForm:
                     yield from self._arrays(facts)
                 case _:
                     yield from self._objects(facts)
+
+    def _is_kept(self, facts: Facts, value: object) -> bool:
+        self.ways.check_time(facts.pointers["enum"])
+        return self._membership.admits_listed(facts, value)
 
     def _arrays(self, facts: Facts) -> Iterable[Value]:
         rules = facts.arrays
@@ -117,6 +130,12 @@ class NormalForm:
             self.ways.note(facts.pointers["array"], "it contradicts the rest")
             return
         raise_refusal(facts, "array", ([],) if most == 0 else ())
+        if facts.min_items > MAX_ITEMS:
+            raise SchemaRefusal(
+                facts.pointers["array"],
+                f"arrays of more than {MAX_ITEMS} items are not enforced; lower minItems",
+            )
+        most = most if most is None else min(most, max(facts.min_items, MAX_OPTIONAL_ITEMS))
         if most is not None and most <= num_places:
             places, rest = places[:most], None
         if facts.contains is not None:
@@ -131,35 +150,50 @@ class NormalForm:
     ) -> Iterable[Value]:
         """Arrays that contain something."""
         assert facts.contains is not None
-        pointer = facts.contains.node.pointer
-        if (places or facts.unique is not None) and most != 0:
-            raise SchemaRefusal(pointer, "it is not enforced beside prefixItems or uniqueItems")
-        item = rest or frozenset()
-        hit = item | nodes_of([facts.contains.node])
-        if facts.contains.least > (facts.contains.least if most is None else most) or self.is_empty(hit):
+        pointer, contains = facts.contains.node.pointer, facts.contains
+        if facts.unique is not None and most != 0:
+            raise SchemaRefusal(pointer, "it is not enforced beside uniqueItems")
+        misses: tuple[NodeSet, ...] = (frozenset(),)
+        if contains.most is not None:
+            # Where hits are counted exactly, the others must not be some.
+            misses = tuple(nodes_of(way) for way in self.ways.opposites.of(contains.node))
+        is_endless = rest is not None and (most is None or most > len(places))
+        room = [*places, *([rest] if is_endless and rest is not None else [])]
+        hits = [item | nodes_of([contains.node]) for item in room]
+        least = contains.least
+        if least > (least if most is None else most) or (least and all(map(self.is_empty, hits))):
             self.ways.note(pointer, "no item can fit it")
-        else:
-            yield ArrayWithHits(item, hit, facts.contains.least, facts.min_items, most, pointer)
+            return
+        if contains.most is not None and contains.most < least:
+            self.ways.note(pointer, "its limits contradict each other")
+            return
+        most = most if is_endless else len(places)
+        items = tuple(tuple(item | miss for miss in misses) for item in room)
+        limit = contains.most
+        yield ArrayWithHits(items, tuple(hits), least, limit, facts.min_items, most, pointer)
 
     def _distinct(
         self, facts: Facts, places: list[NodeSet], rest: NodeSet | None, most: int | None
     ) -> Iterable[Value]:
         """Arrays of different items, where there are only a few literals to choose from."""
         reason = (
-            f"it is enforced for items that are at most {MAX_DISTINCT} values of an enum, all places alike, or for one "
-            "item at most"
+            f"it is enforced for items that are at most {MAX_DISTINCT} values of an enum, for prefixItems that have no "
+            "value in common, and for one item at most"
         )
         pointer = facts.unique or ""
+        if places and (rest is None or most == len(places)):
+            for one, other in itertools.combinations(places, 2):
+                if self._possibility.may_fit(one | other) or not one | other:
+                    raise SchemaRefusal(pointer, reason)
+            yield ArrayValue(tuple(places), None, facts.min_items, most)
+            return
         if places or rest is None:
             raise SchemaRefusal(pointer, reason)
         values = self.values(rest) if rest not in self._under_way else ()
         texts = [value.text for value in values if isinstance(value, Literal)]
         if not values or len(texts) < len(values) or len(texts) > MAX_DISTINCT:
             raise SchemaRefusal(pointer, reason)
-        distinct: list[str] = []
-        for text in texts:
-            if not any(same(json.loads(text), json.loads(other)) for other in distinct):
-                distinct.append(text)
+        distinct = list({key_of(json.loads(text)): text for text in reversed(texts)}.values())[::-1]
         most = len(distinct) if most is None else min(most, len(distinct))
         if facts.min_items <= most:
             yield DistinctArray(tuple(distinct), facts.min_items, most)
@@ -171,7 +205,7 @@ class NormalForm:
         ways = self._name_ways(facts)
         listed = _listed(ways)
         if listed is not None:
-            names += [name for name in listed if name not in names]
+            names = list(dict.fromkeys([*names, *listed]))
         members: list[Member] = []
         for name in names:
             value = self._membership.schemas_of(facts, name)
@@ -184,10 +218,14 @@ class NormalForm:
             members.append(Member(name, value, is_required))
         is_open = not names or any(rule.is_open for rule in facts.objects) or facts.min_members > len(members)
         further = list(self._further(facts, names, ways)) if is_open and listed is None else []
+        self._check_together(facts, further)
         num_required = sum(member.is_required for member in members)
-        if facts.max_members is not None and facts.max_members < max(num_required, facts.min_members):
-            self.ways.note(facts.pointers["members"], "it contradicts the rest")
-            return
+        most = facts.max_members
+        if most is not None:
+            most = min(most, max(len(members), facts.min_members, MAX_OPTIONAL_ITEMS))
+            if most < max(num_required, facts.min_members):
+                self.ways.note(facts.pointers["members"], "it contradicts the rest")
+                return
         if facts.min_members > len(members) + bool(further):
             if further:
                 raise SchemaRefusal(
@@ -201,9 +239,18 @@ class NormalForm:
             tuple(members),
             tuple(further),
             facts.min_members,
-            facts.max_members,
+            most,
             facts.pointers.get("members", ""),
         )
+
+    def _check_together(self, facts: Facts, further: list[FurtherMembers]) -> None:
+        if len(further) < 2:
+            return
+        try:
+            try_together(tuple(one.name for one in further))
+        except ValueError as error:
+            pattern = next((one.pointer for rule in facts.objects for one in rule.patterns), "")
+            raise SchemaRefusal(pattern, f"its patterns are too large together ({error})") from error
 
     def _name_ways(self, facts: Facts) -> list[Facts]:
         if not facts.names:
@@ -214,8 +261,10 @@ class NormalForm:
         """Members beside those with a name, by the patterns that their names match."""
         patterns = [(index, one) for index, rule in enumerate(facts.objects) for one in rule.patterns]
         if len(patterns) > MAX_PATTERNS:
-            raise SchemaRefusal(patterns[-1][1].node.pointer, f"of {MAX_PATTERNS} patterns at most")
-        taken = tuple(Condition(content_of(name), holds=False) for name in names)
+            raise SchemaRefusal(patterns[-1][1].pointer, f"of {MAX_PATTERNS} patterns at most")
+        places = [one.pointer for _, one in patterns] + [node.pointer for node in facts.names]
+        pointer = next(iter([*places, *facts.required.values()]), facts.pointers.get("members", ""))
+        taken = (Condition(one_of_texts(map(json_content, names)), holds=False),) if names else ()
         for matched in itertools.product((True, False), repeat=len(patterns)):
             of_names = [_same_side(one, side) for (_, one), side in zip(patterns, matched, strict=True)]
             found: list[Node | None] = [
@@ -235,7 +284,7 @@ class NormalForm:
                 )
                 conditions = (Condition(ANYTHING), *itertools.chain.from_iterable(of_names), *own, *taken)
                 lexeme = string_lexeme(tuple(dict.fromkeys(conditions)))
-                if not is_empty_lexeme(lexeme, way):
+                if not is_empty_lexeme(lexeme, way, pointer):
                     yield FurtherMembers(lexeme, value)
 
 
@@ -249,8 +298,8 @@ def _listed(ways: list[Facts]) -> list[str] | None:
 def _same_side(rule: PatternRule, matches_it: bool) -> tuple[Condition, ...]:
     if matches_it:
         return rule.conditions
-    if len(rule.conditions) > 1:
+    if len(rule.widest) > 1:
         raise SchemaRefusal(
-            rule.node.pointer, "a pattern of names with a lookahead is not supported beside other names"
+            rule.pointer, "a pattern of names with a lookahead is not supported beside other names"
         )
-    return tuple(Condition(one.regex, holds=not one.holds) for one in rule.conditions)
+    return tuple(Condition(one.regex, holds=not one.holds) for one in rule.widest)

@@ -12,27 +12,47 @@ from fractions import Fraction
 
 MAX_DIGITS = 15
 """Of an integer without a bound."""
+MAX_ENDINGS = 200
+"""By which multiples are told."""
 DECIMALS = 6
 SCALE = 10**DECIMALS
 LARGEST_FRACTION = 10 ** (MAX_DIGITS - DECIMALS) * SCALE - 1
 """In millionths."""
 
 
-def integer_bounds(lower: Fraction | None, upper: Fraction | None) -> tuple[int, int]:
+def integer_bounds(
+    lower: Fraction | None, upper: Fraction | None, step: Fraction = Fraction(1)
+) -> tuple[int, int]:
     """First and last integer; a bound that is missing is so far away that it seldom matters.
 
     Args:
         lower: the least number that is allowed, inclusive; None for no bound.
         upper: the greatest.
+        step: what the integers are to be multiples of; there are to be some hundreds of them.
     """
     low = None if lower is None else _ceil(lower)
     high = None if upper is None else upper.numerator // upper.denominator
-    far = 10**MAX_DIGITS - 1
-    if low is None:
-        low = -far if high is None else min(-far, -(10 ** (len(str(abs(high))) + 1)))
-    if high is None:
-        high = max(far, 10 ** (len(str(abs(low))) + 1))
-    return low, high
+    far = max(10**MAX_DIGITS - 1, 1000 * (step.numerator // step.denominator))
+    first, last = low, high
+    if first is None:
+        first = -far if high is None else min(-far, -(10 ** (len(str(abs(high))) + 1)))
+    if last is None:
+        last = far if low is None else max(far, 10 ** (len(str(abs(low))) + 1))
+    return first, last
+
+
+def multiples_by_ending(step: int) -> str | None:
+    """The multiples of a number that some last digits tell; None where they do not, or by too many endings.
+
+    Numbers have their one spelling; a regular expression for other texts is of no meaning.
+    """
+    power = next((10**digits for digits in range(len(str(step)) + 4) if 10**digits % step == 0), None)
+    if power is None or power // step > MAX_ENDINGS or len(str(power)) > MAX_DIGITS:
+        return None
+    num_digits = len(str(power)) - 1
+    multiples = range(0, power, step)
+    long = "|".join(f"{number:0{num_digits}d}" for number in multiples)
+    return f"-?(?:[0-9]+(?:{long})|{'|'.join(map(str, multiples))})"
 
 
 def integer_range(low: int, high: int) -> str:

@@ -1,7 +1,8 @@
 """Patterns of JSON Schema as regular expressions over the content of JSON strings.
 
 A pattern is ECMA-262's, and Python's checkers read it by their own rules. Where the two differ, what fits both is taken
-(`\\d` is 0 to 9); what they read as different things, or what no finite automaton can do, is refused.
+(`\\d` is 0 to 9), and what fits neither where a text must not match; what they read as different things, or what no
+finite automaton can do, is refused.
 
 https://json-schema.org/draft/2020-12/json-schema-validation#name-pattern
 https://262.ecma-international.org/#sec-patterns
@@ -61,6 +62,7 @@ SPACE = ranges_of(
     ]
 )
 LINE_ENDS = ranges_of([(0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029)])
+LINE_FEED = ranges_of([(0x0A, 0x0A)])
 CONTROLS = {"t": 0x09, "n": 0x0A, "v": 0x0B, "f": 0x0C, "r": 0x0D}
 
 
@@ -98,8 +100,11 @@ class _Set:
 
 
 @lru_cache(maxsize=256)
-def conditions_of(pattern: str) -> tuple[Condition, ...]:
+def conditions_of(pattern: str, *, widest: bool = False) -> tuple[Condition, ...]:
     """What a pattern asks of a string; all of the conditions together.
+
+    Args:
+        widest: what fits for one reader at least, in place of what fits for all.
 
     Raises:
         PatternError: it cannot be enforced.
@@ -110,14 +115,15 @@ def conditions_of(pattern: str) -> tuple[Condition, ...]:
             re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
             raise PatternError(f"it is not read alike everywhere ({error})") from error
-    return _Reader(pattern).conditions()
+    return _Reader(pattern, widest=widest).conditions()
 
 
 class _Reader:
     """Reads a pattern from left to right and writes the regular expression as it goes."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, *, widest: bool) -> None:
         self._pattern = pattern
+        self._widest = widest
         self._at = 0
 
     def conditions(self) -> tuple[Condition, ...]:
@@ -141,7 +147,11 @@ class _Reader:
         starts = self._take("^")
         ahead: list[Condition] = []
         while starts and (sign := self._take_any("(?!", "(?=")):
-            ahead.append(Condition(self._ahead(), holds=sign == "(?="))
+            holds = sign == "(?="
+            # What must not come is left out by the wider reading, if the whole is read narrowly.
+            self._widest ^= not holds
+            ahead.append(Condition(self._ahead(), holds))
+            self._widest ^= not holds
         if not ahead and self._is_one_group():
             # Anchors inside of a group that is all there is are those of the whole.
             mark = self._at
@@ -155,14 +165,23 @@ class _Reader:
         ends = self._take("$")
         if self._peek() not in ("", "|", ")"):
             raise PatternError(f"an anchor in the middle (character {self._at}) is not supported")
-        return (Condition(f"{'' if starts else ANYTHING}{body}{'' if ends else ANYTHING}"), *ahead)
+        end = self._end if ends else ANYTHING
+        return (Condition(f"{'' if starts else ANYTHING}{body}{end}"), *ahead)
+
+    @property
+    def _end(self) -> str:
+        """Of the text; for Python also in front of a last line feed."""
+        return f"(?:{one_of(LINE_FEED)})?" if self._widest else ""
+
+    def _one_of(self, characters: _Set) -> str:
+        return one_of(characters.perhaps if self._widest else characters.surely)
 
     def _ahead(self) -> str:
         """What a string begins with, up to the end of a lookahead."""
         branches = []
         while True:
             body = self._sequence()
-            branches.append(body if self._take("$") else body + ANYTHING)
+            branches.append(body + (self._end if self._take("$") else ANYTHING))
             if not self._take("|"):
                 break
         self._expect(")")
@@ -200,11 +219,11 @@ class _Reader:
                 self._expect(")")
                 return body
             case "[":
-                return one_of(self._class().surely)
+                return self._one_of(self._class())
             case ".":
-                return one_of(without(ALL, LINE_ENDS))
+                return self._one_of(_Set(without(ALL, LINE_ENDS), without(ALL, LINE_FEED)))
             case "\\":
-                return one_of(self._escape(in_class=False).surely)
+                return self._one_of(self._escape(in_class=False))
             case "*" | "+" | "?":
                 raise PatternError(f"{character} at character {self._at - 1} repeats nothing")
             case "{" | "}":

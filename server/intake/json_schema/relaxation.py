@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
-from steiner.server.intake.json_schema.document import (
-    LISTS_OF_SCHEMAS,
-    MAPS_OF_SCHEMAS,
-    SCHEMAS,
-    SchemaRefusal,
-)
+from steiner.server.intake.json_schema.document import SchemaRefusal
 from steiner.server.intake.json_schema.grammar import SchemaRules, schema_rules
+from steiner.server.intake.json_schema.keywords import LISTS_OF_SCHEMAS, MAPS_OF_SCHEMAS, SCHEMAS
 
 MAX_FREED = 50
 """Keywords that are let go one by one, before the whole schema is."""
+MAX_SECONDS = 10
+"""After which it is not tried again."""
 OPPOSITES = frozenset({"not", "oneOf", "if"})
 """Asking for less within these asks for more of the value, so they go as a whole."""
 
@@ -25,7 +24,10 @@ def rules_as_far_as_possible(schema: object, prefix: str = "") -> SchemaRules:
     also = relaxed.get("allOf")
     also = also if isinstance(also, list) else []
     relaxed["allOf"] = [*also, {"type": "object"}]
+    ends_s = time.monotonic() + MAX_SECONDS
     for _ in range(MAX_FREED):
+        if time.monotonic() > ends_s:
+            break
         try:
             return schema_rules(relaxed, prefix)
         except SchemaRefusal as refusal:
@@ -46,7 +48,8 @@ def _free(schema: Any, pointer: str) -> bool:
             if is_last or step in OPPOSITES or not _holds_schemas(step):
                 del at[step]
                 return True
-            at, is_schema = at[step], step in SCHEMAS
+            at = at[step]
+            is_schema = step in SCHEMAS and not isinstance(at, list)
         elif isinstance(at, list):
             place = int(step)
             if is_last or not isinstance(at[place], dict):

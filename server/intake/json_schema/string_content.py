@@ -32,12 +32,18 @@ def one_of(ranges: Ranges) -> str:
     choices += [content_of(chr(code)) for code in ESCAPED if has(ranges, code)]
     if not choices:
         return r"[a&&b]"
-    return choices[0] if len(choices) == 1 else f"(?:{'|'.join(choices)})"
+    # An escape is several characters: a repetition behind it is of all of them.
+    return choices[0] if plain and len(choices) == 1 else f"(?:{'|'.join(choices)})"
+
+
+def json_content(text: str) -> str:
+    """A text in its one spelling."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def content_of(text: str) -> str:
-    """A text in its one spelling, as a regular expression."""
-    return escaped(json.dumps(text, ensure_ascii=False)[1:-1])
+    """The same as a regular expression."""
+    return escaped(json_content(text))
 
 
 ANY_CHARACTER = one_of(ALL)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steiner.server.intake.json_schema.facts import NodeSet
 from steiner.server.intake.json_schema.lexemes import Lexeme
+from steiner.server.intake.json_schema.rules import NodeSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,18 @@ class ArrayWithHits:
     """An array, some items of which fit more than the others have to.
 
     Attributes:
-        item: schemas of any item.
-        hit: those of the items that count.
+        items: for each place, and at the end for all behind, the schemas of an item that does not count, in each of the
+            ways that there are.
+        hits: for each place, and at the end for all behind, the schemas of an item that counts.
         min_hits: so many of them at least.
+        max_hits: so many at most; None for any number, where items that do not count may be hits as well.
         max_items: None for any number.
     """
 
-    item: NodeSet
-    hit: NodeSet
+    items: tuple[tuple[NodeSet, ...], ...]
+    hits: tuple[NodeSet, ...]
     min_hits: int
+    max_hits: int | None
     min_items: int
     max_items: int | None
     pointer: str

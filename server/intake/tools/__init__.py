@@ -1,1 +1,1 @@
-"""Tools that a model may call: what a request says of them, what the prompt shows, what the answer is held to."""
+"""Tools that a model may call: what a request says about them, what the prompt shows, what the answer has to fit."""

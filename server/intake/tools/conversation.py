@@ -1,4 +1,4 @@
-"""Calls and their results in the messages of a request: who answers whom, and what the prompt gets of it."""
+"""Calls and their results in the messages of a request: which answers which, and what enters the prompt."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from steiner.server.intake.tools.schemas import FunctionTool
 
 
 def calls_of(messages: Sequence[Message]) -> list[tuple[Call, ...]]:
-    """The calls that each message makes; of a tool message, the one that it answers.
+    """The calls that each message makes; for a tool message, the one that it answers.
 
-    A call whose arguments are no JSON object was cut off: nobody can run it, so it may stay without an answer.
+    A call whose arguments are not a JSON object was cut off. Nobody can run it, so it may stay without an answer.
 
     Raises:
-        InvalidRequest: a tool message answers no call before it, a call is left without an answer, or arguments are no
-            Unicode.
+        InvalidRequest: a tool message answers no earlier call, a call is left without an answer, or arguments are not
+            valid Unicode.
     """
     made: list[tuple[Call, ...]] = []
     waiting: dict[str, Call] = {}
@@ -59,7 +59,7 @@ def tools_of(tools: Sequence[FunctionTool] | None) -> list[Tool]:
     """Tools as chat templates expect them.
 
     Raises:
-        InvalidRequest: a text of one is no Unicode.
+        InvalidRequest: one of their texts is not valid Unicode.
     """
     shown = [{"type": "function", "function": _described(tool)} for tool in tools or ()]
     for index, tool in enumerate(shown):
@@ -94,7 +94,7 @@ def _require_answers(waiting: dict[str, Call], whole: set[str], index: int) -> N
 
 
 def read_arguments(text: str) -> dict[str, Any] | None:
-    """A call's arguments; None where the text is no JSON object, or not one that templates can write."""
+    """A call's arguments; None if the text is not a JSON object, or not one that templates can write."""
     try:
         arguments = json.loads(text, parse_constant=_refuse_constant)
         json.dumps(arguments, ensure_ascii=False).encode()
@@ -118,7 +118,7 @@ def _arguments(text: str, index: int, number: int) -> dict[str, Any] | str:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _nesting(value: object) -> int:
@@ -136,10 +136,10 @@ def _invalid(message: str, param: str) -> InvalidRequest:
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
-    """Plain turns. Of an earlier reasoning only what it concluded is kept, as ordinary text.
+    """Plain turns. Only the conclusions of earlier reasoning are kept, as ordinary text.
 
     Raises:
-        InvalidRequest: a text is no Unicode, or calls of tools and their results do not belong together.
+        InvalidRequest: a text is not valid Unicode, or calls of tools and their results do not belong together.
     """
     turns: list[Turn] = []
     for index, (message, calls) in enumerate(zip(messages, calls_of(messages), strict=True)):

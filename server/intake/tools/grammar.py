@@ -17,16 +17,20 @@ from steiner.server.intake.tools.use import Function, ToolUse
 def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> AnswerFormat:
     """The answer's grammar.
 
+    Where all functions together are too much, those that are not strict take any arguments.
+
     Args:
-        text_schema: what text must fit where the answer calls nothing; None for any text.
+        text_schema: what the text must fit if the answer calls nothing; None for any text.
 
     Raises:
-        InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions together are
-            too much.
-        SchemaRefusal: the schema of text cannot be enforced.
+        InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions that are strict
+            are too much together.
+        SchemaRefusal: the schema of the text cannot be enforced.
     """
     grammar = answer_grammar(use, text_schema)
-    fault = fault_of(grammar)
+    if _fault_of(use, grammar) is not None:
+        grammar = answer_grammar(use, text_schema, frees=True)
+    fault = _fault_of(use, grammar)
     if fault is not None:
         raise _cannot_be_enforced(
             "tools",
@@ -36,31 +40,41 @@ def tool_answer(use: ToolUse, text_schema: dict[str, Any] | None = None) -> Answ
     return AnswerFormat(use.name, grammar, use.mode != "none")
 
 
-def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None) -> str:
-    """What the answer may be, in llguidance's Lark."""
+def _fault_of(use: ToolUse, grammar: str) -> str | None:
+    fault = fault_of(grammar)
+    # Random walks through text seldom come to a call.
+    return fault_of(grammar, "calls") if fault is None and use.mode != "none" else fault
+
+
+def answer_grammar(use: ToolUse, text_schema: dict[str, Any] | None = None, *, frees: bool = False) -> str:
+    """What the answer may be, in llguidance's Lark.
+
+    Args:
+        frees: whether functions that are not strict take any arguments.
+    """
     text = None if text_schema is None else schema_rules(text_schema)
     parts = [] if text is None else [text]
     if use.mode == "none":
         free = [f"TEXT: {text_without(OPENING)}"]
         return grammar_text("TEXT?", more=free) if text is None else grammar_text(text.root, parts)
-    functions = [_parameters(function) for function in use.functions]
+    functions = [_parameters(function, frees=frees) for function in use.functions]
     calls = _calls(use, functions)
     opened = f"OPENING calls\nOPENING: {exact_text(OPENING)}"
     if use.mode == "required":
         return grammar_text(opened, functions, calls)
     if text is not None:
         return grammar_text(f"{text.root} | {opened}", [*parts, *functions], calls)
-    # Text up to the first opening; behind the calls there is none.
+    # Text up to the first opening; after the calls there is none.
     before = [f"before_calls[lazy]: {text_up_to(OPENING)}", f"TEXT: {text_without(OPENING)}"]
     return grammar_text("TEXT? | before_calls calls", functions, [*before, *calls])
 
 
-def _parameters(function: Function) -> SchemaRules:
+def _parameters(function: Function, *, frees: bool) -> SchemaRules:
     prefix = f"f{function.index}_"
     if not function.is_strict:
-        return rules_as_far_as_possible(function.schema, prefix)
+        return rules_as_far_as_possible({} if frees else function.schema, prefix)
     try:
-        # Arguments are an object, whatever else a schema says.
+        # Arguments are always an object, whatever the schema says.
         return schema_rules(function.schema, prefix)
     except SchemaRefusal as refusal:
         raise _cannot_be_enforced(f"tools.{function.index}.function.parameters", str(refusal)) from refusal
@@ -71,10 +85,10 @@ def _cannot_be_enforced(param: str, reason: str) -> InvalidRequest:
 
 
 def _calls(use: ToolUse, parameters: list[SchemaRules]) -> list[str]:
-    """Rules of one call behind its opening, and of further whole ones where several are allowed."""
+    """Rules of one call after its opening, and of further whole calls if several are allowed."""
     lines = []
     for function, rules in zip(use.functions, parameters, strict=True):
-        # Names are of letters, digits, "_" and "-": nothing that JSON escapes.
+        # Names have letters, digits, "_" and "-", none of which JSON escapes.
         head = exact_text(f'\n{{"name": "{function.name}", "arguments": ')
         lines.append(f"call{function.index}: {head} {rules.root} CALL_END")
     lines.append(f"CALL_END: {exact_text(f'}}{chr(10)}{CLOSING}')}")

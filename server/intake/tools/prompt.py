@@ -28,7 +28,7 @@ For each function call, return a json object with function name and arguments wi
 
 
 def written_out(messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Messages of the roles system, user and assistant, with text alone, that say all of it.
+    """Messages of the roles system, user and assistant that say all of it in plain text.
 
     Args:
         messages: as a template gets them; their texts may be placeholders.

@@ -27,7 +27,7 @@ class Function:
     Attributes:
         index: of its tool in the request.
         schema: JSON Schema of its arguments, an object.
-        is_strict: whether arguments that cannot be held to the schema are worse than none.
+        is_strict: whether the request is refused if the schema cannot be enforced.
     """
 
     index: int
@@ -52,7 +52,7 @@ class ToolUse:
 
     @property
     def name(self) -> str:
-        """What the answer is, for a person."""
+        """What the answer is, for people."""
         match self.mode:
             case "none":
                 return "text without calls of tools"
@@ -66,11 +66,11 @@ class ToolUse:
 def resolve_tool_use(
     tools: list[FunctionTool] | None, choice: ToolChoice | None, parallel: bool | None
 ) -> ToolUse | None:
-    """What a request asks for; None where it has no tools.
+    """What a request asks for; None if it has no tools.
 
     Raises:
-        InvalidRequest: too many tools, two of a name, parameters of a strict one that are no object, or a choice among
-            none.
+        InvalidRequest: too many tools, two of one name, a strict tool whose parameters are not an object, or a choice
+            without tools.
     """
     if not tools:
         if choice not in (None, "none", "auto"):
@@ -79,7 +79,7 @@ def resolve_tool_use(
             )
         return None
     if len(tools) > MAX_TOOLS:
-        raise _invalid(f"there are {len(tools)} tools, of {MAX_TOOLS} at most; send fewer", "tools")
+        raise _invalid(f"there are {len(tools)} tools, and the limit is {MAX_TOOLS}; send fewer", "tools")
     functions = tuple(_function(index, tool.function) for index, tool in enumerate(tools))
     (name, count), *_ = Counter(function.name for function in functions).most_common(1)
     if count > 1:

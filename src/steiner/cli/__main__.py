@@ -1,4 +1,4 @@
-"""`python -m steiner.cli` is the command `steiner`, and so is what torchrun starts."""
+"""`python -m steiner.cli` is the command `steiner`; torchrun starts it this way."""
 
 from steiner.cli.main import main
 

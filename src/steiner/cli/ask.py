@@ -1,4 +1,4 @@
-"""`steiner ask`: one question to a running server, shown as it is answered."""
+"""`steiner ask`: one question to a running server, shown while it is answered."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from steiner.terminal.usage_line import usage_line
 
 
 class SchemaFileError(SteinerError):
-    """A file that was to hold a JSON Schema does not."""
+    """A file that should hold a JSON Schema does not."""
 
 
 def response_format(schema: Path) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def response_format(schema: Path) -> dict[str, Any]:
 
     Raises:
         OSError: the file cannot be read.
-        SchemaFileError: it holds no JSON object.
+        SchemaFileError: it does not hold a JSON object.
     """
     try:
         described = json.loads(schema.read_text(encoding="utf-8"))
@@ -56,7 +56,7 @@ def ask_and_show(
     Args:
         url: of a running server; None for the one of this machine, or one of our own.
         svg: where to save what was shown as a picture, if anywhere.
-        save: where to save the trace, if anywhere, for `steiner trace`; a failed or cancelled one, too.
+        save: where to save the trace, if anywhere, for `steiner trace`; even a failed or cancelled one.
 
     Ctrl-C cancels the generation on the server before the command ends.
 
@@ -89,7 +89,7 @@ class _Asking:
         self._prompt = prompt
 
     def show(self, options: dict[str, Any], as_json: bool) -> None:
-        """Ask, and show every event; when interrupted, cancel on the server and show where it stopped."""
+        """Ask, and show every event. If interrupted, cancel on the server and show where it stopped."""
         console = Console(highlight=False)
         if as_json:
             self._follow(options, _write_line)

@@ -1,4 +1,4 @@
-"""Which server a question goes to, and the wait until it takes one; whoever waits is told for what."""
+"""Which server a question goes to, and the wait until it is ready. The user sees what the wait is for."""
 
 import contextlib
 import time
@@ -13,28 +13,28 @@ from steiner.cli.shipped import find_model
 from steiner.reasoning.errors import SteinerError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-"""The address of `steiner serve` as it stands."""
+"""The default address of `steiner serve`."""
 POLL_S = 0.2
 PROBE_TIMEOUT_S = 2.0
 
 
 class NoServerError(SteinerError):
-    """There is no server to ask, and none can be started here."""
+    """No server runs, and none can be started here."""
 
 
 @contextlib.contextmanager
 def asked_server(url: str | None, console: Console) -> Iterator[str]:
-    """Address of a server that is ready: the one named, else the one of this machine, else one of our own.
+    """Address of a server that is ready: the named one, else the one on this machine, else one that is started here.
 
-    One of our own serves the shipped weights and ends with the `with` block.
+    A server that is started here serves the shipped weights and ends with the `with` block.
 
     Args:
-        console: gets a line for every wait; not where the answer goes.
+        console: gets a line for every wait; it is not where the answer goes.
 
     Raises:
         NoServerError: none is named, none runs, and vLLM is not installed.
         MissingModelError: the same, without the shipped weights.
-        ServerFailedError: one of our own did not start.
+        ServerFailedError: the server could not be started here.
     """
     if url is not None or _phase(DEFAULT_URL) is not None:
         address = (url or DEFAULT_URL).rstrip("/")
@@ -67,7 +67,7 @@ def _wait_until_loaded(url: str, console: Console) -> None:
 
 
 def _phase(url: str) -> str | None:
-    """What the server says of itself; "" where it is not one of ours, None where nobody answers."""
+    """The server's own word on its phase; "" if it is not one of ours, None if nothing answers."""
     try:
         answer = httpx.get(f"{url.rstrip('/')}/ready", timeout=PROBE_TIMEOUT_S)
         return str(answer.json()["status"])

@@ -1,4 +1,4 @@
-"""`steiner demo`: the whole system in front of one's eyes, on weights and a problem that come with it."""
+"""`steiner demo`: the whole system at work, on weights and a problem that come with it."""
 
 import shlex
 import sys
@@ -29,7 +29,7 @@ class UnknownFamilyError(SteinerError):
 
 
 def run(family_name: str, seed: int, size: int, model: Path | None, language: Language = "en") -> int:
-    """Start a server, ask it a held-out problem, show the tree and the checker's word; 0 if all of it ran.
+    """Start a server, ask it a held-out problem, show the tree and the checker's verdict; 0 if all of it ran.
 
     Raises:
         UnknownFamilyError: no such family.
@@ -59,7 +59,7 @@ def run(family_name: str, seed: int, size: int, model: Path | None, language: La
 
 
 def _watch(console: Console, client: ReasoningClient, prompt: str) -> str | None:
-    """Show one generation, and the whole search in short if it had to turn back; its answer, if it came to one."""
+    """Show one generation, and a summary of the search if it turned back. Returns the answer, if there is one."""
     view = TreeView(console, prompt)
     trace: Trace | None = None
     generation_id = ""

@@ -1,4 +1,4 @@
-"""The command `steiner eval` as it is typed; what it does is imported when it is clear what."""
+"""The command line of `steiner eval`. The code behind it is imported once it is clear what to do."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -52,7 +52,12 @@ Benchmarks = Annotated[
         show_default=False,
     ),
 ]
-Limit = Annotated[int | None, typer.Option(help="Questions of each benchmark; default: all.")]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Questions of each benchmark; default: all. Traces of --teacher-forced; default: 200."
+    ),
+]
 Compare = Annotated[
     tuple[Path, Path] | None,
     typer.Option(help="Ask nothing: paired tests between two output folders.", show_default=False),
@@ -64,6 +69,13 @@ Report = Annotated[
 Runs = Annotated[
     Path | None,
     typer.Option(help="With --report: gather eval/ from the runs in this folder first.", show_default=False),
+]
+TeacherForced = Annotated[
+    Path | None,
+    typer.Option(
+        help="Start no server: accuracy by kind of token on the traces of this `steiner data` folder.",
+        show_default=False,
+    ),
 ]
 
 
@@ -93,6 +105,7 @@ def evaluate(
     compare: Compare = None,
     report: Report = None,
     runs: Runs = None,
+    teacher_forced: TeacherForced = None,
 ) -> None:
     """Ask held-out problems or published benchmarks, and let exact checkers judge the answers."""
     from steiner.cli import evaluate as evaluation
@@ -107,6 +120,9 @@ def evaluate(
         return
     if report is not None:
         evaluation.write_card(report, runs)
+        return
+    if teacher_forced is not None:
+        evaluation.evaluate_teacher_forced(find_model(model), teacher_forced, style, limit)
         return
     asked = None if model is None else model.as_posix()
     seeds = read_seeds(sampling_seeds)

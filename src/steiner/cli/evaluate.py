@@ -1,4 +1,4 @@
-"""`steiner eval`: held-out problems and published benchmarks through a server, and what is made of the figures."""
+"""`steiner eval`: held-out problems and published benchmarks through a server, and reports of the figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from steiner.cli.local_server import LocalServer, free_port, serve_command
 from steiner.client import ReasoningClient
+from steiner.training.config.recipe import Style
 from steiner.training.evals.accuracy import Outcome, StreamingClient
 from steiner.training.evals.benchmarks import BenchmarkFile
 from steiner.training.evals.chat_endpoint import ChatEndpoint
@@ -30,11 +31,13 @@ COLUMNS = {
     "mean_reasoning_tokens": "reasoning tokens",
 }
 NOT_MEASURED = "-"
+#: More tell the same to a tenth of a per cent, and take longer than a minute on a CPU.
+TEACHER_FORCED_TRACES = 200
 
 
 @contextmanager
 def server_of(model: Path | None, url: str | None) -> Iterator[str]:
-    """The address of the server to ask: the one that runs there, or one on `model` for as long as it is asked.
+    """The address of the server to ask: the one that runs there, or one on `model` that runs for the evaluation.
 
     Raises:
         ServerFailedError: the server did not start.
@@ -59,16 +62,16 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure a running server; print the scores and return the report.
 
-    Answers are kept as they come: after a kill, or an error, the same again asks only for the others.
+    Answers are saved as they come. After a kill or an error, the same command asks only for the rest.
 
     Args:
-        model: name in the requests, where the server has several.
+        model: name in the requests, if the server has several.
         asked: what the command line named as the model.
-        identity: of what answers, beside its name: whose answers may be taken up.
+        identity: what identifies the answering model, beyond its name; only its own answers are taken up.
 
     Raises:
         ClientError: the server cannot be reached, or refused.
-        EndpointError: the same of a server that is asked through chat completions.
+        EndpointError: the same, for a server that is asked through chat completions.
     """
     client: StreamingClient
     if not options.chat:
@@ -96,7 +99,7 @@ def evaluate_benchmarks(
     """Ask a running server published questions; print the scores and return the report.
 
     Args:
-        identity: of what answers, beside its name: whose answers may be taken up after a kill.
+        identity: what identifies the answering model, beyond its name; only its own answers are taken up.
 
     Raises:
         BenchmarkError: lm-evaluation-harness failed.
@@ -117,8 +120,8 @@ def evaluate_benchmarks(
 
 @contextmanager
 def _kept_answers(folder: Path, *made_by: str) -> Iterator[AnswerJournal]:
-    """What an earlier run has asked, told; after an error, where it is kept is told, too."""
-    # Answers of another version of this program may have other fields.
+    """The journal of an earlier run. Prints what it has, and after an error also where it is."""
+    # Answers from another version of this program may have other fields.
     journal = AnswerJournal(journal_path(folder, *made_by, *Outcome.__slots__))
     if len(journal):
         Console().print(f"{len(journal)} answers are there from a run that did not end.")
@@ -143,11 +146,30 @@ def compare_runs(first: Path, second: Path) -> dict[str, Paired]:
 
     Raises:
         OutcomesError: a folder has no outcomes.
-        UnpairedError: they are of different problems.
+        UnpairedError: they are for different problems.
     """
     tests = compare(read_outcomes(first), read_outcomes(second))
     Console().print(comparison_table(first.name, second.name, tests))
     return tests
+
+
+def evaluate_teacher_forced(
+    checkpoint: Path, data: Path, style: Style, num_traces: int | None
+) -> dict[str, float]:
+    """Share of tokens that the checkpoint foretells given the right prefix, by kind of token; prints it.
+
+    Raises:
+        DataError: the data are not complete, or no trace fits the model's positions.
+        BaseError: the base of the checkpoint's adapters is out of reach.
+    """
+    from steiner.training.learning.teacher_forced import checkpoint_accuracy
+
+    accuracy = checkpoint_accuracy(checkpoint, data, style, num_traces or TEACHER_FORCED_TRACES)
+    table = Table("kind of token", "accuracy")
+    for kind, share in accuracy.items():
+        table.add_row(kind.replace("_", " "), f"{share:.1%}")
+    Console().print(table)
+    return accuracy
 
 
 def write_card(model: Path, runs: Path | None) -> Path:
@@ -170,7 +192,7 @@ def write_card(model: Path, runs: Path | None) -> Path:
 
 
 def score_table(report: dict[str, Any]) -> Table:
-    """The scores of a report, one set of problems a row; shares in per cent, the rest means."""
+    """The scores of a report, one row for each set of problems; shares in per cent, the rest are means."""
     rows = dict(report.get("families", {}))
     single = ("all", "no_solution", "unconstrained", "four_numbers")
     rows |= {name: report[name] for name in single if name in report}
@@ -196,7 +218,7 @@ def score_table(report: dict[str, Any]) -> Table:
 
 
 def comparison_table(first: str, second: str, tests: Mapping[str, Paired]) -> Table:
-    """One set of problems a row; accuracies and their difference in per cent."""
+    """One row for each set of problems; accuracies and their difference in per cent."""
     table = Table("problems", "number", first, second, "difference", "95 %", "only first", "only second", "p")
     for name, test in tests.items():
         table.add_row(

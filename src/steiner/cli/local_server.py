@@ -1,4 +1,4 @@
-"""A server of our own in a child process, for as long as a `with` block lasts."""
+"""A server in a child process, for as long as a `with` block lasts."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ class ServerFailedError(SteinerError):
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on at this moment."""
+    """A port of this machine that nothing listens on right now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
@@ -47,7 +47,7 @@ def _leave(number: int, _: FrameType | None) -> None:
 class LocalServer:
     """A command that serves HTTP on a port of this machine.
 
-    The log goes to a file that is kept after a failure only.
+    The log goes to a file that is kept only after a failure.
     """
 
     def __init__(self, command: Sequence[str], port: int, *, ready_path: str = "/ready") -> None:
@@ -61,9 +61,9 @@ class LocalServer:
 
     def __enter__(self) -> Self:
         self._log = self.log_path.open("wb")
-        # The variable holds the key of another server; this one is for its own process only.
+        # The variable holds another server's key; this server is only for its own process.
         environment = {name: value for name, value in os.environ.items() if name != "STEINER_API_KEY"}
-        # A session of its own: Ctrl-C reaches this process only, which then stops the server in order.
+        # Its own session: Ctrl-C then reaches only this process, which stops the server in an orderly way.
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.DEVNULL,
@@ -84,7 +84,7 @@ class LocalServer:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT_S)
-        # The engine lives in children of the same group: none may stay behind.
+        # The engine runs in children of the same group, and none of them may be left over.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -95,9 +95,9 @@ class LocalServer:
             signal.signal(number, handler)
 
     def _end_in_order(self) -> None:
-        """Have signals that would end this process on the spot leave the `with` block first.
+        """Make signals that would end this process at once leave the `with` block first.
 
-        The server is in a session of its own: nobody else would end it, and it holds gigabytes.
+        The server is in its own session, so nothing else would end it, and it holds gigabytes.
         """
         if threading.current_thread() is not threading.main_thread():
             return

@@ -1,4 +1,4 @@
-"""The command `steiner`. Nothing heavy is imported before a command needs it, so `--help` stays instant."""
+"""The command `steiner`. Heavy packages are imported only when a command needs them, so `--help` is instant."""
 
 import sys
 from pathlib import Path

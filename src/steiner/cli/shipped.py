@@ -1,4 +1,4 @@
-"""Where the weights are that come with Steiner."""
+"""Where to find the weights that come with Steiner."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ SHIPPED = Path("models/steiner-tiny")
 
 
 class MissingModelError(SteinerError):
-    """There is no checkpoint where one was looked for."""
+    """No checkpoint is in the places where one may be."""
 
 
 def find_model(model: Path | None) -> Path:
     """The checkpoint folder: the one named, else the shipped one in the working directory or the checkout.
 
     Raises:
-        MissingModelError: no folder with a config.json is there.
+        MissingModelError: none of them is a folder with a config.json.
     """
     checkout = Path(__file__).resolve().parents[3]
     candidates = [model] if model else [SHIPPED, checkout / SHIPPED]

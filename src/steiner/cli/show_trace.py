@@ -1,4 +1,4 @@
-"""`steiner trace`: what was saved, as the tree in the terminal, as a picture, and as a page."""
+"""`steiner trace`: a saved trace as a tree in the terminal, as a picture, and as a page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +21,12 @@ FORMATS = (".svg", ".png")
 
 
 class UnknownImageFormatError(SteinerError):
-    """The name of a picture has an ending that is not known; the message has those that are."""
+    """The name of a picture has an unknown ending; the message lists the known ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drawings:
-    """Files to write of a trace; None for none."""
+    """Files to write for a trace; None for each that is not wanted."""
 
     svg: Path | None = None
     png: Path | None = None
@@ -35,7 +35,7 @@ class Drawings:
 
     @classmethod
     def of(cls, image: Path | None, **files: Path | None) -> "Drawings":
-        """The files, and a picture whose kind its name tells.
+        """The files, and a picture in the format that its name tells.
 
         Raises:
             UnknownImageFormatError: the picture's name ends in something else.
@@ -69,10 +69,10 @@ def show_trace(source: str, problem: str, drawings: Drawings) -> None:
 
     Args:
         source: a file, or "-" for standard input.
-        problem: what was asked; "" for what the trace says.
+        problem: what was asked; "" to use what the trace says.
 
     Raises:
-        SavedTraceError: no trace in the file.
+        SavedTraceError: the file holds no trace.
         NoPngWriterError: PNG without matplotlib.
         OSError: a file cannot be written.
     """

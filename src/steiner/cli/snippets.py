@@ -1,4 +1,4 @@
-"""Ready-made calls of a running server, as text to paste into a shell."""
+"""Ready-made calls to a running server, as text to paste into a shell."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""A typed client of `POST /v1/reasoning`, which lives through lost connections.
+"""A typed client for `POST /v1/reasoning`, which survives lost connections.
 
     client = ReasoningClient("http://127.0.0.1:8000")
     for event in client.stream("make 22 from 15 4 11"):
@@ -15,17 +15,17 @@ The errors, with what each means:
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 from pydantic import ValidationError
 
 from steiner.client.event_stream import EventStreamDecoder, Message
-from steiner.client.own_loop import OwnLoop
 from steiner.picture.notebook import show_traces
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.events import EVENT_ADAPTER, TERMINAL_TYPES, Event
@@ -33,9 +33,9 @@ from steiner.reasoning.trace import Trace
 
 MAX_RECONNECTS = 5
 FIRST_PAUSE_S = 0.2
-#: Longer than the server's pings are apart, so that silence means a dead connection.
+#: Longer than the time between the server's pings, so that silence means a dead connection.
 READ_TIMEOUT_S = 60.0
-#: A server whose processor is taken by its own engine accepts late, but it accepts.
+#: A server whose processor is busy with its own engine accepts connections late, but it accepts them.
 CONNECT_TIMEOUT_S = 30.0
 NO_CONTENT = 204
 
@@ -72,7 +72,7 @@ class _NothingMoreError(ClientError):
 
 @dataclass(slots=True)
 class _Position:
-    """How far a stream was read, and how often in a row it broke there."""
+    """How far a stream was read, and how often in a row it broke at that point."""
 
     url: str
     generation_id: str | None = None
@@ -80,7 +80,7 @@ class _Position:
     num_failures: int = 0
 
     def begins_at(self, location: str | None) -> None:
-        """The generation's own address, which a new one tells before its first event."""
+        """The generation's own address, which the server sends before the first event."""
         if location and self.generation_id is None:
             self.generation_id = location.rsplit("/", 1)[-1]
 
@@ -94,7 +94,7 @@ class _Position:
         return True
 
     def pause_after(self, lost: str, *, is_unasked: bool) -> float:
-        """Seconds until the next attempt; raises ConnectionLostError where there is none to make."""
+        """Seconds until the next attempt; raises ConnectionLostError if there is no attempt left."""
         self.num_failures += 1
         if self.generation_id is None and (not is_unasked or self.num_failures > MAX_RECONNECTS):
             raise ConnectionLostError(f"No generation was started at {self.url}: {lost}.")
@@ -142,7 +142,7 @@ class ReasoningClient:
         Raises:
             RequestRefusedError: the server refused the request.
             ConnectionLostError: no answer, or the stream broke and could not be resumed.
-            UnreadableEventError: the server is of another version.
+            UnreadableEventError: the server has another version.
         """
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
         given = {name: value for name, value in options.items() if value is not None}
@@ -151,7 +151,7 @@ class ReasoningClient:
                 yield event
 
     async def follow_async(self, generation_id: str, after: int = 0) -> AsyncGenerator[Event]:
-        """Every event of a generation that was begun elsewhere, running or finished, behind the number `after`.
+        """Every event after number `after` of a generation that was begun elsewhere, running or finished.
 
         Raises:
             RequestRefusedError: there is no such generation, or not for this key.
@@ -184,7 +184,7 @@ class ReasoningClient:
                     return
                 except httpx.TransportError as error:
                     lost = f"{type(error).__name__} {error}".strip()
-                    # The server is busy: where there is none, the error is another one.
+                    # The server is busy: if there were none, the error would be another one.
                     is_unasked = isinstance(error, httpx.ConnectTimeout) and position.generation_id is None
                 await asyncio.sleep(position.pause_after(lost, is_unasked=is_unasked))
                 if not is_unasked:
@@ -192,15 +192,15 @@ class ReasoningClient:
 
     def cancel(self, generation_id: str) -> None:
         """Stop a running generation; its trace is kept on the server."""
-        _wait(self.cancel_async(generation_id))
+        _wait(lambda: self.cancel_async(generation_id))
 
     def trace(self, generation_id: str) -> Trace:
-        """The tree of a generation as far as it has grown."""
-        return _wait(self.trace_async(generation_id))
+        """The tree of a generation so far."""
+        return _wait(lambda: self.trace_async(generation_id))
 
     def models(self) -> list[str]:
         """Names of the models that the server serves."""
-        return _wait(self.models_async())
+        return _wait(self.models_async)
 
     async def cancel_async(self, generation_id: str) -> None:
         """`cancel` for code that awaits."""
@@ -255,7 +255,7 @@ class ReasoningClient:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """The trusted authorities, read once: that takes longer than a short answer, and each call opens a connection."""
+    """The trusted authorities. Reading them takes longer than a short answer, so they are read once for all calls."""
     return httpx.create_ssl_context()
 
 
@@ -270,17 +270,20 @@ def _event_of(message: Message) -> Event:
 
 
 def _one_by_one(events: AsyncGenerator[Event]) -> Generator[Event, None, None]:
-    with OwnLoop() as loop:
-        try:
-            while (event := loop.run(_next(events))) is not None:
+    """The events, read on a loop in a thread of its own: in a notebook this thread's loop is taken."""
+    with start_blocking_portal(name="steiner client") as portal:
+        while (event := portal.call(_next, events)) is not None:
+            try:
                 yield event
-        finally:
-            loop.run(events.aclose())
+            except GeneratorExit:
+                portal.call(events.aclose)
+                raise
+            # Ctrl-C during a call needs no more: the portal cancels what runs, and that closes the connection.
 
 
-def _wait(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    with OwnLoop() as loop:
-        return loop.run(coroutine)
+def _wait(call: Callable[[], Awaitable[Result]]) -> Result:
+    with start_blocking_portal(name="steiner client") as portal:
+        return portal.call(call)
 
 
 async def _next(events: AsyncGenerator[Event]) -> Event | None:
@@ -294,6 +297,6 @@ def _raise_if_refused(response: httpx.Response) -> None:
         error = response.json()["error"]
         message, param, code = str(error["message"]), error.get("param"), error.get("code")
     except (ValueError, KeyError, TypeError):
-        # Not our server, or a proxy before it: what it said is all there is.
+        # Not our server, or a proxy in front of it: all there is to show is what it said.
         message, param, code = response.text.strip()[:500] or response.reason_phrase, None, None
     raise RequestRefusedError(response.status_code, " ".join(message.split()), param, code)

@@ -12,7 +12,7 @@ class Message:
     """One dispatched message.
 
     Attributes:
-        event: the type; "message" where the stream names none.
+        event: the type; "message" if the stream names none.
         data: the data lines, joined by line feeds.
         last_event_id: the id in force, which a client sends as `Last-Event-ID` to go on from here.
     """
@@ -23,9 +23,9 @@ class Message:
 
 
 class EventStreamDecoder:
-    """Bytes in, messages out. A message that no blank line ends is never dispatched, as the standard has it.
+    """Bytes in, messages out. As in the standard, a message is only dispatched once a blank line ends it.
 
-    `retry:` is read over: the client has its own pauses.
+    `retry:` is ignored, because the client has its own pauses.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class EventStreamDecoder:
     def _lines(self, text: str) -> list[str]:
         """Split at CR LF, LF and CR alone, keeping an unfinished line for the next chunk."""
         if self._after_carriage_return:
-            # The CR ended its line at once; the LF of the same pair is not a second end.
+            # The CR already ended its line, so the LF of the same pair is not a second end.
             text = text.removeprefix("\n")
         self._after_carriage_return = text.endswith("\r")
         *lines, self._line = (self._line + text).replace("\r\n", "\n").replace("\r", "\n").split("\n")

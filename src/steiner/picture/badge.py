@@ -1,4 +1,4 @@
-"""The sign of a step's verdict: its shape and its glyph say what its colour says. Drawn, so no font can lack it."""
+"""The sign of a step's verdict: shape and glyph say what the colour says. It is drawn, so no font can lack it."""
 
 from typing import Literal
 
@@ -22,7 +22,7 @@ def badge(standing: Standing, x: float, y: float, forced: bool = False) -> tuple
     """A sign around (x, y): a tick in a disc, a cross in a square, bars in a ring, a dash in a dashed ring.
 
     Args:
-        forced: a second frame around it says that the verdict is not the model's own.
+        forced: draws a second frame, which says that the verdict is not the model's own.
     """
     match standing:
         case "verified":

@@ -1,8 +1,8 @@
 """The lines between the nodes of a laid-out tree: edges to children, and the ways that backtracks went.
 
-In the axes of the layout, along and across. Edges run through the middle of the gap between two levels. A backtrack
-retraces the edges that it undoes, dashed: from the near side of the step that turned back, past each node that it
-leaves behind, to the far side of the node that it returns to. Where several go the same way they share one line.
+Coordinates are those of the layout, along and across. Edges run through the middle of the gap between two levels. A
+backtrack retraces the edges that it undoes as a dashed line: from the near side of the step that turned back, past each
+node that it leaves, to the far side of the node that it returns to. Several that go the same way share one line.
 """
 
 from collections import defaultdict
@@ -14,11 +14,11 @@ from steiner.picture.tree_layout import Place
 #: Space that the lines need between levels, and between nodes of one level.
 LEVEL_GAP, SIBLING_GAP = 66.0, 24.0
 EDGE_TRUNK, RETURN_TRUNK = 22.0, 44.0
-"""Distance of the lines that run across from the level behind them."""
+"""Distance from the lines that run across to the level before them."""
 LANE = 13.0
-"""How far beside the edges the backtracks run."""
+"""How far from the edges the backtracks run."""
 PASSING = 9.0
-"""How far beside a node they pass it."""
+"""How far from a node they pass it."""
 TURN = 7.0
 
 Point = tuple[float, float]
@@ -63,7 +63,7 @@ def returns(
     trunks: dict[int, float] = {}
     stubs: set[tuple[Point, Point]] = set()
     tips: set[Point] = set()
-    #: Nodes that were passed on the way to a destination: from there on the way is drawn already.
+    #: Nodes that were passed on the way to a destination: the rest of the way is already drawn from there.
     passed: set[tuple[int, int]] = set()
     for node, destination in destinations.items():
         enters, start, current = places[node].middle + LANE, places[node].along, node

@@ -36,7 +36,7 @@ class Card:
         lines: text, already wrapped.
         conclusion: one line in grey under it.
         notes: remarks under that.
-        hint: all of the text, for those who point at the card.
+        hint: all of the text, shown when the reader points at the card.
     """
 
     kind: Literal["problem", "step", "answer"]
@@ -88,7 +88,7 @@ def step_card(step: Step, remarks: tuple[Note, ...] = ()) -> Card:
 
 
 def draw_card(card: Card, x: float, y: float, live: bool) -> Group:
-    """The card with its upper left corner at (x, y); `live` sets it off as a part of the live path."""
+    """The card with its upper left corner at (x, y); `live` marks it as part of the live path."""
     if card.kind == "step":
         return Group((*_step_frame(card, x, y, live), *_words(card, x, y, live)), card.hint)
     is_answer = card.kind == "answer"

@@ -1,4 +1,4 @@
-"""What the signs of a picture mean: those that occur in it."""
+"""The meaning of the signs that occur in a picture."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -65,7 +65,7 @@ def draw_sign(sign: Sign, x: float, y: float) -> tuple[Outline | Label, ...]:
 
 
 def unknown_place(x: float, y: float) -> tuple[Outline | Label, ...]:
-    """A question mark where a line leads that nobody knows the end of."""
+    """A question mark at the end of a line whose destination is unknown."""
     return (Label(x, y + 5, "?", 15, palette.RETURN, bold=True, anchor="middle"),)
 
 

@@ -25,7 +25,7 @@ def mermaid_of(trace: Trace, problem: str = "") -> str:
     """The flowchart: steps under the step that they continue, the live path thick, ways back dotted.
 
     Args:
-        problem: what was asked, where the trace does not say.
+        problem: what was asked, if the trace does not say.
     """
     tree = tree_of(trace)
     lines = ["flowchart LR", f'  s0["{_label("problem", problem or trace.problem)}"]']
@@ -64,7 +64,7 @@ def _one_line(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """In Mermaid's own entities: nothing of a text is syntax or markup."""
+    """The text in Mermaid's own entities, so that none of it is syntax or markup."""
     return "".join(
         character
         if character in " .," or unicodedata.category(character)[0] in "LNM"

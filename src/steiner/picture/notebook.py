@@ -6,7 +6,7 @@ from steiner.reasoning.trace import Trace
 
 
 def show_traces() -> None:
-    """From now on traces draw themselves. The client and `saved_trace` see to it, so that their users need not."""
+    """Make traces draw themselves from now on. The client and `saved_trace` call this, so their users need not."""
     Trace.svg_writer = staticmethod(_svg_of_trace)
 
 

@@ -1,7 +1,7 @@
-"""Colours that stay apart for colour-blind readers and in print; whatever they say, a sign says it, too.
+"""Colours that colour-blind readers and printers keep apart. Whatever they say, a sign also says.
 
-Blue against vermilion after Okabe and Ito, "Color Universal Design" (2008), darkened until text in them is legible on
-white (contrast of 4.5 and more, WCAG 2).
+Blue and vermilion from Okabe and Ito, "Color Universal Design" (2008), darkened until text in them is legible on
+white (contrast of 4.5 or more, WCAG 2).
 """
 
 INK = "#1f2933"

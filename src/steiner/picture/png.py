@@ -9,7 +9,7 @@ from steiner.picture.text_fit import visible
 from steiner.reasoning.errors import SteinerError
 
 PIXELS_PER_UNIT = 2.0
-#: Longest side in pixels: beyond it viewers give up, and the Agg renderer at 65,536.
+#: Longest side in pixels. Beyond it viewers give up; the Agg renderer does so at 65,536.
 MAX_PIXELS = 16_000
 DOTS_PER_INCH = 100
 POINTS_PER_INCH = 72
@@ -29,7 +29,7 @@ class NoPngWriterError(SteinerError):
 
 
 def save_png(picture: Picture, path: Path) -> None:
-    """Draw and save, at two pixels a unit or as many as keep the longest side within MAX_PIXELS.
+    """Draw and save, at two pixels for each unit, or fewer to keep the longest side within MAX_PIXELS.
 
     Raises:
         NoPngWriterError: matplotlib is not installed.
@@ -61,7 +61,7 @@ def save_png(picture: Picture, path: Path) -> None:
             else:
                 _write(axes, shape, points, order)
     with warnings.catch_warnings():
-        # A script that its font lacks is drawn as boxes; the SVG has the text itself.
+        # Characters that the font lacks are drawn as boxes; the SVG has the text itself.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure.savefig(path, format="png", metadata={"Title": visible(picture.title), "Software": "steiner"})
 
@@ -86,7 +86,7 @@ def _patch(outline: Outline, points: float, order: int) -> Any:
         facecolor=outline.fill or "none",
         edgecolor=outline.stroke or "none",
         linewidth=outline.width * points if outline.stroke else 0,
-        # Dashes are given in line widths here.
+        # matplotlib measures dashes in line widths.
         linestyle=(0, tuple(length / outline.width for length in outline.dash)) if outline.dash else "solid",
         capstyle="butt" if outline.dash else "round",
         joinstyle="round",
@@ -106,7 +106,7 @@ def _write(axes: Any, label: Label, points: float, order: int) -> None:
         horizontalalignment=ALIGNED[label.anchor],
         verticalalignment="baseline",
         family="DejaVu Sans",
-        # A dollar sign is a dollar sign.
+        # A dollar sign is not the start of a formula.
         parse_math=False,
         zorder=order,
     )

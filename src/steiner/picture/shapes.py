@@ -17,7 +17,7 @@ class Outline:
     Attributes:
         segments: the path.
         stroke: colour of the line, "" for none; `fill` alike.
-        dash: lengths of a dash and of the gap behind it; () for a whole line.
+        dash: lengths of a dash and of the gap after it; () for a solid line.
     """
 
     segments: tuple[Segment, ...]
@@ -44,7 +44,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Shapes that belong together, with a text that a reader sees who points at them.
+    """Shapes that belong together, with a text that appears when a reader points at them.
 
     Attributes:
         data: names and values for programs that read the picture.
@@ -60,7 +60,7 @@ class Picture:
     """Groups in the order in which they are drawn.
 
     Attributes:
-        title: what the picture shows, for those who cannot see it and for lists of files; `description` says more.
+        title: what the picture shows, for readers who cannot see it and for lists of files; `description` says more.
     """
 
     width: float
@@ -71,7 +71,7 @@ class Picture:
 
 
 def rounded(x: float, y: float, width: float, height: float, radius: float) -> tuple[Segment, ...]:
-    """Path of a rectangle with round corners; a circle where the radius is half of both sides."""
+    """Path of a rectangle with round corners; a circle if the radius is half of both sides."""
     right, bottom, r = x + width, y + height, min(radius, width / 2, height / 2)
     k = r * (1 - QUARTER)
     return (

@@ -18,24 +18,24 @@ WIDTHS = (
 )
 WIDTH_OF = {character: width for characters, width in WIDTHS for character in characters}
 OTHER, WIDE = 0.78, 1.05
-#: What XML 1.0 cannot hold, and what turns the direction of the text behind it.
+#: What XML 1.0 cannot hold, and what changes the direction of the text after it.
 UNFIT = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]"
 )
 
 
 def visible(text: str) -> str:
-    """The text with replacement characters for what no picture can show."""
+    """The text, with replacement characters for what a picture cannot show."""
     return UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """Width in the unit of `size`, on the safe side."""
+    """Width in the unit of `size`, rather too large than too small."""
     return sum(_advance(character) for character in text) * size * (1.1 if bold else 1.0)
 
 
 def shortened(text: str, size: float, width: float, bold: bool = False) -> str:
-    """One line of the text that fits, with an ellipsis where it was cut."""
+    """As much of the text as fits on one line, with an ellipsis if it was cut."""
     line = " ".join(visible(text).split())
     if text_width(line, size, bold) <= width:
         return line
@@ -44,8 +44,8 @@ def shortened(text: str, size: float, width: float, bold: bool = False) -> str:
 
 
 def wrapped(text: str, size: float, width: float, max_lines: int) -> tuple[str, ...]:
-    """Lines broken between words, or inside of words that are longer than a line; what is too much is cut off."""
-    # More than this many characters fit no line, however narrow they are.
+    """Lines broken between words, or inside words that are longer than a line. Text that does not fit is cut off."""
+    # No line holds more than this many characters, however narrow they are.
     limit = max_lines * int(width / (size * 0.3)) + 1
     words = " ".join(visible(text[: 4 * limit]).split())[:limit].split(" ")
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""The picture of a trace: its tree, what it is of, and what the signs mean."""
+"""The picture of a trace: its tree, its title, and what the signs mean."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -55,8 +55,8 @@ def picture_of(
     """Draw a trace.
 
     Args:
-        problem: what was asked, where the trace does not say.
-        direction: where the tree grows; None: to the right unless that makes a picture too wide to look at.
+        problem: what was asked, if the trace does not say.
+        direction: where the tree grows; None: to the right, unless that makes the picture too wide to look at.
     """
     tree = tree_of(trace)
     cards = _cards(trace, tree, problem or trace.problem)
@@ -198,7 +198,7 @@ def _backtracks(tree: TraceTree, places: Mapping[int, Place], canvas: _Canvas) -
 
 
 def _unknown(tree: TraceTree, places: Mapping[int, Place], canvas: _Canvas) -> Group:
-    """Ends of the lines that lead to unknown places: from steps that went there, and to what came from there."""
+    """Ends of lines to and from unknown places: of steps that went there, and of nodes that came from there."""
     shapes: list[Outline | Label] = []
     from_nowhere = {node for node, parent in tree.parents.items() if parent is None} - {PROBLEM}
     for node in sorted(tree.lost | from_nowhere):
@@ -223,7 +223,7 @@ def _drawn_cards(
 
 
 def _data(tree: TraceTree, node: int, card: Card) -> tuple[tuple[str, str], ...]:
-    """What the card says by its place and its signs."""
+    """In words, what the card's place and signs say."""
     parent = tree.parents[node]
     told: dict[str, int | str] = {"node": node, "parent": "unknown" if parent is None else parent}
     if card.kind == "step":

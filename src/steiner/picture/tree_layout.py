@@ -1,4 +1,4 @@
-"""Where the nodes of a tree stand: positions only, whatever draws them.
+"""The positions of a tree's nodes, whatever draws them.
 
 A tidy drawing (Reingold and Tilford, "Tidier Drawings of Trees", 1981): levels in rows or columns, a parent centred on
 its children, siblings in their order and as close as their subtrees allow. Linear in the number of nodes, without
@@ -87,7 +87,7 @@ class _Contour:
 
 
 def lay_out(parents: Mapping[int, int | None], extents: Mapping[int, Extent], gaps: Gaps) -> dict[int, Place]:
-    """Place every node; trees stand one behind the other across, in the order of their roots.
+    """Place every node. Several trees come one after another across, in the order of their roots.
 
     Args:
         parents: each node's parent, None for a root; a parent comes before its children, siblings in their order.
@@ -136,7 +136,7 @@ def lay_out(parents: Mapping[int, int | None], extents: Mapping[int, Extent], ga
 def _around_children(
     children: list[int], contours: dict[int, _Contour], offsets: dict[int, float], gap: float
 ) -> _Contour:
-    """Push siblings together, note their offsets from the middle of them, and give the contour around that middle."""
+    """Push siblings together, note their offsets from their middle, and return the contour around that middle."""
     if not children:
         return _Contour()
     around = contours.pop(children[0])

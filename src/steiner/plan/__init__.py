@@ -1,1 +1,1 @@
-"""How much GPU memory a model takes, and how many reasoning traces fit beside it: arithmetic, no GPU."""
+"""How much GPU memory a model takes, and how many reasoning traces fit next to it: arithmetic, no GPU."""

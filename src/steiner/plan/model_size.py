@@ -1,4 +1,4 @@
-"""What a checkpoint's config.json says of its size: parameters, bytes of weights, bytes of KV cache."""
+"""What a checkpoint's config.json says about its size: parameters, bytes of weights, bytes of KV cache."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from steiner.reasoning.errors import SteinerError
 #: Decoders whose layers are attention (q, k, v, o) and a gated feed-forward of three matrices.
 DENSE = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 WIDTHS = {"float32": 4, "bfloat16": 2, "float16": 2}
-#: Where the format stores one scale of 16 bits and one zero of `bits` for so many weights.
+#: For formats that store one scale of 16 bits and one zero of `bits` for so many weights.
 GROUP = 128
 BITS = {"fp8": 8, "awq": 4, "gptq": 4}
 
 
 class PlanError(SteinerError):
-    """It cannot be computed, or does not fit; the message says why and what would."""
+    """The plan cannot be computed, or the model does not fit; the message says why and what would help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class ModelSize:
 
     Attributes:
         layer_parameters: of the matrices of one layer, which quantisation makes smaller.
-        embedding_parameters: of the table of tokens; the output has as many of its own unless they are tied.
+        embedding_parameters: of the table of tokens; the output has as many again unless the two are tied.
         width: bytes of a number that is not quantised.
-        bits: of a quantised one in a layer; None where nothing is.
+        bits: of a quantised number in a layer; None if nothing is quantised.
     """
 
     hidden: int
@@ -53,16 +53,16 @@ class ModelSize:
 
     @property
     def layer_bytes(self) -> int:
-        """Of one layer's weights."""
+        """Bytes of one layer's weights."""
         if self.bits is None:
             return self.layer_parameters * self.width
-        # A scale of 16 bits and a zero for each group; FP8 has a scale for each matrix, which is nothing.
+        # A scale of 16 bits and a zero for each group; FP8 has one scale for each matrix, which is negligible.
         overhead = (16 + self.bits) / GROUP if self.bits < 8 else 0.0
         return int(self.layer_parameters * (self.bits + overhead) / 8)
 
     @property
     def embedding_bytes(self) -> int:
-        """Of the table of tokens, and of the output; neither is quantised."""
+        """Bytes of the table of tokens and of the output; neither is quantised."""
         return self.embedding_parameters * self.width
 
     @property
@@ -82,7 +82,7 @@ def read_model(path: Path, quantization: str | None = None) -> ModelSize:
 
     Args:
         path: its folder, or its config.json.
-        quantization: of a variant of it; None for what the config says.
+        quantization: of a variant of it; None to use what the config says.
 
     Raises:
         PlanError: there is no such file, or it describes another kind of model.

@@ -12,19 +12,19 @@ GIB = 1 << 30
 FIXED_GIB = 2.0
 #: Each token of a batch at once: both halves of the feed-forward and some vectors of the model's width.
 VECTORS = 4
-#: That are looked at when a machine has too few.
+#: Numbers of GPUs to try when a machine has too few.
 MOST_GPUS = 16
-#: vLLM's own: tokens of a batch where nothing is said, by the least memory of a GPU in GiB.
+#: vLLM's defaults: tokens of a batch, by the least memory of a GPU in GiB.
 BATCH_TOKENS = ((160.0, 16384), (70.0, 8192), (0.0, 2048))
 
 
 @dataclass(frozen=True, slots=True)
 class Machines:
-    """What there is.
+    """The hardware.
 
     Attributes:
-        gpu_gib: memory of one GPU, as nvidia-smi tells it.
-        gpus: of one machine.
+        gpu_gib: memory of one GPU, as nvidia-smi shows it.
+        gpus: in one machine.
         nodes: machines.
     """
 
@@ -35,7 +35,7 @@ class Machines:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What is asked of them.
+    """What the hardware has to do.
 
     Attributes:
         trace_tokens: prompt, reasoning and answer of one generation.
@@ -53,7 +53,7 @@ class Choices:
 
     @property
     def flags(self) -> list[str]:
-        """Of `steiner serve`, where they are not its defaults."""
+        """Flags of `steiner serve` that differ from its defaults."""
         flags = []
         if self.utilization != Choices().utilization:
             flags.append(f"--gpu-memory-utilization {self.utilization:g}")
@@ -71,7 +71,7 @@ class Plan:
 
     Attributes:
         weights: its share of the weights.
-        reserve: an estimate of what computing takes beside them.
+        reserve: an estimate of what computing takes in addition.
         cache: what is left for the KV cache.
         trace: its share of one trace's KV cache.
         concurrency: traces that fit at once, on one copy of the model.
@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def flags(self) -> list[str]:
-        """Of `steiner serve`; where machines share a model, of machine 0."""
+        """Flags of `steiner serve`; if machines share a model, those of machine 0."""
         flags = []
         if self.tensor_parallel > 1:
             flags.append(f"--tensor-parallel-size {self.tensor_parallel}")
@@ -106,10 +106,10 @@ class Plan:
 
 
 def plan(model: ModelSize, machines: Machines, choices: Choices) -> Plan:
-    """The arithmetic.
+    """Do the arithmetic.
 
     Raises:
-        PlanError: the heads cannot be shared so, or the weights leave no room for one trace.
+        PlanError: the heads cannot be divided like this, or the weights leave no room for one trace.
     """
     tensor_parallel = choices.tensor_parallel or machines.gpus
     if model.heads % tensor_parallel or machines.gpus % tensor_parallel:
@@ -135,7 +135,7 @@ def plan(model: ModelSize, machines: Machines, choices: Choices) -> Plan:
 def _fill(
     model: ModelSize, machines: Machines, choices: Choices, tensor_parallel: int, pipeline: int
 ) -> Plan:
-    """What the fullest GPU holds: of the stages of a pipeline the one with most layers and an end of the model."""
+    """What the fullest GPU holds: in a pipeline, the stage with most layers and an end of the model."""
     layers = -(-model.layers // pipeline)
     ends = 2 if pipeline == 1 and not model.is_tied else 1
     weights = (layers * model.layer_bytes + ends * model.embedding_bytes) / tensor_parallel / GIB

@@ -1,4 +1,4 @@
-"""Text that streams word by word behind the guide lines of a tree, wrapped under its own first column."""
+"""Text that streams word by word after the guide lines of a tree, wrapped under its own first column."""
 
 import re
 
@@ -9,7 +9,7 @@ from rich.text import Text
 WORDS = re.compile(r"\n|[^\S\n]+|\S+")
 MIN_WIDTH = 20
 
-# A model, or whoever wrote its prompt, must not steer the reader's terminal.
+# Neither a model nor the author of its prompt may control the reader's terminal.
 CONTROL = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), "\N{REPLACEMENT CHARACTER}")
 CONTROL |= {ord("\t"): " ", ord("\n"): "\n"}
 
@@ -30,19 +30,19 @@ class GuidedText:
         self._width = max(console.width, MIN_WIDTH) if console.is_terminal else None
         self._hanging = Text()
         self._column = 0
-        #: A space is printed with the word behind it, so that no line ends in one.
+        #: A space is printed with the next word, so that no line ends in one.
         self._gap = ""
         self._word = ""
         self._word_style = ""
 
     def line(self, head: Text, text: str, style: str = "") -> None:
-        """Write one whole line: `text` behind `head`."""
+        """Write one whole line: `head` and then `text`."""
         self.begin(head, head)
         self.write(text, style)
         self.end()
 
     def begin(self, head: Text, hanging: Text) -> None:
-        """Start a line with `head`; its text, and what wraps, stands under the end of `hanging`."""
+        """Start a line with `head`. Its text, and what wraps, is aligned under the end of `hanging`."""
         self._hanging = hanging
         self._start(head)
         self._gap = " " * (hanging.cell_len - head.cell_len)

@@ -1,7 +1,7 @@
 """The growing tree of a reasoning stream on a terminal: redrawn as it grows, its closed branches folded.
 
-The live path stands open, with the sections of its steps; what a backtrack left is one dim line. While the search runs
-the end of the tree is in sight; afterwards the whole of it stays in the scroll-back, the answer last.
+The live path is open, with the sections of its steps. What a backtrack left is one dim line. While the search runs, the
+end of the tree is in sight. Afterwards all of it stays in the scroll-back, with the answer last.
 
     make 22 from 15 4 11
     ├─ ✗ 15 * 11 = 165  ↩ back to the problem
@@ -38,7 +38,7 @@ SIGNS = {"verified": "green", "refuted": "red", None: "yellow"}
 
 
 class LiveTree:
-    """Feed it every event of one stream in order, inside of `with`."""
+    """Feed it every event of one stream in order, inside `with`."""
 
     def __init__(self, console: Console, prompt: str, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -101,14 +101,14 @@ class LiveTree:
         trace = self._fold.trace()
         tree = tree_of(trace)
         lines = self._wrapped(Text(), Text(), Text(self._prompt, "bold"))
-        #: The folded step in whose line a step stands.
+        #: The folded step whose line shows a step.
         folded: dict[int, int] = {}
         for step in trace.steps:
             parent = tree.parents[step.id]
             if step.id not in tree.live and parent is not None and parent not in tree.live:
                 folded[step.id] = folded.get(parent, parent)
         num_folded = Counter(folded.values())
-        #: By folded step, the last one in its line: what it found is why the branch was left.
+        #: By folded step, the last step in its line: what that step found is why the branch was left.
         closing = {folded.get(step.id, step.id): step for step in trace.steps}
         for step in trace.steps:
             is_open = step is trace.steps[-1] and step.decision is None
@@ -175,7 +175,7 @@ class LiveTree:
         return Text().append(self._glyphs.bar * count, "dim")
 
     def _wrapped(self, head: Text, hanging: Text, text: Text) -> list[Text]:
-        """The text in lines of the terminal's width, behind `head` and then under its end."""
+        """The text in lines of the terminal's width, first after `head` and then under its end."""
         width = max(self._console.width - hanging.cell_len, 20)
         first, *others = text.wrap(self._console, width) or [Text()]
         return [head.copy().append_text(first), *(hanging.copy().append_text(line) for line in others)]

@@ -35,7 +35,7 @@ LABEL_WIDTH = 15
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The drawing characters, for terminals that have them and for those that do not."""
+    """The drawing characters, for terminals with and without them."""
 
     bar: str
     branch: str
@@ -63,7 +63,7 @@ class TreeView:
         self._held: list[tuple[str, str]] = []
 
     def begin(self) -> None:
-        """Show the problem; `reasoning.started` does it, and a saved trace lacks that event."""
+        """Show the problem. `reasoning.started` does this, but a saved trace lacks that event."""
         self._text.line(Text(), self._prompt.strip(), "bold")
 
     def handle(self, event: Event) -> None:  # noqa: C901 - one case an event type
@@ -72,7 +72,7 @@ class TreeView:
             case events.ReasoningStarted():
                 self.begin()
             case events.StepStarted(step=step, depth=depth):
-                # A protocol that leaves depths unknown gives a flat list.
+                # With a protocol that leaves depths unknown, the tree is a flat list.
                 self._depth = depth or 1
                 head = self._bars(self._depth - 1).append(self._glyphs.branch, "dim")
                 self._text.line(head, f"step {step}", "bold cyan")

@@ -1,7 +1,7 @@
 """The page of the live view, as a server sends it and as one file that holds a trace.
 
-The modules are sent as they are. The one file has them joined in one script, since a page opened from a disk may not
-load modules; what is joined is checked by its hash, and nothing else may run in it.
+A server sends the modules as they are. The single file has them joined in one script, because a page opened from a disk
+may not load modules. The script is checked by its hash, and nothing else may run in the page.
 """
 
 import base64
@@ -26,14 +26,14 @@ ENTRY = "main.js"
 IMPORT = re.compile(r'^import (?P<what>\{[^}]*\}) from "\./(?P<name>[a-z_]+)\.js";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (?P<name>\w+))", re.MULTILINE)
 SAVED = '<script type="application/json" id="saved"></script>'
-"""Where the one file has its trace; scripts of this type are data."""
+"""The element for the trace in the single file; scripts of this type are data."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Content-Security-Policy of the page: no markup is ever made of text (Trusted Types), so none needs a policy."""
+"""Content-Security-Policy of the page. No markup is ever made from text, so Trusted Types need no policy."""
 
 
 def live_page(root: str) -> str:
@@ -66,15 +66,15 @@ def standalone_page() -> str:
 
 
 def page_of(trace: Trace, problem: str = "") -> str:
-    """One file that shows this trace: a tree to walk through, without a server and without a network."""
+    """One file that shows this trace: a tree to walk through, without a server or a network."""
     saved = {"problem": problem or trace.problem, "trace": trace.model_dump(mode="json")}
-    # Nothing in it may end the element that it stands in.
+    # Nothing in the trace may end the element that holds it.
     text = json.dumps(saved, ensure_ascii=False).replace("<", "\\u003c")
     return standalone_page().replace(SAVED, SAVED.replace("></", f">{text}</"))
 
 
 def joined_modules() -> str:
-    """All modules as one script: each in a scope of its own, behind those that it imports.
+    """All modules as one script: each in its own scope, after the ones that it imports.
 
     Raises:
         ValueError: modules that import each other.
@@ -102,7 +102,7 @@ def _scoped(name: str) -> str:
 
 
 def _icon() -> str:
-    # By address it would be asked for anew, and wrongly, when the page changes its own.
+    # By address, the browser would ask for it again, and wrongly, when the page changes its own address.
     return "data:image/svg+xml;base64," + base64.b64encode(_text("icon.svg").encode()).decode()
 
 

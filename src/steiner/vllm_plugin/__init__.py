@@ -1,1 +1,1 @@
-"""For vLLM's own server: our reasoning parser behind its `--reasoning-parser steiner`."""
+"""For vLLM's own server: our reasoning parser as its `--reasoning-parser steiner`."""

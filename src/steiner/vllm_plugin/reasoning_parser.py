@@ -1,8 +1,8 @@
-"""Our parser inside of vLLM's own OpenAI server: `--reasoning-parser steiner`.
+"""Our parser inside vLLM's own OpenAI server: `--reasoning-parser steiner`.
 
 Written against vllm 0.32 (vllm/reasoning/abs_reasoning_parsers.py and vllm/parser/abstract_parser.py). Streams and
-whole answers are read by token id; the texts that vLLM hands over are not looked at, because text does not tell
-a marker from its spelling, and a section's text in the middle of a sequence is not always the section's text alone.
+whole answers are read by token id. The texts that vLLM passes along are not used, because text does not tell a
+marker from its spelling, and a section may decode differently in the middle of a sequence than alone.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class SteinerReasoningParser(ReasoningParser, metaclass=_ReceivesOutputIds):
     what follows the end of reasoning.
 
     Attributes:
-        output_ids: ids of the whole completion, set in front of `extract_reasoning`.
+        output_ids: ids of the whole completion, set before `extract_reasoning` is called.
 
     Raises:
         MissingTokenError: the tokenizer has the markers of no protocol.
         ValueError: the tokenizer is not a fast one.
     """
 
-    # The one mode in which vLLM gives the answer's ids too, and says when there are no more.
+    # The only mode in which vLLM also gives the answer's ids, and says when there are no more.
     engine_based_streaming = True
 
     def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
@@ -80,18 +80,18 @@ class SteinerReasoningParser(ReasoningParser, metaclass=_ReceivesOutputIds):
 
     @property
     def reasoning_start_str(self) -> str:
-        """The marker in front of the reasoning; vLLM's `thinking_token_budget` counts from it."""
+        """The marker before the reasoning; vLLM's `thinking_token_budget` counts from it."""
         return self._bound.protocol.reasoning_start
 
     @property
     def reasoning_end_str(self) -> str:
-        """The marker behind the reasoning; vLLM appends it when `thinking_token_budget` is used up."""
+        """The marker after the reasoning; vLLM appends it when `thinking_token_budget` is used up."""
         return self._bound.protocol.reasoning_end
 
     def adjust_request(
         self, request: ChatCompletionRequest | ResponsesRequest
     ) -> ChatCompletionRequest | ResponsesRequest:
-        """Refuse what vLLM looks for in the text of a stream.
+        """Refuse options that vLLM would look for in the text of a stream.
 
         Raises:
             VLLMValidationError: stop strings or tools are asked for; vLLM answers with status 400.
@@ -123,7 +123,7 @@ class SteinerReasoningParser(ReasoningParser, metaclass=_ReceivesOutputIds):
         return self._bound.reasoning_end_id in delta_ids
 
     def extract_content_ids(self, input_ids: list[int]) -> list[int]:
-        """Ids of the answer's text; empty in front of the end of reasoning."""
+        """Ids of the answer's text; empty before the end of reasoning."""
         end = self._bound.reasoning_end_id
         if end not in input_ids:
             return []
@@ -172,7 +172,7 @@ class SteinerReasoningParser(ReasoningParser, metaclass=_ReceivesOutputIds):
         return _delta(self._stream.feed(delta_token_ids))
 
     def has_engine_confirmed_reasoning_end(self) -> bool:
-        """Never: behind it, vLLM would pass its own text on as the answer."""
+        """Never true, because vLLM would then pass its own text on as the answer."""
         return False
 
     def finish_streaming(self) -> DeltaMessage | None:
@@ -185,7 +185,7 @@ class SteinerReasoningParser(ReasoningParser, metaclass=_ReceivesOutputIds):
 
 
 class _Completion:
-    """One completion while it is read; what is fed comes back as text of reasoning and of answer."""
+    """One completion while it is read. Ids go in, and text of reasoning and answer comes out."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
@@ -195,7 +195,7 @@ class _Completion:
         return self._worded(self._parser.feed(token_ids))
 
     def close(self) -> tuple[str, str]:
-        # How the completion ended is in no text.
+        # The text does not show how the completion ended.
         return self._worded(self._parser.close("stop"))
 
     def _worded(self, events: Sequence[Event]) -> tuple[str, str]:
@@ -207,7 +207,7 @@ def _delta(text: tuple[str, str]) -> DeltaMessage | None:
     reasoning, content = text
     if not reasoning and not content:
         return None
-    # Fields that are set are sent, so what is empty stays unset.
+    # Fields that are set are sent, so empty ones stay unset.
     return DeltaMessage(
         **({"reasoning": reasoning} if reasoning else {}), **({"content": content} if content else {})
     )

@@ -1,7 +1,7 @@
-"""What plain vLLM calls in every one of its processes when this package is installed beside it.
+"""What plain vLLM calls in each of its processes if this package is installed too.
 
-The entry point of group `vllm.general_plugins` in pyproject.toml leads here. Engine cores and workers come by as
-well, ours included, so this only names the parser; vLLM imports it where `--reasoning-parser steiner` asks for it.
+The entry point of group `vllm.general_plugins` in pyproject.toml leads here. Engine cores and workers call it as
+well, ours included. So it only names the parser, which vLLM imports if `--reasoning-parser steiner` asks for it.
 """
 
 

@@ -46,7 +46,7 @@ async function hold(ask) {
   };
   if (ask.variant === "responses") {
     // What it knows of models goes by their names: that this one reasons, it has to be told.
-    options.providerOptions = { openai: { store: ask.store, forceReasoning: true } };
+    options.providerOptions = { openai: { store: ask.store, forceReasoning: true, ...ask.options } };
   }
   const messages = [];
   for (const question of QUESTIONS) {

@@ -34,6 +34,7 @@ class Asked:
         store: whether the server keeps responses.
         tool_choice: of the first request.
         max_tokens: of each answer.
+        extra_body: further fields of each request, where the client can send any.
     """
 
     url: str
@@ -43,6 +44,7 @@ class Asked:
     store: bool = True
     tool_choice: str = "auto"
     max_tokens: int = 400
+    extra_body: dict[str, Any] = field(default_factory=dict)
 
     @property
     def next_choice(self) -> str:

@@ -21,7 +21,7 @@ def hold(ask: Asked, told: Told) -> None:
         model=ask.model,
         max_retries=0,
         max_tokens=ask.max_tokens,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
     def answer(messages: list[Any], tool_choice: str) -> Any:

@@ -1,5 +1,6 @@
 """openai-python: Responses, continued by id where they are stored, else with every item sent back."""
 
+import json
 from typing import Any
 
 from asked import FLAT_TOOL, QUESTIONS, WEATHER, Asked, Told, hold_all
@@ -22,11 +23,14 @@ def hold(ask: Asked, told: Told) -> None:
             "include": include,
             "previous_response_id": before,
             "max_output_tokens": ask.max_tokens,
+            "extra_body": ask.extra_body,
         }
         if not ask.stream:
             return client.responses.parse(**fields)
         with client.responses.stream(**fields) as stream:
-            return stream.get_final_response()
+            # Its own get_final_response() wants one that is completed, not one that ran out of tokens.
+            [*_, last] = stream
+            return last.response
 
     items: list[Any] = []
     before = None
@@ -40,7 +44,7 @@ def hold(ask: Asked, told: Told) -> None:
             items = [] if ask.store else [*items, *response.output]
             calls = [item for item in response.output if item.type == "function_call"]
             for call in calls:
-                told.calls.append(call.parsed_arguments)
+                told.calls.append(json.loads(call.arguments))
                 items.append({"type": "function_call_output", "call_id": call.call_id, "output": WEATHER})
             if not calls:
                 break

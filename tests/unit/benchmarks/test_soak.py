@@ -14,6 +14,8 @@ import pytest
 
 from steiner.client.event_stream import Message
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).resolve().parents[3] / "benchmarks"
 SCRIPTS = ("processes", "soak_ledger", "soak_streams", "soak_scenarios", "soak_responses", "soak")
 

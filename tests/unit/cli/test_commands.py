@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EVENTS: list[dict[str, Any]] = [
     {"type": "reasoning.started", "id": "rsn_1", "model": "m", "protocol": "steiner", "policy": {}},
     {"type": "step.started", "step": 1, "depth": 1, "parent": 0},

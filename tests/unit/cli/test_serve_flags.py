@@ -208,3 +208,19 @@ def test_an_unknown_flag_ends_with_what_is_near(
     error = capsys.readouterr().err
     assert words in error
     assert len(error.splitlines()) == 1
+
+
+def test_secrets_of_sealed_reasoning_are_long_and_never_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = ["hush" * 8, "hushed" * 8]
+    monkeypatch.setenv("STEINER_REASONING_SEAL_KEY", ",".join(secrets))
+    assert "hush" not in help_text(capsys)
+    settings = settings_from([])
+    assert [text.get_secret_value() for text in settings.reasoning_seal_key] == secrets
+    for shown in (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump())):
+        assert "hush" not in shown
+    monkeypatch.setenv("STEINER_REASONING_SEAL_KEY", "hush")
+    with pytest.raises(WrongFlagError, match="32 characters") as refused:
+        settings_from([])
+    assert "hush" not in str(refused.value)

@@ -1,6 +1,9 @@
 """The client over a scripted transport: what it sends, yields, resumes and refuses."""
 
+import asyncio
 import json
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -205,6 +208,37 @@ def test_closing_the_iterator_closes_the_connection() -> None:
         assert next(events).sequence_number == 1
         assert not body.closed
     assert body.closed
+
+
+class Silence(Body):
+    """The first event, and then nothing for as long as the connection is open; Ctrl-C is pressed meanwhile."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._data
+        # By then this has been waited for. A terminal signals the main thread, not the one that reads.
+        await asyncio.sleep(0.2)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        await asyncio.sleep(60)
+
+
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """What starts in the background, as a whole test run may, ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
+@pytest.mark.timeout(30)
+def test_ctrl_c_during_a_wait_closes_the_connection() -> None:
+    body = Silence(sse(1))
+    events = ReasoningClient(URL, transport=Transport(httpx.Response(200, stream=body))).stream("hi")
+    assert next(events).sequence_number == 1
+    with pytest.raises(KeyboardInterrupt):
+        next(events)
+    assert body.closed
+    assert "steiner client" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,10 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys
 from importlib.metadata import entry_points

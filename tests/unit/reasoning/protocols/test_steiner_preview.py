@@ -67,6 +67,7 @@ def test_a_tokenizer_of_neither_is_refused_with_what_is_missing() -> None:
         detect_protocol(tokenizer_with((), 300))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy",
     [

@@ -78,7 +78,7 @@ def with_field(value: Any, path: tuple[str | int, ...], name: str) -> Any:
     if not path:
         return value | {name: 1}
     key, *rest = path
-    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
     copy[key] = with_field(value[key], tuple(rest), name)
     return copy
 

@@ -18,6 +18,8 @@ from steiner.training.data.shards import DataError, read_records
 from steiner.training.data.writing import write_data
 from steiner.training.model.starting_model import tokenizer_of
 
+pytestmark = pytest.mark.slow
+
 LOADED = """
 import sys
 from datasets import load_dataset

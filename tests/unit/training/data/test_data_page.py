@@ -15,6 +15,8 @@ from steiner.training.data.kinds import KINDS, TRACES
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import SHARD_RECORDS, read_records
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[4] / "docs/data.md").read_text(encoding="utf-8")
 
 

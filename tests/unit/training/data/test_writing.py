@@ -19,6 +19,8 @@ from steiner.training.data.shards import DataError, read_records, shard_path, sh
 from steiner.training.data.writing import write_data
 from steiner.training.problems import FAMILIES
 
+pytestmark = pytest.mark.slow
+
 RecipeOf = Callable[..., Recipe]
 HashesOf = Callable[[Recipe], dict[str, str]]
 WRITER = Path(__file__).with_name("killed_writer.py")

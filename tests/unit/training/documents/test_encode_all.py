@@ -12,6 +12,8 @@ from steiner.training.documents import encode_all as module
 from steiner.training.documents.encode import encode_chats, encode_plain
 from steiner.training.documents.encode_all import ChatEncoding, PlainEncoding, encode_all
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def records(recipe_of: Callable[..., Recipe]) -> list[Any]:

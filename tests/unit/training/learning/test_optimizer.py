@@ -10,6 +10,8 @@ from steiner.training.learning.optimizer import MuonWithAdamW, split_parameters
 from steiner.training.model.wired_qwen2 import build_model
 from steiner.training.random_checkpoint import NANO
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:

@@ -1,15 +1,24 @@
 """Accuracy by kind of token, given the right prefix."""
 
+import re
+from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
+from typer.testing import CliRunner
 
+from steiner.cli.main import app
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.training.config.recipe import Recipe
+from steiner.training.data.shards import DataError
+from steiner.training.data.writing import write_data
 from steiner.training.documents.encode import encode_chats
-from steiner.training.learning.teacher_forced import kinds_of, teacher_forced_accuracy
+from steiner.training.learning.teacher_forced import checkpoint_accuracy, kinds_of, teacher_forced_accuracy
+from steiner.training.random_checkpoint import write_random_checkpoint
 from steiner.training.traces.render import trace_to_json
 
 
@@ -69,3 +78,34 @@ def test_a_kind_that_is_never_foretold_has_none_right(
     # The last token of a batch's longest document is not shown to the oracle.
     assert accuracy.pop("answer") > 0.9
     assert set(accuracy.values()) == {1.0}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint") / "nano"
+    write_random_checkpoint(folder)
+    return folder
+
+
+def test_the_command_prints_every_kind_of_a_checkpoint(
+    checkpoint: Path, recipe_of: Callable[..., Recipe]
+) -> None:
+    recipe = recipe_of()
+    data = recipe.output / "data"
+    write_data(recipe, workers=1)
+    command = ["eval", str(checkpoint), "--teacher-forced", str(data), "--limit", "4"]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    rows = dict(re.findall(r"│ ([a-z ]+?) +│ +([\d.]+)% +│", done.stdout))
+    assert done.exit_code == 0
+    assert set(rows) >= {"understanding", "next step", "verdict", "decision", "answer"}
+    measured = checkpoint_accuracy(checkpoint, data, "search", 4)
+    assert {kind.replace("_", " "): f"{share:.1%}" for kind, share in measured.items()} == {
+        kind: f"{share}%" for kind, share in rows.items()
+    }
+    # Random weights know nothing, whatever they say most.
+    assert measured["next_step"] < 0.5
+
+
+def test_data_that_are_not_complete_are_refused(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not complete"):
+        checkpoint_accuracy(checkpoint, tmp_path, "search", 4)

@@ -19,6 +19,8 @@ from steiner.training.learning.batches import IGNORED, BatchPlan, Updates, plan_
 from steiner.training.learning.trainer import PlannedTrainer, learning_rate_factor, train_stage
 from steiner.training.model.wired_qwen2 import build_model
 
+pytestmark = pytest.mark.slow
+
 SHAPE = ModelShape(width=16, layers=1, heads=2, ffn_width=16, max_positions=128)
 STAGE = Optimisation(tokens=4000, batch_tokens=(30, 30), warmup_steps=10, decay_from=0.3)
 

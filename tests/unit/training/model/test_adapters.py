@@ -15,6 +15,8 @@ from steiner.training.model.adapters import is_adapter, with_adapters
 from steiner.training.model.checkpoint import export_checkpoint, load_checkpoint, save_checkpoint
 from steiner.training.model.from_base import base_model, base_tokenizer
 
+pytestmark = pytest.mark.slow
+
 Adapted = tuple[PeftModel, PreTrainedTokenizerFast]
 
 

@@ -24,6 +24,8 @@ from steiner.training.config.recipe import Recipe, load_recipe
 from steiner.training.model.from_base import base_model, base_tokenizer
 from steiner.training.pipeline.stages import run_pipeline, stage_model
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Path(__file__).parents[4] / "training" / "recipes" / "32b.yaml"
 STAGE = {"learning_rate": 1e-3, "batch_tokens": [900, 900], "warmup_steps": 5}
 Weights = dict[str, torch.Tensor]

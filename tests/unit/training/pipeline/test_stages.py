@@ -18,6 +18,8 @@ from steiner.training.documents.encode import chat_prompt
 from steiner.training.pipeline import stages
 from steiner.training.pipeline.stages import CURVES, STAGES, StageError, run_pipeline, stage_model
 
+pytestmark = pytest.mark.slow
+
 SMOKE = Path(__file__).parents[4] / "training" / "recipes" / "smoke.yaml"
 
 

@@ -16,6 +16,8 @@ from steiner.training.config.recipe import Recipe
 from steiner.training.rl.engine import Completion, SampleRequest
 from steiner.training.rl.train import reinforce
 
+pytestmark = pytest.mark.slow
+
 NewPolicy = Callable[[], Qwen2ForCausalLM]
 NewSampler = Callable[[], Any]
 

@@ -1,4 +1,4 @@
-"""What the grammar of tools lets a model write: walks through xgrammar's masks, drawn at random."""
+"""What the grammar of tools lets a model write: walks through llguidance's masks, drawn at random."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Any
 
 import jsonschema
 import pytest
-import xgrammar
+from tests.grammar_mask import Mask
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.answer import ToolCall
 from steiner.reasoning.parser.tool_calls import AnswerPiece, CallDone, PlainText, ToolCallReader, call_text
-from steiner.server.ebnf import ebnf_of
-from steiner.server.intake.tools.grammar import structural_tag
+from steiner.server.intake.tools.grammar import answer_grammar
 from steiner.server.intake.tools.use import NO_PARAMETERS, CallMode, Function, ToolUse
 
 WEATHER = {
@@ -30,7 +29,9 @@ WEATHER = {
     "additionalProperties": False,
 }
 SCHEMAS: dict[str, dict[str, Any]] = {"get_weather": WEATHER, "now": NO_PARAMETERS}
-FUNCTIONS = tuple(Function(index, name, schema) for index, (name, schema) in enumerate(SCHEMAS.items()))
+FUNCTIONS = tuple(
+    Function(index, name, schema, is_strict=True) for index, (name, schema) in enumerate(SCHEMAS.items())
+)
 CALL = call_text("get_weather", {"city": "Oslo", "unit": "celsius"})
 NOW = call_text("now", {})
 NUMBER = {"type": "object", "properties": {"value": {"type": "integer"}}, "required": ["value"]}
@@ -51,50 +52,44 @@ def qwen_like() -> PreTrainedTokenizerFast:
 class Walker:
     """Draws tokens from the masks of one grammar, as a model of random weights does."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, tag: str) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, grammar: str) -> None:
         self.tokenizer = tokenizer
-        info = xgrammar.TokenizerInfo.from_huggingface(tokenizer)
-        self._vocab_size = info.vocab_size
-        self._grammar = xgrammar.GrammarCompiler(info).compile_grammar(ebnf_of(tag))
         self.end_id: int = tokenizer.convert_tokens_to_ids("<|im_end|>")
+        self._grammar = f"start: answer <[{self.end_id}]>\n{grammar}"
         # The server's bias keeps these out.
         self._kept_out = set(tokenizer.all_special_ids) - {self.end_id}
-        self._bitmask = xgrammar.allocate_token_bitmask(1, self._vocab_size)
 
-    def matcher(self) -> xgrammar.GrammarMatcher:
-        return xgrammar.GrammarMatcher(self._grammar, override_stop_tokens=[self.end_id])
+    def mask(self) -> Mask:
+        return Mask(self.tokenizer, self._grammar, len(self.tokenizer))
 
     def takes(self, text: str) -> bool:
         """Whether this may be a whole answer."""
-        matcher = self.matcher()
-        return matcher.accept_string(text) and matcher.accept_token(self.end_id)
+        mask = self.mask()
+        token_ids = self.tokenizer.encode(text, add_special_tokens=False)
+        return all(mask.accept(token_id) for token_id in [*token_ids, self.end_id])
 
-    def allowed(self, matcher: xgrammar.GrammarMatcher) -> list[int]:
-        matcher.fill_next_token_bitmask(self._bitmask)
-        words = self._bitmask[0].tolist()
-        return [
-            token_id
-            for token_id in range(self._vocab_size)
-            if words[token_id // 32] >> (token_id % 32) & 1 and token_id not in self._kept_out
-        ]
+    def allowed(self, mask: Mask) -> list[int]:
+        return sorted(mask.ids() - self._kept_out)
 
     def walk(self, draw: random.Random, max_tokens: int) -> tuple[str, bool]:
         """A random answer, and whether it ended by itself."""
-        matcher, ids = self.matcher(), list[int]()
+        mask, ids = self.mask(), list[int]()
         for _ in range(max_tokens):
-            choices = self.allowed(matcher)
+            choices = self.allowed(mask)
             # Ends are one token of hundreds; taken where they may be, walks get somewhere.
             token_id = self.end_id if self.end_id in choices and draw.random() < 0.5 else draw.choice(choices)
-            assert matcher.accept_token(token_id)
+            assert mask.accept(token_id)
             if token_id == self.end_id:
                 return self.tokenizer.decode(ids), True
             ids.append(token_id)
         return self.tokenizer.decode(ids), False
 
 
-def tag_of(mode: CallMode, *, parallel: bool = True, names: tuple[str, ...] = ("get_weather", "now")) -> str:
+def grammar_of(
+    mode: CallMode, *, parallel: bool = True, names: tuple[str, ...] = ("get_weather", "now")
+) -> str:
     functions = tuple(function for function in FUNCTIONS if function.name in names)
-    return structural_tag(ToolUse(functions, mode, parallel))
+    return answer_grammar(ToolUse(functions, mode, parallel))
 
 
 def read(text: str, *, cut_off: bool) -> Iterator[AnswerPiece]:
@@ -115,7 +110,7 @@ def any_tokenizer(
 def test_random_weights_give_legal_calls_and_nothing_else(
     any_tokenizer: PreTrainedTokenizerFast, names: tuple[str, ...], parallel: bool
 ) -> None:
-    walker = Walker(any_tokenizer, tag_of("required", parallel=parallel, names=names))
+    walker = Walker(any_tokenizer, grammar_of("required", parallel=parallel, names=names))
     draw, num_ended = random.Random(7), 0
     for _ in range(12):
         text, ended = walker.walk(draw, 400)
@@ -133,7 +128,7 @@ def test_random_weights_give_legal_calls_and_nothing_else(
 
 
 def test_text_may_come_before_calls_and_not_behind_them(any_tokenizer: PreTrainedTokenizerFast) -> None:
-    walker = Walker(any_tokenizer, tag_of("auto"))
+    walker = Walker(any_tokenizer, grammar_of("auto"))
     for answer in ("hello", "a <tool", "</tool_call>", CALL, f"hello\n{CALL}", f"{CALL}\n{NOW}\n{CALL}"):
         assert walker.takes(answer), answer
     wrong = CALL.replace("get_weather", "get_whether")
@@ -145,13 +140,13 @@ def test_text_may_come_before_calls_and_not_behind_them(any_tokenizer: PreTraine
 
 def test_one_call_alone_where_calls_are_not_parallel(any_tokenizer: PreTrainedTokenizerFast) -> None:
     for mode in ("auto", "required"):
-        walker = Walker(any_tokenizer, tag_of(mode, parallel=False))
+        walker = Walker(any_tokenizer, grammar_of(mode, parallel=False))
         assert walker.takes(CALL)
         assert not walker.takes(f"{CALL}\n{NOW}")
 
 
 def test_none_is_text_without_a_call(any_tokenizer: PreTrainedTokenizerFast) -> None:
-    walker = Walker(any_tokenizer, tag_of("none"))
+    walker = Walker(any_tokenizer, grammar_of("none"))
     assert walker.takes("hello <tool, 1 < 2")
     assert not walker.takes(CALL)
     assert not walker.takes("say <tool_call>")
@@ -159,7 +154,7 @@ def test_none_is_text_without_a_call(any_tokenizer: PreTrainedTokenizerFast) -> 
 
 def test_a_response_format_is_that_of_an_answer_without_calls(any_tokenizer: PreTrainedTokenizerFast) -> None:
     takes = {
-        mode: Walker(any_tokenizer, structural_tag(ToolUse(FUNCTIONS, mode, True), NUMBER)).takes
+        mode: Walker(any_tokenizer, answer_grammar(ToolUse(FUNCTIONS, mode, True), NUMBER)).takes
         for mode in ("none", "auto", "required")
     }
     number, text = '{"value": 5}', "five"
@@ -169,6 +164,6 @@ def test_a_response_format_is_that_of_an_answer_without_calls(any_tokenizer: Pre
 
 
 def test_the_tag_of_a_call_is_one_token_or_its_spelling(qwen_like: PreTrainedTokenizerFast) -> None:
-    walker = Walker(qwen_like, tag_of("required"))
-    first = {qwen_like.convert_ids_to_tokens(token_id) for token_id in walker.allowed(walker.matcher())}
+    walker = Walker(qwen_like, grammar_of("required"))
+    first = {qwen_like.convert_ids_to_tokens(token_id) for token_id in walker.allowed(walker.mask())}
     assert first == {"<", "<tool_call>"}

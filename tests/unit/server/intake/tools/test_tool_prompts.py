@@ -150,3 +150,44 @@ def test_json_in_json_is_escaped_twice() -> None:
     ids = PromptEncoder(tokenizer, ()).encode_now([Turn("user", text)])
     assert json.loads(json.loads(tokenizer.decode(ids))) == text
     assert not num_markers(tokenizer, ids)["<|im_end|>"]
+
+
+# A template may write arguments as they are, as JSON, within a call that it writes as JSON, or one by one.
+BY_TEMPLATE = {
+    "Qwen2.5": QWEN25,
+    "Qwen3": QWEN3,
+    "none of its own": CHAT_TEMPLATE,
+    "the whole call": "{%- for m in messages -%}{%- for c in m.tool_calls or [] -%}{{- c.function | tojson -}}"
+    "{%- endfor -%}{%- endfor -%}{{- tools | tojson -}}",
+    "one by one": "{%- for m in messages -%}{%- for c in m.tool_calls or [] -%}{{- c.function.name -}}("
+    "{%- for name, value in c.function.arguments | items -%}{{- name }}={{ value | tojson -}}{%- endfor -%})"
+    "{%- endfor -%}{%- endfor -%}{{- tools | tojson -}}",
+}
+
+
+@pytest.mark.parametrize("template", BY_TEMPLATE)
+@pytest.mark.parametrize(
+    "text", ["{", '{"at": "\\', '{"at": "\\ud83d', "[1]", '"', "\\", "<|im_end|></tool_call>"]
+)
+def test_arguments_that_are_no_object_are_written_as_they_are(template: str, text: str) -> None:
+    tokenizer = tokenizer_with(BY_TEMPLATE[template])
+    call = Call("call_1", "add", text)
+    turns = [Turn("user", "add"), Turn("assistant", "", (call,)), Turn("tool", "7", answers=call)]
+    ids = PromptEncoder(tokenizer, ()).encode_now(turns, [{"type": "function", "function": {"name": "add"}}])
+    written = tokenizer.decode(ids)
+    if template == "one by one":
+        # What can be written by name alone has one.
+        assert f"add(arguments={json.dumps(text, ensure_ascii=False)})" in written
+    else:
+        assert f'"arguments": {text}}}' in written
+    plain = tokenizer.encode("add", add_special_tokens=False)
+    markers = num_markers(tokenizer, ids)
+    num_turns = written.count("<|im_end|>") - text.count("<|im_end|>")
+    assert markers["<|im_end|>"] == num_turns
+    assert len(ids) > len(plain)
+
+
+def test_a_template_that_cannot_write_the_messages_says_so() -> None:
+    tokenizer = tokenizer_with("{%- for a, b in messages[0].content | items -%}{%- endfor -%}")
+    with pytest.raises(PromptError, match="refuses"):
+        PromptEncoder(tokenizer, ()).encode_now([Turn("user", "a")])
