@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,19 @@ REFUSED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manage
 #: Borders where any failure has to be turned into an answer.
 BROAD_EXCEPT_ALLOWED = 3
 MIN_DOCUMENTED = 0.9
+#: A package file shorter than this is a crumb of some other thought, unless two modules need it.
+MIN_LINES = 60
+#: Folders whose files stand beside each other as entries of one list, and single entries of such a list.
+REGISTRIES = (
+    "reasoning/protocols/",  # PROTOCOLS
+    "reasoning/verifiers/",  # VERIFIERS
+    "server/api/health.py",  # the routes that create_app includes
+    "server/api/metrics.py",
+    "server/api/view.py",
+    "server/conductor/interventions/",  # interventions_of
+    "server/engine/cpu_executor.py",  # vLLM is told its path
+    "server/http/",  # the layers that create_app puts around the routes
+)
 PROMISES = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -60,6 +74,37 @@ def test_the_modules_are_found() -> None:
 def test_a_module_is_one_screenful_of_screenfuls() -> None:
     lengths = {name_of(path): len(path.read_text().splitlines()) for path in MODULES}
     refuse(f"{name}: {length}" for name, length in lengths.items() if length > MAX_LINES)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = parts[1:] if parts[0] == "src" else ("steiner", *parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_by(path: Path) -> set[str]:
+    """What a module names in its imports: modules, and their attributes that may be modules."""
+    names: set[str] = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+    return names
+
+
+def test_a_small_file_is_needed_twice_or_is_an_entry_of_a_list() -> None:
+    package = [path for path in MODULES if not name_of(path).startswith(("benchmarks/", "scripts/"))]
+    importers = Counter(name for path in package for name in imported_by(path))
+    refuse(
+        f"{name_of(path)}: {len(path.read_text().splitlines())} lines, {importers[module_of(path)]} importers"
+        for path in package
+        if name_of(path).startswith(("server/", "reasoning/"))
+        and not name_of(path).startswith(REGISTRIES)
+        and path.stem not in ("__init__", "__main__")
+        and len(path.read_text().splitlines()) < MIN_LINES
+        and importers[module_of(path)] < 2
+    )
 
 
 def test_functions_are_short() -> None:

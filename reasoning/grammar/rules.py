@@ -16,9 +16,36 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from steiner.reasoning.automaton import Allowed, Automaton, Phase, State
-from steiner.reasoning.grammar.lark import HEADER, START, any_but, in_a_row
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
+
+HEADER = '%llguidance {"no_forcing": true}\n'
+"""First line of a grammar over ids.
+
+Without this, where only one id can come, llguidance stores it with other bytes than the token's own. It then loses its
+place when speculative decoding takes the token back (1.7.6; https://github.com/guidance-ai/llguidance/pull/364).
+"""
+START = "start"
+"""The rule that a whole sequence must match."""
+
+
+def in_a_row(token_ids: Iterable[int]) -> str:
+    """These ids, one after the other."""
+    return " ".join(f"<[{token_id}]>" for token_id in token_ids)
+
+
+def any_but(token_ids: Iterable[int], vocab_size: int) -> str:
+    """One id below `vocab_size` that is none of these.
+
+    Written as inclusive ranges of what may come: `<[^…]>` would also allow the padding rows after the vocabulary.
+    """
+    ranges, first = [], 0
+    for excluded in (*sorted(i for i in token_ids if i < vocab_size), vocab_size):
+        if first < excluded:
+            ranges.append(f"{first}-{excluded - 1}")
+        first = excluded + 1
+    return f"<[{','.join(ranges)}]>"
+
 
 _NAME = re.compile(r"[a-z]\w*")
 

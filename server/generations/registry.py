@@ -12,8 +12,8 @@ from steiner.server.generations.archive import Archive
 from steiner.server.generations.generation import Generation
 from steiner.server.generations.readable import Readable
 from steiner.server.generations.recorder import Recorder
+from steiner.server.generations.store import store_of
 from steiner.server.generations.store.base import Limit, Limits, StoreState, Tombstone
-from steiner.server.generations.store.selection import store_of
 from steiner.server.generations.stored_generation import Followers, StoredGeneration
 from steiner.server.settings import Settings
 

@@ -9,7 +9,7 @@ from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.steps import Backtrack, End, Proceed
-from steiner.server.api.reasoning.stream import encode_events
+from steiner.server.api.reasoning.route import encode_events
 from steiner.server.generations.store.base import decode_chunk, encode_chunk
 
 # Whatever a tokenizer can decode to: everything but halves of characters.

@@ -14,7 +14,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from json.encoder import encode_basestring
-from typing import Any
+from typing import Any, TypeVar
 
 from steiner.reasoning.answer import AnswerToken
 from steiner.reasoning.events import (
@@ -30,11 +30,36 @@ from steiner.reasoning.events import (
 )
 from steiner.reasoning.plain_text import ReasoningText
 from steiner.reasoning.trace import Trace
-from steiner.server.api.chat.interleaving import interleaved
 from steiner.server.api.chat.usage import ToldUsage, count_so_far, total_usage, usage_body
 from steiner.server.api.event_json import delta_json, event_json
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady
 from steiner.server.generations.generation import Generation
+
+Piece = TypeVar("Piece")
+
+
+async def interleaved(streams: Sequence[AsyncIterator[Piece]]) -> AsyncGenerator[tuple[int, Piece], None]:
+    """Pieces as they come: in order within a stream, and one at a time, so that a slow reader slows them all."""
+    if len(streams) == 1:
+        async for piece in streams[0]:
+            yield 0, piece
+        return
+    waiting = {asyncio.ensure_future(anext(stream)): index for index, stream in enumerate(streams)}
+    try:
+        while waiting:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                index = waiting.pop(task)
+                try:
+                    piece = task.result()
+                except StopAsyncIteration:
+                    continue
+                waiting[asyncio.ensure_future(anext(streams[index]))] = index
+                yield index, piece
+    finally:
+        for task in waiting:
+            task.cancel()
+
 
 logger = logging.getLogger(__name__)
 

@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Path, Query, Response
 
+from steiner.reasoning.events import Event
 from steiner.reasoning.trace import Trace
 from steiner.server.access.keys import Caller
 from steiner.server.api.chat.request import ReasoningRequest
 from steiner.server.api.dependencies import CallerOfRequest, ServiceOfApp
 from steiner.server.api.documentation.examples import REASONING
 from steiner.server.api.documentation.responses import OF_A_GENERATION, OF_A_LOOK_UP, STEP_STREAM, refusals
-from steiner.server.api.reasoning.stream import reasoning_stream
-from steiner.server.errors import Gone, InvalidRequest, UnknownResource
+from steiner.server.api.event_json import event_json
+from steiner.server.errors import Gone, InvalidRequest, NotReady, UnknownResource
 from steiner.server.generations.readable import Readable
 from steiner.server.http.event_stream import EventStream
 from steiner.server.model.service import Service
+
+logger = logging.getLogger(__name__)
+
+
+def encode_events(events: Sequence[Event]) -> bytes:
+    """Events as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+    # JSON has no raw line feeds, so one data line holds a whole event.
+    return "".join(
+        f"id: {event.sequence_number}\nevent: {event.type}\ndata: {event_json(event)}\n\n" for event in events
+    ).encode()
+
+
+async def reasoning_stream(generation: Readable, after: int = 0) -> AsyncGenerator[bytes, None]:
+    """The stream from the event numbered `after` + 1, one piece per engine update.
+
+    If the store fails on the way, the stream just ends. The client resumes, and that request gets the reason.
+    """
+    try:
+        async for events in generation.events(after):
+            yield encode_events(events)
+    except NotReady as error:
+        logger.warning("a stream of %s ends early: %s", generation.id, error.message)
+
 
 router = APIRouter(prefix="/v1/reasoning", tags=["reasoning"])
 

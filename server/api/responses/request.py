@@ -6,9 +6,12 @@ Field by field what OpenAI's and vLLM's are. null means the default. What is kno
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from steiner.reasoning.options import ReasoningOptions
 from steiner.server.api.responses.items import ResponseInput
@@ -18,7 +21,6 @@ from steiner.server.api.responses.not_offered import (
     SEALED_REASONING,
     refuse_to_include,
 )
-from steiner.server.api.responses.storable import refuse_unstorable
 from steiner.server.api.responses.tools import ResponseFunctionTool, ResponseToolChoice
 from steiner.server.intake.logprobs import MAX_TOP_LOGPROBS
 from steiner.server.intake.not_offered import without_what_is_not_offered
@@ -33,6 +35,54 @@ from steiner.server.intake.request import (
 from steiner.server.intake.request_model import RequestModel
 from steiner.server.intake.response_format import JsonObjectFormat, TextFormat
 from steiner.server.intake.stop import StopRequest
+
+
+def refuse_unstorable(body: Any) -> None:
+    """Raises PydanticCustomError, which names the field, unless the body is JSON of valid Unicode."""
+    try:
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except RecursionError:
+        path, reason = None, "the body is nested too deep"
+    except ValueError:
+        path, reason = _first_fault(body) or (None, "the body is not JSON")
+    else:
+        return
+    named = f"{path}: " if path else ""
+    context = {"named": named, "param": path, "reason": reason}
+    raise PydanticCustomError("not_offered", "{named}{reason}", context)
+
+
+def _first_fault(value: object) -> tuple[str | None, str] | None:
+    """Path and reason of the first text or number that cannot be stored; None if all can."""
+    match value:
+        case str():
+            if _is_unicode(value):
+                return None
+            return None, "it has half a character, which is no valid unicode; send both halves or neither"
+        case float():
+            return None if math.isfinite(value) else (None, "it is not a finite number")
+        case dict():
+            children = list(value.items())
+        case list():
+            children = list(enumerate(value))
+        case _:
+            return None
+    for name, child in children:
+        fault = _first_fault(name) or _first_fault(child)
+        if fault is not None:
+            path, reason = fault
+            # A name that is not valid Unicode cannot be shown.
+            own = str(name) if _is_unicode(str(name)) else None
+            return ".".join(part for part in (own, path) if part) or None, reason
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class ResponseReasoning(ReasoningOptions):

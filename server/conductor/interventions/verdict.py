@@ -15,7 +15,7 @@ from steiner.reasoning.progress import Progress
 from steiner.reasoning.protocol import Verdict
 from steiner.reasoning.steps import Step
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.tree.repeats import find_repeat, num_trailing_repeats
+from steiner.reasoning.tree.trace_tree import find_repeat, num_trailing_repeats
 from steiner.reasoning.verifiers.base import Verifier
 from steiner.server.conductor.interventions.base import Cut, end_of_reasoning
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fcntl
 import json
+import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from steiner.server.generations.store import process_lock
 from steiner.server.generations.store.base import (
     MAX_TOMBSTONES,
     Chunk,
@@ -26,6 +28,29 @@ from steiner.server.generations.store.base import (
     StoreError,
     Tombstone,
 )
+
+
+def hold(path: Path) -> IO[bytes]:
+    """Create the file; it is locked as long as the returned object is open."""
+    # Locked before it has its name, because an unlocked file means that its process is dead.
+    unnamed = path.with_suffix(f".{os.getpid()}-{time.monotonic_ns()}")
+    lock = unnamed.open("wb")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    unnamed.rename(path)
+    return lock
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process, this one included, holds the lock."""
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
 
 Result = TypeVar("Result")
 
@@ -150,9 +175,9 @@ class SqliteStore:
         try:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._lock = process_lock.hold(self._lock_path(process))
+                self._lock = hold(self._lock_path(process))
                 for leftover in self._path.parent.glob(f"{self._path.name}-*.lock"):
-                    if not process_lock.is_held(leftover):
+                    if not is_held(leftover):
                         leftover.unlink(missing_ok=True)
             self._database = sqlite3.connect(
                 self._path or ":memory:", isolation_level=None, timeout=BUSY_TIMEOUT_S
@@ -236,9 +261,7 @@ class SqliteStore:
         return [str(name) for name, process in rows if process in dead]
 
     def _is_alive(self, process: str) -> bool:
-        return process == self._process or (
-            self._path is not None and process_lock.is_held(self._lock_path(process))
-        )
+        return process == self._process or (self._path is not None and is_held(self._lock_path(process)))
 
     def _lock_path(self, process: str) -> Path:
         assert self._path is not None

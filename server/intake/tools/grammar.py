@@ -32,7 +32,7 @@ def tool_answer(
     Raises:
         InvalidRequest: the parameters of a function that is strict cannot be enforced, or all functions that are strict
             are too much together.
-        SchemaRefusal: the schema of text cannot be enforced.
+        SchemaRefusal: the schema of the text cannot be enforced.
     """
     frees = _fault_of(use, answer_grammar(use, text_schema)) is not None
     fault = _fault_of(use, answer_grammar(use, text_schema, frees=True)) if frees else None

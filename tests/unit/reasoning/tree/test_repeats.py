@@ -6,7 +6,7 @@ import pytest
 
 from steiner.reasoning.steps import Section, Step
 from steiner.reasoning.trace import Trace
-from steiner.reasoning.tree.repeats import find_repeat, num_trailing_repeats
+from steiner.reasoning.tree.trace_tree import find_repeat, num_trailing_repeats
 
 
 def step(number: int, parent: int | None, next_step: str, understanding: str = "", **fields: Any) -> Step:

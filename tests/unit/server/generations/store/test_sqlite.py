@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from steiner.server.generations.store import default_path, store_of
 from steiner.server.generations.store.base import Record, Save, StoreError
-from steiner.server.generations.store.selection import default_path, store_of
 from steiner.server.generations.store.sqlite import SqliteStore
 from steiner.server.settings import Settings
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.grammar_mask import Mask
 
-from steiner.reasoning.grammar.lark import any_but, in_a_row
+from steiner.reasoning.grammar.rules import any_but, in_a_row
 
 
 @pytest.mark.parametrize(
