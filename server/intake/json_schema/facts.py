@@ -273,7 +273,7 @@ class Facts:
                 patterns.append(PatternRule(conditions_of(pattern), widest, child, child.pointer))
             except PatternError as error:
                 self.refuse(node.at("patternProperties", pattern), f"{error}", "object")
-        rest, is_open = None, bool(patterns)
+        rest, is_open = None, False
         if "additionalProperties" in schema:
             rest, is_open = node.child("additionalProperties"), True
         elif "unevaluatedProperties" in schema and not combines(schema):

@@ -216,7 +216,8 @@ class NormalForm:
                     return
                 continue
             members.append(Member(name, value, is_required))
-        is_open = not names or any(rule.is_open for rule in facts.objects) or facts.min_members > len(members)
+        is_open = not names or any(rule.is_open or rule.patterns for rule in facts.objects)
+        is_open = is_open or facts.min_members > len(members)
         further = list(self._further(facts, names, ways)) if is_open and listed is None else []
         self._check_together(facts, further)
         num_required = sum(member.is_required for member in members)
@@ -265,7 +266,10 @@ class NormalForm:
         places = [one.pointer for _, one in patterns] + [node.pointer for node in facts.names]
         pointer = next(iter([*places, *facts.required.values()]), facts.pointers.get("members", ""))
         taken = (Condition(one_of_texts(map(json_content, names)), holds=False),) if names else ()
+        is_closed = bool(patterns) and not any(rule.is_open for rule in facts.objects)
         for matched in itertools.product((True, False), repeat=len(patterns)):
+            if is_closed and not any(matched):
+                continue
             of_names = [_same_side(one, side) for (_, one), side in zip(patterns, matched, strict=True)]
             found: list[Node | None] = [
                 one.node for (_, one), side in zip(patterns, matched, strict=True) if side

@@ -64,10 +64,11 @@ def try_out(grammar: str) -> None:
         walking = matcher.deep_copy()
         for _ in range(NUM_TOKENS):
             llguidance.numpy.fill_next_token_bitmask(walking, bits, 0)
+            if not walking.is_error():
+                allowed = numpy.flatnonzero(numpy.unpackbits(bits[0].view(numpy.uint8), bitorder="little"))
+                walking.consume_token(int(draw.choice(allowed)))
             if walking.is_error():
                 raise ValueError(first_line(walking.get_error()))
-            allowed = numpy.flatnonzero(numpy.unpackbits(bits[0].view(numpy.uint8), bitorder="little"))
-            walking.consume_token(int(draw.choice(allowed)))
             if walking.is_stopped():
                 break
 
