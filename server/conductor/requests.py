@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from steiner.reasoning.automaton import State
 from steiner.reasoning.grammar import compile_continuation, compile_grammar
-from steiner.reasoning.grammar.lark import HEADER
+from steiner.reasoning.grammar.rules import HEADER
 from steiner.reasoning.policy import MAX_BIAS, Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.server.conductor.assignment import AnswerFormat, Assignment

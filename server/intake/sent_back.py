@@ -51,8 +51,12 @@ def said_parts(content: object, known: Collection[str]) -> Any:
     """Content of an earlier answer without notes in its parts, and without parts that repeat its reasoning."""
     if not isinstance(content, list):
         return content
-    said = [part for part in content if not (isinstance(part, dict) and part.get("type") in UNSAID)]
+    said = [part for part in content if not (isinstance(part, dict) and _is_unsaid(part.get("type")))]
     return [without_notes(part, known) for part in said]
+
+
+def _is_unsaid(kind: object) -> bool:
+    return isinstance(kind, str) and kind in UNSAID
 
 
 def text_of_arguments(given: object) -> object:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.grammar_mask import Mask
 
-from steiner.reasoning.grammar.lark import HEADER
+from steiner.reasoning.grammar.rules import HEADER
 from steiner.reasoning.policy import Policy
 from steiner.server.conductor.assignment import AnswerFormat
 

@@ -15,7 +15,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.answer import ToolCall
-from steiner.reasoning.grammar.lark import HEADER
+from steiner.reasoning.grammar.rules import HEADER
 from steiner.reasoning.parser.tool_calls import AnswerPiece, CallDone, PlainText, ToolCallReader, call_text
 from steiner.server.intake.prompts import PromptEncoder
 from steiner.server.intake.tools.grammar import answer_grammar
