@@ -101,7 +101,9 @@ def error_of(model: type[BaseModel], body: Any) -> tuple[str, str | None, Any]:
     return *refusal(errors, model), errors[0]["loc"]
 
 
-ALL_OBJECTS: list[tuple[Any, Any, tuple[str | int, ...]]] = [(model, body, path) for model, body in BODIES for path in objects(body)]
+ALL_OBJECTS: list[tuple[Any, Any, tuple[str | int, ...]]] = [
+    (model, body, path) for model, body in BODIES for path in objects(body)
+]
 EVERY_OBJECT = [
     pytest.param(model, body, path, id=f"{model.__name__}-{'.'.join(map(str, path))}")
     for model, body, path in ALL_OBJECTS

@@ -62,7 +62,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "date": datetime.date.fromisoformat,
     "time": lambda text: TypeAdapter(datetime.time).validate_python(text),
     "date-time": date_time,
-    "duration": lambda text: re.fullmatch(r"P(?!$)(\d+[YMWD])*(T(?=\d)(\d+[HMS])+)?", text).group(),  # type: ignore[union-attr]
+    "duration": lambda text: re.fullmatch(r"P(?!$)(\d+[YMWD])*(T(?=\d)(\d+[HMS])+)?", text).group(),
     "email": email,
     "idn-email": email,
     "hostname": host,

@@ -14,7 +14,23 @@ from hypothesis import strategies as st
 from steiner.server.intake.json_schema.document import SchemaRefusal
 from steiner.server.intake.json_schema.patterns import PatternError, conditions_of
 
-ATOMS = ("a", "é", "b", '"', r"\\", r"\n", r"\x1f", r"\u0061", "\x01", ".", r"\.", r"\s", r"\w", r"\d", r"\S")
+ATOMS: tuple[str, ...] = (
+    "a",
+    "é",
+    "b",
+    '"',
+    r"\\",
+    r"\n",
+    r"\x1f",
+    r"\u0061",
+    "\x01",
+    ".",
+    r"\.",
+    r"\s",
+    r"\w",
+    r"\d",
+    r"\S",
+)
 ATOMS += (
     r"\D",
     r"\W",
