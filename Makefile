@@ -12,7 +12,7 @@ export VENV PYTHON
 .PHONY: help install install-tests demo test test-fast check-bare check format train-smoke bench constraints sbom clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(ROOT)/Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(ROOT)/Makefile
 
 install: ## create .venv with the pinned packages (the targets below do it first; a second run is instant)
 	@$(ROOT)/scripts/install

@@ -30,8 +30,8 @@ SPDX = {
     "python software foundation license": "PSF-2.0",
     "the unlicense (unlicense)": "Unlicense",
 }
-#: Where the metadata names none; read in the file that comes with the package.
-READ = {"oss-harmony": "Apache-2.0", "setuptools": "MIT"}
+#: Where the metadata names none, or the package is not on every Python; read in the file that comes with it.
+READ = {"async-timeout": "Apache-2.0", "oss-harmony": "Apache-2.0", "setuptools": "MIT"}
 HEADER = """\
 # Licences
 
@@ -47,13 +47,13 @@ The versions are in `deploy/requirements-cpu.txt`. `make sbom` writes all of it 
 
 def licence_of(name: str) -> str:
     """SPDX expression where the metadata has one or says as much, else its words."""
+    if name in READ:
+        return READ[name]
     try:
         found = metadata(name)
     except PackageNotFoundError:
         return "for another processor"
     expression = found.get("License-Expression")
-    if name in READ:
-        return READ[name]
     said = expression or _classified(found) or (found.get("License") or "not named").splitlines()[0]
     return said if expression else SPDX.get(said.strip().lower(), said.strip())
 

@@ -51,7 +51,7 @@ BREAKS_TRANSFORMERS = {"torchaudio", "torchcodec", "torchvision"}
 
 def cpu_constraints() -> str:
     """Text of constraints.txt as the running environment would have it."""
-    versions = OF_OTHER_PYTHONS | {found.name: found.version for found in distributions()}
+    versions = {distribution.name: distribution.version for distribution in distributions()}
     return CPU_HEADER + pins({name: versions[name] for name in versions if name not in BREAKS_TRANSFORMERS})
 
 
@@ -88,10 +88,9 @@ def gpu_constraints(report: Path) -> str:
 
 def pins(versions: Mapping[str, str]) -> str:
     """One pinned distribution a line, sorted by normalised name."""
+    named = {name.lower().replace("_", "-"): version for name, version in versions.items()}
     lines = []
-    for name, version in sorted(
-        (name.lower().replace("_", "-"), version) for name, version in versions.items()
-    ):
+    for name, version in sorted((OF_OTHER_PYTHONS | named).items()):
         if name in NOT_PINNED:
             continue
         # 2.13.0 admits 2.13.0+cpu, which the install script asks for by its whole name.

@@ -157,35 +157,36 @@ def test_a_user_without_rights_gets_one_line_to_paste(bare: Path) -> None:
     notes = has_apt(bare)
     done = run(str(bare), "install-system-packages", "--tests")
     assert done.returncode == 1
-    assert "this machine lacks make, curl, openssl, nginx, redis-server, prometheus, promtool" in done.stderr
-    assert "chromium, node, npm, kubectl 1.27 or newer" in done.stderr
+    # nginx is looked for in /usr/sbin as well, so whether it is missing is the machine's own affair.
+    assert "this machine lacks make, curl, openssl, " in done.stderr
+    assert "redis-server, prometheus, promtool, chromium, node, npm, kubectl 1.27 or newer" in done.stderr
     assert f"    su -c '{ROOT}/scripts/install-system-packages --tests'\n" in done.stderr
     assert notes.read_text() == ""
 
 
 def test_a_machine_without_apt_is_told_what_it_lacks(bare: Path) -> None:
     has_tools(bare)
-    (bare / "nginx").unlink()
+    (bare / "redis-server").unlink()
     done = run(str(bare), "install-system-packages", "--tests")
     assert done.returncode == 1
-    assert "this machine lacks nginx" in done.stderr
+    assert "this machine lacks redis-server" in done.stderr
     assert "It has no apt-get" in done.stderr
 
 
 def test_through_sudo_what_is_missing_comes_from_apt_and_nothing_else(bare: Path) -> None:
-    notes = has_apt(bare, {"nginx-light": "nginx"})
+    notes = has_apt(bare, {"nodejs": "node"})
     has_tools(bare)
-    (bare / "nginx").unlink()
+    (bare / "node").unlink()
     # `install` and `rm` are for policy-rc.d, which keeps the servers from being started.
     calls = bare.parent / "calls"
     sudo = f'echo "$*" >>{calls}; shift; case $1 in install | rm | true) ;; *) exec "$@" ;; esac'
     pretend(bare, "sudo", sudo)
     done = run(str(bare), "install-system-packages", "--tests")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "steiner: installing from apt: nginx-light\n"
+    assert done.stdout == "steiner: installing from apt: nodejs\n"
     update, installed = notes.read_text().splitlines()
     assert update.endswith(" update")
-    assert installed.endswith(" install -y --no-install-recommends nginx-light")
+    assert installed.endswith(" install -y --no-install-recommends nodejs")
     policy = Path("/usr/sbin/policy-rc.d")
     assert policy.exists() or f"-n rm -f {policy}" in calls.read_text().splitlines()
     assert not policy.exists() or "policy-rc.d" not in calls.read_text()
