@@ -61,7 +61,7 @@ def refuse_unconstrained(given: Mapping[str, Any]) -> None:
     for field in sorted(KEPT_BY_CONSTRAINT & given.keys()):
         raise PolicyError(
             field,
-            f"{field} has no effect if constrained is false; leave it out, or limit the reasoning with "
+            f"{field} has no effect where constrained is false; leave it out, or limit the reasoning with "
             "max_reasoning_tokens",
         )
 
@@ -85,7 +85,7 @@ def refuse_unreachable_minimum(policy: Policy, protocol: Protocol, least: int) -
 
 
 def refuse_small_budget(policy: Policy, protocol: Protocol, least: int) -> None:
-    """Check that the shortest legal trace of so many steps fits the budget.
+    """Check that the shortest legal trace with the minimum of steps fits the budget.
 
     Raises:
         PolicyError: it does not.
@@ -93,7 +93,7 @@ def refuse_small_budget(policy: Policy, protocol: Protocol, least: int) -> None:
     budget = policy.max_reasoning_tokens
     if not budget:
         return
-    # Between two steps stands a decision; one that names a depth takes two tokens at least.
+    # A decision comes between two steps; one that names a depth takes at least two tokens.
     num_turns = (least - 1) // policy.max_depth if protocol.names_depth else 0
     shortest = least * protocol.shortest_step + (least - 1) + num_turns
     if budget < shortest:
@@ -148,7 +148,7 @@ class ReasoningOptions(BaseModel):
     constrained: bool | None = None
 
     def resolve(self, effort: ReasoningEffort | None, default: Policy, protocol: Protocol) -> Policy:
-        """The policy of a request: its own limits over those of its effort over the deployment's default.
+        """The policy of a request: its own limits, then those of its effort, then the deployment's default.
 
         Raises:
             pydantic.ValidationError: the limits are out of range or contradict each other; it names the field.
@@ -157,12 +157,12 @@ class ReasoningOptions(BaseModel):
         """
         limits = default.model_dump()
         if effort is not None:
-            # An effort says how long to search, not by which rules.
+            # An effort says how long to search, not under which rules.
             limits |= Policy.for_effort(effort, protocol).model_dump(exclude=_RULES)
         given = self.model_dump(exclude_none=True)
         refuse_ineffective(given, protocol)
         if "max_steps" in given and "min_steps" not in given:
-            # A request that only lowers the maximum does not ask for a contradiction with the default minimum.
+            # A request that only lowers the maximum should not contradict the default minimum.
             limits["min_steps"] = max(1, min(limits["min_steps"], given["max_steps"]))
         policy = Policy(**{**limits, **given})
         ineffective = sorted(given.keys() - {"max_reasoning_tokens", "constrained"})

@@ -59,14 +59,14 @@ class Rules(Protocol[Problem, State, Move]):
     def apply(self, problem: Problem, state: State, move: Move) -> State: ...
 
     def read_move(self, problem: Problem, state: State, next_step: str) -> Move | None:
-        """The move that a next_step section proposes; None where it is not legal or not correctly worked out."""
+        """The move that a next_step section proposes; None if it is not legal or not correctly worked out."""
         ...
 
     def why_illegal(self, problem: Problem, state: State, next_step: str) -> str | None:
         """What is wrong with a move that `read_move` refuses, in one short sentence.
 
         Returns:
-            None where the text is not in the notation of a move, so that nothing can be said about it.
+            None if the text is not in the notation of a move, so that nothing can be said about it.
         """
         ...
 

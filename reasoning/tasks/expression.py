@@ -30,7 +30,7 @@ def read_expression(text: str) -> tuple[Fraction, list[int]] | None:
     """The value of an expression of whole numbers, `+ - * /` and parentheses, and the numbers it uses.
 
     Returns:
-        None where the text is no such expression, divides by zero, or is longer than MAX_CHARACTERS.
+        None if the text is not such an expression, divides by zero, or is longer than MAX_CHARACTERS.
     """
     used: list[int] = []
 
@@ -49,13 +49,13 @@ def evaluate(
     """The exact value of an infix expression over `+ - * / ( )`, by the usual precedence, left to right.
 
     Args:
-        read_number: value of a number's token; raises ValueError for what is none.
+        read_number: value of a number's token; raises ValueError if it is not one.
         has_signs: whether a number or parenthesis may carry a minus sign.
         has_powers: whether `^` and `**` are read, with whole exponents up to MAX_EXPONENT. Towers (`2^3^2`) and
             signed bases (`-2^2`) are not: people read them differently.
 
     Returns:
-        None where the text is no such expression, divides by zero, or is beyond the limits above.
+        None if the text is not such an expression, divides by zero, or is beyond the limits above.
     """
     if len(text) > MAX_CHARACTERS:
         return None
@@ -66,7 +66,7 @@ def evaluate(
 
 
 class _Reader:
-    """Recursive descent; raises ValueError or ZeroDivisionError where there is no value."""
+    """Recursive descent; raises ValueError or ZeroDivisionError if there is no value."""
 
     def __init__(
         self, tokens: list[str], read_number: NumberReader, has_signs: bool, has_powers: bool

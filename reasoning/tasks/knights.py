@@ -26,7 +26,7 @@ REVISION = re.compile(r"now (\w[\w ]{,80}?)\s*")
 
 
 class Statement(NamedTuple):
-    """What one person claims of one or two people, who may be himself."""
+    """What one person claims about one or two people, possibly including the speaker."""
 
     speaker: str
     claim: str
@@ -52,17 +52,17 @@ Assumed = tuple[Kind, ...]
 
 
 def told(statement: Statement) -> str:
-    """The statement as it is written."""
+    """The statement in its written form."""
     return f"{statement.speaker} says {statement.claim} {' '.join(statement.people)}"
 
 
 def assumed_kinds(problem: KnightsProblem, state: Assumed) -> dict[str, Kind]:
-    """What everybody is whom the state decides."""
+    """The kind of each person whom the state decides."""
     return dict(zip(problem.people, state, strict=False))
 
 
 def truth_of(statement: Statement, kinds: Mapping[str, Kind]) -> bool | None:
-    """Whether the claim is true; None where that hangs on people whose kind is not known."""
+    """Whether the claim is true; None if that depends on people whose kind is unknown."""
     about = [kinds.get(person) for person in statement.people]
     knights, knaves = about.count("knight"), about.count("knave")
     match statement.claim:
@@ -147,7 +147,7 @@ class KnightsRules:
         return problem
 
     def check(self, problem: KnightsProblem, answer: str) -> bool:
-        """Everybody is named once with his kind, in any order, and no statement is contradicted."""
+        """Everybody is named once with their kind, in any order, and no statement is contradicted."""
         words = answer.split()
         kinds: dict[str, Kind] = {}
         for person, word in zip(words[::2], words[1::2], strict=False):
@@ -192,6 +192,6 @@ class KnightsRules:
         return len(state) == len(problem.statements) and not self.is_refutable(problem, state)
 
     def is_refutable(self, problem: KnightsProblem, state: Assumed) -> bool:
-        """Some statement is contradicted, whatever those are who are still open."""
+        """Some statement is contradicted, whatever the people are whose kind is still open."""
         kinds = assumed_kinds(problem, state)
         return any(is_contradicted(statement, kinds) for statement in problem.statements)

@@ -86,7 +86,7 @@ _SPOKEN: Mapping[Language, frozenset[str]] = {
 
 
 def language_of(text: str) -> Language | None:
-    """The language that most of the known words are in; None where there are none, as in a formula."""
+    """The language of most of the known words; None if there are none, as in a formula."""
     words = re.findall(r"\w+", text)
     counts = {language: sum(word in spoken for word in words) for language, spoken in _SPOKEN.items()}
     most = max(LANGUAGES, key=lambda language: counts[language])
@@ -94,5 +94,5 @@ def language_of(text: str) -> Language | None:
 
 
 def answer_in_english(answer: str, language: Language) -> str | None:
-    """An answer to a question of this language; None where it is in another one. A formula is in every language."""
+    """An answer to a question in this language; None if it is in another one. A formula is in every language."""
     return in_english(answer).strip() if language_of(answer) in (language, None) else None

@@ -35,5 +35,5 @@ class Verifier(Protocol):
         ...
 
     def check_answer(self, problem: str, answer: str) -> bool | None:
-        """Whether the answer is right; None where it cannot tell."""
+        """Whether the answer is right; None if it cannot tell."""
         ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from steiner.server.http.event_stream import SEND_OF_SERVER
+
 
 class HeadRequests:
     """ASGI middleware directly around the routes, because FastAPI's GET routes do not serve HEAD.
@@ -28,4 +30,4 @@ class HeadRequests:
                 await send(message)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        await self._app({**scope, "method": "GET"}, receive, send_head)
+        await self._app({**scope, "method": "GET", SEND_OF_SERVER: send_head}, receive, send_head)

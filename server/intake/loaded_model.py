@@ -1,4 +1,4 @@
-"""The model behind the routes."""
+"""The model that the server serves."""
 
 from __future__ import annotations
 

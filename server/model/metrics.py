@@ -13,7 +13,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from steiner.reasoning.events import Event
 from steiner.reasoning.progress import Progress
+from steiner.server.conductor.conductor import Conductor
 from steiner.server.generations.readable import Endpoint
+from steiner.server.http.request_context import Account, current_request
 
 # From one token to an hour of reasoning.
 SECONDS = (
@@ -128,3 +130,19 @@ class GenerationMeter:
             case "done" | "error" | "cancelled":
                 metrics.generations.labels(self._endpoint, event.type).inc()
                 metrics.generation_duration.observe(self._clock() - self._began)
+
+
+def observer_of(
+    metrics: Metrics, conductor: Conductor, endpoint: Endpoint, spend: Callable[[int, bool], None]
+) -> Callable[[Sequence[Event]], None]:
+    """What counts a generation's events: metrics, its caller's rate, its request's log line."""
+    request, assignment = current_request(), conductor.assignment
+    meter = GenerationMeter(metrics, endpoint, conductor.progress, request.arrived_s)
+    account = Account(assignment.id, len(assignment.prompt_ids), conductor.progress, spend)
+    request.accounts.append(account)
+
+    def observe(events: Sequence[Event]) -> None:
+        meter.observe(events)
+        account.observe(events)
+
+    return observe

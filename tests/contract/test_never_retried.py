@@ -60,7 +60,7 @@ def test_more_choices_than_there_can_ever_be(
 def test_what_may_fit_later_is_429(stage: Any, serve: Any, eventually: Any) -> None:
     served = serve(ScriptedEngine([Script(stage.ids_of("<start>"), holds=True)]), max_concurrent=2)
     with httpx.stream("POST", f"{served.url}/v1/reasoning", json={"messages": [USER]}):
-        eventually(lambda: served.service.admission.num_running == 1)
+        eventually(lambda: served.service.entrance.admission.num_running == 1)
         answer = httpx.post(f"{served.url}/v1/chat/completions", json={"messages": [USER], "n": 2})
     assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)
 

@@ -43,7 +43,7 @@ def leaver() -> Iterator[Callable[..., Leaver]]:
 
 
 def places(served: Any) -> tuple[int, int]:
-    admission = served.service.admission
+    admission = served.service.entrance.admission
     return admission.num_running, admission.num_waiting
 
 

@@ -63,7 +63,7 @@ def test_prompt_and_generated_tokens_a_minute(stage: Any, serve: Any, eventually
     assert usage["prompt_tokens"] == NUM_PROMPT_TOKENS
     assert usage["total_tokens"] < 45 < usage["total_tokens"] + NUM_PROMPT_TOKENS
     # What was generated is counted at the end; the next request meets both.
-    eventually(lambda: not served.service.rates._tasks)
+    eventually(lambda: not served.service.entrance.rates._tasks)
     second = ask(served, "a")
     assert second.status_code == 429
     assert second.json()["error"]["type"] == "tokens"

@@ -43,7 +43,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> Path:
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """All commands of a machine with Python and without any program that the tests run, and nobody is root."""
     folder = tmp_path / "bare"
     folder.mkdir()
@@ -54,6 +54,8 @@ def bare(tmp_path: Path) -> Path:
     pretend(folder, "python3.11", f'exec {sys.executable} "$@"')
     (folder / "id").unlink()
     pretend(folder, "id", "echo 1000")
+    # The machine that runs this may have nginx in /usr/sbin.
+    monkeypatch.setenv("SBIN", str(folder))
     return folder
 
 

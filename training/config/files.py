@@ -1,11 +1,15 @@
-"""The files of a run: YAML that is read into its model, and text that is written whole or not at all.
+"""The files of a run: YAML that is read into its model, and what is written whole or not at all.
 
 What is wrong with a file is told by file, field and reason. Unknown keys are refused, and nothing changes after it was
 read.
 """
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +17,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from steiner.reasoning.errors import SteinerError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+PARTIAL = ".partial"
+"""Ends the name of what is still being written."""
 
 
 def read_yaml(path: Path, model: type[Model], error: type[SteinerError], whole: str) -> Model:
@@ -44,8 +51,47 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write under another name, then rename."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Another name to write a file under; behind the block its bytes are on the disk, and then it takes its own.
+
+    Each process has another one. After an error or a kill `path` is what it was before.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
+    yield partial
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
     partial.replace(path)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder under another name; behind the block it takes the place of what was at `path`."""
+    partial = path.with_name(f"{path.name}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    yield partial
+    if path.exists():
+        shutil.rmtree(path)
+    partial.replace(path)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file's text, whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def whole_lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line of a journal, with the byte where it begins.
+
+    A last line without its end was torn by a kill: it is left out, and cut off where the file was opened for writing.
+    """
+    begin = 0
+    for line in file:
+        if not line.endswith(b"\n"):
+            break
+        yield begin, line
+        begin += len(line)
+    if file.writable():
+        file.truncate(begin)

@@ -18,7 +18,7 @@ class Node:
 
     Attributes:
         state: identity of the situation, whatever way led to it.
-        successors: (move, index of the node it leads to), in canonical order.
+        successors: (move, index of the node it leads to), in canonical order; as many as e_o of the reward.
         num_incoming: edges that enter, e_i of the reward.
         depth: moves from the question, d_s (breadth-first).
         distance: moves to the nearest goal, d_e; None in a dead branch.
@@ -31,11 +31,6 @@ class Node:
     depth: int
     distance: int | None
     is_goal: bool
-
-    @property
-    def num_outgoing(self) -> int:
-        """e_o of the reward."""
-        return len(self.successors)
 
     @property
     def is_alive(self) -> bool:

@@ -1,7 +1,6 @@
 """Parquet shards: written whole or not at all, the same bytes for the same records, read as a stream."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from steiner.reasoning.errors import SteinerError
+from steiner.training.config.files import whole_file
 from steiner.training.data.kinds import Kind, Record
 
 Item = TypeVar("Item")
@@ -18,7 +18,6 @@ Item = TypeVar("Item")
 SHARD_RECORDS = 2_000
 ROW_GROUP_RECORDS = 500
 """Records held in memory at a time, by a writer or a reader."""
-PARTIAL = ".partial"
 
 
 def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -67,11 +66,12 @@ def write_shard(
         metadata: kept in the file with the schema.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     schema = kind.schema.with_metadata(metadata) if metadata else kind.schema
     num_records = 0
-    with partial.open("wb") as file:
-        with pq.ParquetWriter(
+    with (
+        whole_file(path) as partial,
+        partial.open("wb") as file,
+        pq.ParquetWriter(
             file,
             schema,
             version="2.6",
@@ -80,13 +80,11 @@ def write_shard(
             compression_level=3,
             use_dictionary=True,
             write_statistics=True,
-        ) as writer:
-            for group in in_batches(records, ROW_GROUP_RECORDS):
-                writer.write_table(_table(group, kind, schema))
-                num_records += len(group)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+        ) as writer,
+    ):
+        for group in in_batches(records, ROW_GROUP_RECORDS):
+            writer.write_table(_table(group, kind, schema))
+            num_records += len(group)
     return num_records
 
 

@@ -17,12 +17,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from steiner.training.config.files import PARTIAL
 from steiner.training.config.recipe import Recipe
 from steiner.training.data.distinct import write_problems
 from steiner.training.data.fingerprint import claim_stage
 from steiner.training.data.kinds import KINDS, PROBLEMS
 from steiner.training.data.manifest import is_complete, read_manifest, write_manifest
-from steiner.training.data.shards import PARTIAL, SHARD_RECORDS, DataError
+from steiner.training.data.shards import SHARD_RECORDS, DataError
 from steiner.training.data.sharing import count_records, missing_shards, write_sources
 from steiner.training.data.workers import usable_cores, worker_processes
 

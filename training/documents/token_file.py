@@ -1,6 +1,5 @@
 """The documents of a stage on disk: encoded once by one process, and mapped into memory by all."""
 
-import shutil
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from steiner.training.config.files import whole_folder
 from steiner.training.documents.encode import Document
 
 ID_TYPE = np.uint32
@@ -85,20 +85,17 @@ class Joined(Documents):
 
 def write_documents(folder: Path, documents: Iterable[Document]) -> None:
     """Write documents one after the other; the folder appears under its name only when complete."""
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    ends: list[int] = []
-    num_targets: list[int] = []
-    with (partial / "token_ids.bin").open("wb") as ids, (partial / "learned.bin").open("wb") as learned:
-        for document in documents:
-            np.asarray(document.token_ids, dtype=ID_TYPE).tofile(ids)
-            np.asarray(document.learned, dtype=np.bool_).tofile(learned)
-            ends.append(len(document.token_ids) + (ends[-1] if ends else 0))
-            num_targets.append(sum(document.learned[1:]))
-    np.save(partial / "ends.npy", np.asarray(ends, dtype=np.int64))
-    np.save(partial / "num_targets.npy", np.asarray(num_targets, dtype=np.int64))
-    partial.replace(folder)
+    with whole_folder(folder) as partial:
+        ends: list[int] = []
+        num_targets: list[int] = []
+        with (partial / "token_ids.bin").open("wb") as ids, (partial / "learned.bin").open("wb") as learned:
+            for document in documents:
+                np.asarray(document.token_ids, dtype=ID_TYPE).tofile(ids)
+                np.asarray(document.learned, dtype=np.bool_).tofile(learned)
+                ends.append(len(document.token_ids) + (ends[-1] if ends else 0))
+                num_targets.append(sum(document.learned[1:]))
+        np.save(partial / "ends.npy", np.asarray(ends, dtype=np.int64))
+        np.save(partial / "num_targets.npy", np.asarray(num_targets, dtype=np.int64))
 
 
 def _mapped(path: Path, dtype: Any, size: int) -> Any:

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from steiner.training.config.files import whole_lines
+
 Key = str | int | None
 
 
@@ -32,13 +34,10 @@ class AnswerJournal:
         self._answers: dict[tuple[Key, ...], dict[str, Any]] = {}
         self._file: TextIO | None = None
         if path.exists():
-            content = path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if len(whole) < len(content):
-                path.write_bytes(whole)
-            for line in whole.splitlines():
-                key, answer = json.loads(line)
-                self._answers[tuple(key)] = answer
+            with path.open("r+b") as file:
+                for _, line in whole_lines(file):
+                    key, answer = json.loads(line)
+                    self._answers[tuple(key)] = answer
 
     def __len__(self) -> int:
         return len(self._answers)

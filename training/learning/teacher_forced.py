@@ -98,4 +98,5 @@ def checkpoint_accuracy(checkpoint: Path, data: Path, style: Style, num_traces: 
     documents = [one for one in encoded if len(one.token_ids) <= tokenizer.model_max_length]
     if not documents:
         raise DataError(f"{data}: no trace fits the {tokenizer.model_max_length:,} tokens of {checkpoint}.")
-    return teacher_forced_accuracy(model, tokenizer, documents)
+    accuracy: dict[str, float] = teacher_forced_accuracy(model, tokenizer, documents)
+    return accuracy

@@ -1,7 +1,6 @@
 """Hugging Face checkpoints: written whole or not at all, read back for the next stage, exported for serving."""
 
 import json
-import shutil
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from transformers import (
 )
 
 from steiner.training.config.base_checkpoint import BaseCheckpoint
+from steiner.training.config.files import whole_folder
 from steiner.training.config.recipe import Model
 from steiner.training.model.adapters import is_adapter, load_adapters
 from steiner.training.model.from_base import base_config, shape_alone
@@ -52,29 +52,25 @@ def _write(
     tokenizer: PreTrainedTokenizerFast,
     folder: Path,
 ) -> None:
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    if isinstance(model, PeftModel):
-        # The rows of the new tokens are among the adapters; whole embeddings are not looked for.
-        model.save_pretrained(partial, state_dict=weights, save_embedding_layers=False)
-    else:
-        if weights is not None:
-            whole = shape_alone(model.config, torch.float32)
-            whole.load_state_dict(weights, assign=True)
-            whole.tie_weights()
-            model = whole
-        model.generation_config = GenerationConfig(
-            # Close to greedy, but a request can change it: vLLM takes this temperature if a request names none.
-            do_sample=True,
-            temperature=0.1,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-        model.save_pretrained(partial)
-    save_tokenizer(tokenizer, partial)
-    if folder.exists():
-        shutil.rmtree(folder)
-    partial.replace(folder)
+    with whole_folder(folder) as partial:
+        if isinstance(model, PeftModel):
+            # The rows of the new tokens are among the adapters; whole embeddings are not looked for.
+            model.save_pretrained(partial, state_dict=weights, save_embedding_layers=False)
+        else:
+            if weights is not None:
+                whole = shape_alone(model.config, torch.float32)
+                whole.load_state_dict(weights, assign=True)
+                whole.tie_weights()
+                model = whole
+            model.generation_config = GenerationConfig(
+                # Close to greedy, but a request can change it: vLLM takes this temperature if a request names none.
+                do_sample=True,
+                temperature=0.1,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+            model.save_pretrained(partial)
+        save_tokenizer(tokenizer, partial)
 
 
 TOKENIZER_MODULE = "tokenization_steiner"

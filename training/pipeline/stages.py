@@ -11,6 +11,7 @@ from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from steiner.reasoning.errors import SteinerError
+from steiner.training.config.files import whole_folder
 from steiner.training.config.recipe import Optimisation, Recipe
 from steiner.training.data.fingerprint import check_stage, claim_stage
 from steiner.training.data.writing import write_data
@@ -173,9 +174,8 @@ def _export(recipe: Recipe) -> None:
 
     def write() -> None:
         # Gets its name only once the manifest is in it, because an existing export counts as done.
-        staged = folder.with_name("export.staged")
-        export_checkpoint(stage_model(recipe, "rl"), staged, recipe.model)
-        write_manifest(recipe, staged)
-        staged.replace(folder)
+        with whole_folder(folder) as staged:
+            export_checkpoint(stage_model(recipe, "rl"), staged, recipe.model)
+            write_manifest(recipe, staged)
 
     processes().on_main(write)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from steiner.training.config.files import whole_lines
 from steiner.training.teacher.config import TeachError
 from steiner.training.teacher.prompts import CallKind
 
@@ -73,9 +74,7 @@ class Journal:
             return
         if not read_only:
             self._lock()
-        whole = self._load()
-        if not read_only:
-            self._file.truncate(whole)
+        self._load()
 
     def __enter__(self) -> Self:
         return self
@@ -127,13 +126,10 @@ class Journal:
                 f"{self._path}: another process asks the teacher for the same run; wait for it or stop it."
             ) from error
 
-    def _load(self) -> int:
-        """Note every whole line; returns where the last of them ends."""
+    def _load(self) -> None:
+        """Note every whole line."""
         assert self._file is not None
-        begin = 0
-        for number, line in enumerate(self._file, 1):
-            if not line.endswith(b"\n"):
-                break
+        for number, (begin, line) in enumerate(whole_lines(self._file), 1):
             try:
                 fields = json.loads(line)
                 self._take(fields["key"], _reply(fields), begin, len(line))
@@ -143,8 +139,6 @@ class Journal:
                     f"{self._path}, line {number}: not an answer as this version keeps it ({error}). "
                     "Remove the line: its call will be paid for again."
                 ) from error
-            begin += len(line)
-        return begin
 
     def _take(self, key: str, reply: Reply, begin: int, length: int) -> None:
         self._places[key] = (begin, length)

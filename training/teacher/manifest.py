@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Generic
 
-from steiner.training.config.files import write_whole
+from steiner.training.config.files import PARTIAL, write_whole
 from steiner.training.data.kinds import DAGS, TRACES, Kind, Record
 from steiner.training.data.manifest import MANIFEST, describe_kind
-from steiner.training.data.shards import PARTIAL, SHARD_RECORDS, shard_path, write_shard
+from steiner.training.data.shards import SHARD_RECORDS, shard_path, write_shard
 from steiner.training.teacher.config import TeachConfig
 from steiner.training.teacher.records import Summary
 

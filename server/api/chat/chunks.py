@@ -254,7 +254,7 @@ async def _first_events_first(
             yield batch
 
 
-async def chat_stream(choices: Sequence[Generation], told: ToldUsage) -> AsyncIterator[bytes]:
+async def chat_stream(choices: Sequence[Generation], told: ToldUsage) -> AsyncGenerator[bytes, None]:
     """The stream of chunks, one piece per engine update of a choice; an error of one choice ends it.
 
     The first chunks of all choices come before anything else, in order: the official client's helper takes the k-th

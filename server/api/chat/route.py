@@ -16,7 +16,7 @@ from steiner.server.api.chat.usage import ToldUsage
 from steiner.server.api.dependencies import CallerOfRequest, ServiceOfApp
 from steiner.server.api.documentation.examples import CHAT
 from steiner.server.api.documentation.responses import CHUNK_STREAM, OF_A_GENERATION, refusals
-from steiner.server.http.event_stream import ChunkStream
+from steiner.server.http.event_stream import EventStream
 
 Answer = TypeVar("Answer")
 
@@ -54,7 +54,7 @@ async def create_chat_completion(
 
     With `stream` the answer is a stream of chunks. Leaving early ends the generation.
     """
-    choices = await service.start_choices(body, "chat", caller, retain=False)
+    choices = await service.dispatch.start_choices(body, "chat", caller, retain=False)
 
     def cancel() -> None:
         for generation in choices:
@@ -62,11 +62,11 @@ async def create_chat_completion(
 
     if body.stream:
         options = body.stream_options
-        return ChunkStream(
+        return EventStream(
             chat_stream(choices, _told_usage(options)),
             keep_alive_s=service.settings.keep_alive_s,
             send_timeout_s=service.settings.send_timeout_s,
-            on_close=cancel,
+            cancel=cancel,
         )
     return JSONResponse(await until_disconnect(chat_completion(choices), request, cancel))
 

@@ -68,7 +68,7 @@ async def create_reasoning(
     caller: CallerOfRequest,
 ) -> EventStream:
     """Server-sent events, each named by its type. The generation goes on when the client leaves."""
-    generation = await service.start(body, "reasoning", caller, retain=True)
+    generation = await service.dispatch.start(body, "reasoning", caller, retain=True)
     # RFC 9110, 8.7; relative to the request's own address, so right behind any prefix.
     return _stream(service, generation, location=f"reasoning/{generation.id}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from steiner.reasoning.events import Event
 from steiner.server.api.event_json import event_json
@@ -21,7 +21,7 @@ def encode_events(events: Sequence[Event]) -> bytes:
     ).encode()
 
 
-async def reasoning_stream(generation: Readable, after: int = 0) -> AsyncIterator[bytes]:
+async def reasoning_stream(generation: Readable, after: int = 0) -> AsyncGenerator[bytes, None]:
     """The stream from the event numbered `after` + 1, one piece per engine update.
 
     If the store fails on the way, the stream just ends. The client resumes, and that request gets the reason.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -258,7 +258,7 @@ def _json(value: object) -> str:
 
 async def response_stream(
     generation: Readable, after: int = -1, seal: SealStep | None = None
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The stream from the event numbered `after` + 1, one piece per engine update.
 
     If events cannot be read on the way, the stream of a stored response just ends. The client resumes, and that request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
@@ -35,7 +36,7 @@ from steiner.server.api.responses.response_object import DeletedResponse, InputI
 from steiner.server.api.responses.tools import flat_name
 from steiner.server.errors import InvalidRequest
 from steiner.server.generations.readable import Readable
-from steiner.server.http.event_stream import ChunkStream, EventStream
+from steiner.server.http.event_stream import EventStream
 from steiner.server.intake.resolution import resolve_sampling
 from steiner.server.model.service import Service
 
@@ -52,12 +53,19 @@ def _seal(service: Service, generation: Readable, *, asked: bool = False) -> Sea
     return None
 
 
-def _stream(service: Service, generation: Readable, seal: SealStep | None, after: int = -1) -> EventStream:
+def _stream(
+    service: Service,
+    generation: Readable,
+    seal: SealStep | None,
+    after: int = -1,
+    cancel: Callable[[], None] | None = None,
+) -> EventStream:
     settings = service.settings
     return EventStream(
         response_stream(generation, after, seal),
         keep_alive_s=settings.keep_alive_s,
         send_timeout_s=settings.send_timeout_s,
+        cancel=cancel,
     )
 
 
@@ -92,7 +100,7 @@ async def create_response(
     )
     kept = record.model_dump(mode="json")
     try:
-        generation = await service.start(
+        generation = await service.dispatch.start(
             generation_request, "responses", caller, retain=body.stored, record=kept, id_suffix=suffix
         )
     except InvalidRequest as error:
@@ -104,12 +112,7 @@ async def create_response(
             return _stream(service, generation, seal)
         return JSONResponse((await response_so_far(generation, seal)).body.body())
     if body.stream:
-        return ChunkStream(
-            response_stream(generation, seal=seal),
-            keep_alive_s=service.settings.keep_alive_s,
-            send_timeout_s=service.settings.send_timeout_s,
-            on_close=generation.cancel,
-        )
+        return _stream(service, generation, seal, cancel=generation.cancel)
     return JSONResponse(await until_disconnect(whole_response(generation, seal), request, generation.cancel))
 
 

@@ -9,10 +9,10 @@ from steiner.server.access.keys import ApiKey, hash_key, new_key
 
 
 def print_key(name: str) -> None:
-    """Print a new key, and what the server's settings need to know of it.
+    """Print a new key, and the entry for it in the server's settings.
 
     Raises:
-        typer.Exit: with 2 where the name is none for a key.
+        typer.Exit: with 2 if a key cannot have this name.
     """
     key = new_key()
     try:

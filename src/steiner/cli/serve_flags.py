@@ -1,4 +1,4 @@
-"""`steiner serve`: the flags are the fields of the server's settings, so neither can lag behind the other."""
+"""`steiner serve`: its flags are the fields of the server's settings, so the two always agree."""
 
 import difflib
 import os
@@ -25,7 +25,7 @@ from steiner.server.settings import Settings
 
 CONFIG_VARIABLE = "STEINER_CONFIG"
 SECRET = ("api-key", "reasoning-seal-key", "redis-url")
-"""What flags begin with whose values are not shown."""
+"""Beginnings of the flags whose values are not shown."""
 
 
 class WrongFlagError(Exception):
@@ -33,7 +33,7 @@ class WrongFlagError(Exception):
 
 
 def settings_from(arguments: Sequence[str]) -> Settings:
-    """Read `[MODEL] [--config FILE] [--flag value ...]`; flags outrank `STEINER_*` variables, those the file.
+    """Read `[MODEL] [--config FILE] [--flag value ...]`. Flags outrank `STEINER_*` variables, which outrank the file.
 
     Raises:
         WrongFlagError: a value is impossible, or the file cannot be read.
@@ -57,7 +57,7 @@ def settings_from(arguments: Sequence[str]) -> Settings:
     except ValidationError as error:
         raise WrongFlagError("\n".join(map(_line, error.errors()))) from error
     except SettingsError as error:
-        # pydantic names the field but not the variable, nor what it wants.
+        # pydantic names the field, but neither the variable nor the expected form.
         raise WrongFlagError(f"{error}: a STEINER_ variable of several values is JSON") from error
 
 
@@ -70,7 +70,7 @@ def _config(flags: Sequence[str]) -> tuple[str | None, list[str]]:
         if flag == "--config":
             path = next(remaining, None)
             if path is None:
-                raise WrongFlagError("--config: a file is missing behind it")
+                raise WrongFlagError("--config: a file is missing after it")
         elif flag.startswith("--config="):
             path = flag.removeprefix("--config=")
         else:
@@ -79,7 +79,7 @@ def _config(flags: Sequence[str]) -> tuple[str | None, list[str]]:
 
 
 def _with_file(path: Path) -> type[Settings]:
-    """Settings that a file stands behind, below flags and environment."""
+    """Settings with a file as their last source, after flags and environment."""
     readers: dict[str, type[YamlConfigSettingsSource | TomlConfigSettingsSource]] = {
         ".yaml": YamlConfigSettingsSource,
         ".yml": YamlConfigSettingsSource,

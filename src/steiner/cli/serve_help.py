@@ -1,4 +1,4 @@
-"""The parser behind `steiner serve`: flags in groups, vLLM's spellings, and what is near an unknown one."""
+"""The parser of `steiner serve`: flags in groups, vLLM's spellings, and suggestions for unknown flags."""
 
 import argparse
 import difflib
@@ -45,7 +45,7 @@ OTHERS = "other settings"
 
 
 def normalised(arguments: Sequence[str]) -> list[str]:
-    """Flags as we spell them: dashes for underscores, as vLLM allows both, and our name for vLLM's."""
+    """Flags in our spelling: with dashes, because vLLM allows underscores too, and with our names for vLLM's."""
     flags = []
     for argument in arguments:
         if argument.startswith("--"):
@@ -57,7 +57,7 @@ def normalised(arguments: Sequence[str]) -> list[str]:
 
 
 class ServeParser(argparse.ArgumentParser):
-    """Prints settings in their groups, and suggests."""
+    """Prints settings in their groups, and suggests flags."""
 
     def __init__(self) -> None:
         super().__init__(

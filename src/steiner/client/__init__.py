@@ -1,5 +1,63 @@
-"""The client of a Steiner server; needs neither vLLM nor torch."""
+"""The client of a Steiner server, its errors, and the events that it yields; needs neither vLLM nor torch."""
 
-from steiner.client.client import ReasoningClient
+from steiner.client.client import (
+    ClientError,
+    ConnectionLostError,
+    ReasoningClient,
+    RequestRefusedError,
+    UnreadableEventError,
+)
+from steiner.reasoning.events import (
+    AnswerDelta,
+    AnswerDone,
+    Backtracked,
+    Cancelled,
+    Done,
+    Event,
+    Failed,
+    Intervention,
+    ReasoningDone,
+    ReasoningStarted,
+    SectionDelta,
+    SectionDone,
+    SectionStarted,
+    StepDone,
+    StepStarted,
+    StepVerified,
+    ToolCallDelta,
+    ToolCallDone,
+    ToolCallStarted,
+    Usage,
+    Violation,
+)
+from steiner.reasoning.trace import Trace
 
-__all__ = ["ReasoningClient"]
+__all__ = [
+    "AnswerDelta",
+    "AnswerDone",
+    "Backtracked",
+    "Cancelled",
+    "ClientError",
+    "ConnectionLostError",
+    "Done",
+    "Event",
+    "Failed",
+    "Intervention",
+    "ReasoningClient",
+    "ReasoningDone",
+    "ReasoningStarted",
+    "RequestRefusedError",
+    "SectionDelta",
+    "SectionDone",
+    "SectionStarted",
+    "StepDone",
+    "StepStarted",
+    "StepVerified",
+    "ToolCallDelta",
+    "ToolCallDone",
+    "ToolCallStarted",
+    "Trace",
+    "UnreadableEventError",
+    "Usage",
+    "Violation",
+]

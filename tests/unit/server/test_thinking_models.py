@@ -109,7 +109,7 @@ async def said(model: Model, *texts: str, per_update: int = 1, **body: Any) -> t
     engine = model.stage.engine(*texts, per_update=per_update)
     service = model.stage.service(engine)
     request = ReasoningRequest(messages=[{"role": "user", "content": "15 + 7?"}], **body)
-    generation = await service.start(request, "reasoning", ANONYMOUS, retain=True)
+    generation = await service.dispatch.start(request, "reasoning", ANONYMOUS, retain=True)
     events = await model.stage.events(generation.events())
     return events, generation.trace, engine
 

@@ -119,7 +119,7 @@ def test_the_search_space_is_cut_where_a_statement_is_surely_contradicted(proble
         assert node.is_alive == bool(begun)
         assert node.num_incoming == (node.depth > 0)
         cut = FAMILY.is_refutable(problem, state)
-        assert node.num_outgoing == (0 if cut or node.is_goal else 2)
+        assert len(node.successors) == (0 if cut or node.is_goal else 2)
         if cut:
             assert not begun
 

@@ -14,14 +14,22 @@ from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.dags.search import Dag, build_dag
 from steiner.training.problems import FAMILIES, Family
 from steiner.training.problems.base import StepContext
-from steiner.training.rl.grade import ProblemGrader, WrittenStep
-from steiner.training.rl.score import search_score
+from steiner.training.rl.grade import ProblemGrader, SearchRecord, WrittenStep
 from steiner.training.traces.walk import sample_trace
 
 NUM_PROBLEMS = 150
 SIZES = {"countdown": 3, "routes": 4, "knights": 5}
 STAGE = ReinforcementStage(steps=1)
 WRONG = "no answer at all"
+
+
+def search_score(outcome: float, record: SearchRecord, step_weight: float) -> float:
+    """What the advantages pay on average, as one number: R + lambda x mean grade.
+
+    A mean and not a sum, so that walking longer adds nothing.
+    """
+    grades = [grade.total for grade in record.grades]
+    return outcome + step_weight * (sum(grades) / len(grades) if grades else 0.0)
 
 
 class Searcher:
