@@ -221,8 +221,8 @@ REFUSED |= {
     ),
     "a misspelling in a tool's answer": (
         {"messages": [USER, CALLING, {"role": "tool", "tool_call": "call_1", "content": "5"}]},
-        "messages.2",
-        ("tool_call_id",),
+        "messages.2.tool_call",
+        ("unknown",),
     ),
     "half a character in arguments": (
         {"messages": [USER, calling(arguments='{"a": "\ud800"}'), ANSWERED]},
