@@ -33,7 +33,7 @@ def held(command: list[str | Path], asks: list[dict[str, Any]], folder: Path) ->
 
 
 def asks_of(server: Any, **fields: Any) -> list[dict[str, Any]]:
-    common = {"url": f"{server.url}/v1", "model": server.model, "tool_choice": "required", "max_tokens": 130}
+    common = {"url": f"{server.url}/v1", "model": server.model, "tool_choice": "required", "max_tokens": 150}
     return [common | fields | {"stream": not store, "store": store} for store in (True, False)]
 
 

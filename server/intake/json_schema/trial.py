@@ -18,7 +18,7 @@ NUM_WORDS = 12_000
 NUM_WALKS = 2
 NUM_TOKENS = 12
 _LIMITS: dict[str, Any] = {
-    "max_items_in_row": 1_500,
+    "max_items_in_row": 1_900,
     "initial_lexer_fuel": 500_000,
     "step_lexer_fuel": 100_000,
     "step_max_items": 100_000,
