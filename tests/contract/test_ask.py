@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from steiner.saved_trace import parse_saved_trace
+from steiner.server.intake.answer_grammar import json_grammar
 
 PROMPT = "make 22 from 15 4 11"
 
@@ -60,7 +61,7 @@ def test_memory_and_a_schema_reach_the_engine(stage: Any, serve: Any, tmp_path: 
     assert (
         "  intervention (answer): the answer is held to schema result\n└─ answer         22\n" in done.stdout
     )
-    assert json.loads(served.engine.requests[-1].grammar)["format"]["json_schema"] == {"type": "integer"}
+    assert served.engine.requests[-1].grammar.endswith(json_grammar({"type": "integer"}))
 
 
 @pytest.mark.parametrize(

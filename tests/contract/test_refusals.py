@@ -151,26 +151,35 @@ REFUSED |= {
     "too many tools": ({"tools": [function(f"f{i}") for i in range(129)]}, "tools", ("129", "128")),
     "half a character in a tool": ({"tools": [function(description="\ud800")]}, "tools.0", ("unicode",)),
     "parameters that are no object": (
-        {"tools": [function(parameters={"type": "string"})]},
+        {"tools": [function(parameters={"type": "string"}, strict=True)]},
         "tools.0.function.parameters",
         ("'object'", "'string'"),
     ),
     "parameters beyond compiling": (
-        {"tools": [function(parameters={"type": "object", "properties": {f"p{i}": {} for i in range(101)}})]},
+        {
+            "tools": [
+                function(
+                    parameters={"type": "object", "properties": {f"p{i}": {} for i in range(700)}},
+                    strict=True,
+                )
+            ]
+        },
         "tools.0.function.parameters",
-        ("101", "100"),
+        ("/properties", "600"),
     ),
     "tools beyond compiling together": (
         {
             "tools": [
                 function(
-                    f"f{i}", parameters={"type": "object", "properties": {f"p{j}": {} for j in range(80)}}
+                    f"f{i}",
+                    parameters={"type": "object", "properties": {f"p{j}": {} for j in range(500)}},
+                    strict=True,
                 )
-                for i in range(2)
+                for i in range(20)
             ]
         },
         "tools",
-        ("12800", "10000", "allowed_tools"),
+        ("too large", "allowed_tools"),
     ),
     "a choice without tools": ({"tool_choice": "required"}, "tool_choice", ("no tools",)),
     "an unknown choice": (

@@ -60,6 +60,7 @@ def test_calls_come_after_the_reasoning(stage: Any, serve: Any) -> None:
     reasoning, answer = served.engine.requests
     assert "<tool_call>" not in reasoning.grammar
     assert "<tool_call>" in answer.grammar
+    assert "get_weather" in answer.grammar
     assert answer.min_tokens == 1
 
 

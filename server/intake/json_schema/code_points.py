@@ -12,6 +12,8 @@ Ranges = tuple[tuple[int, int], ...]
 """First and last code point of each range."""
 
 LAST = 0x10FFFF
+PLAIN = ' _<>:,"'
+"""Characters beside letters and digits that mean themselves, within a class as outside of one."""
 SURROGATES = (0xD800, 0xDFFF)
 
 
@@ -87,7 +89,8 @@ def _range_text(low: int, high: int) -> str:
 
 def _code_text(code: int) -> str:
     character = chr(code)
-    return character if character.isascii() and character.isalnum() else f"\\x{{{code:x}}}"
+    is_plain = character.isascii() and (character.isalnum() or character in PLAIN)
+    return character if is_plain else f"\\x{{{code:x}}}"
 
 
 ALL = complement(())

@@ -8,13 +8,13 @@ https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from steiner.server.intake.json_schema.alternation import one_of_texts
 from steiner.server.intake.json_schema.code_points import escaped
 from steiner.server.intake.json_schema.document import Node, SchemaRefusal
 from steiner.server.intake.json_schema.normal_form import NormalForm
-from steiner.server.intake.json_schema.rule_graph import needed, productive
 from steiner.server.intake.json_schema.rules import NodeSet
 from steiner.server.intake.json_schema.string_content import content_of
 from steiner.server.intake.json_schema.values import (
@@ -322,3 +322,53 @@ def _times(content: str, least: int, most: int | None) -> str:
     if most == 0:
         return '""'
     return f"({content}){{{least},{'' if most is None else most}}}"
+
+
+Bodies = Mapping[str, list[str]]
+"""Alternatives by the name of their rule."""
+_MARKS = str.maketrans("(){}*", "     ")
+
+
+def names_in(alternative: str) -> set[str]:
+    """Words of an alternative; names of rules and terminals are among them."""
+    return set() if alternative.startswith("%json") else set(alternative.translate(_MARKS).split())
+
+
+def productive(bodies: Bodies) -> dict[str, list[str]]:
+    """Rules less the alternatives that never come to an end."""
+    missing = {
+        (name, index): {word for word in names_in(alternative) if word in bodies}
+        for name, alternatives in bodies.items()
+        for index, alternative in enumerate(alternatives)
+    }
+    users: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for place, words in missing.items():
+        for word in words:
+            users[word].append(place)
+    found: set[str] = set()
+    waiting = [name for (name, _), words in missing.items() if not words]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        for place in users[name]:
+            missing[place].discard(name)
+            if not missing[place]:
+                waiting.append(place[0])
+    kept = {
+        name: [one for index, one in enumerate(alternatives) if not missing[name, index]]
+        for name, alternatives in bodies.items()
+    }
+    return {name: alternatives for name, alternatives in kept.items() if alternatives}
+
+
+def needed(root: str, bodies: Bodies) -> set[str]:
+    """Every name that comes up from a rule on, its own included."""
+    found, waiting = {root}, [root]
+    while waiting:
+        for alternative in bodies.get(waiting.pop(), ()):
+            for name in names_in(alternative) - found:
+                found.add(name)
+                waiting.append(name)
+    return found

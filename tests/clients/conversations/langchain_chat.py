@@ -21,6 +21,7 @@ def hold(ask: Asked, told: Told) -> None:
         model=ask.model,
         max_retries=0,
         max_tokens=ask.max_tokens,
+        extra_body=ask.extra_body,
         **options,
     )
 

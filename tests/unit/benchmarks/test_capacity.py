@@ -67,7 +67,7 @@ def test_the_page_has_the_models_figures(capacity: ModuleType, monkeypatch: pyte
     node = capacity.node_of(costs, 2)
     full = 1 / node.step_s(node.places)
     assert f"{node.places} places a copy" in PAGE
-    assert f"has {1 / node.step_s(1):.0f} tokens a second alone, and {full:.0f} where" in PAGE
+    assert f"gets {1 / node.step_s(1):.0f} tokens a second alone, and {full:.0f} when" in PAGE
     assert f"{capacity.process_limit(costs, full)} streams of {full:.0f} tokens a second" in PAGE
     assert f"{0.9 / costs.saves_per_s / costs.save_s:,.0f} streams" in PAGE
     # The cheap row is computed again; the others are as expensive as they are large.

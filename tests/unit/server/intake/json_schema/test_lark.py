@@ -1,6 +1,6 @@
 """Which rules of a grammar a text can come of."""
 
-from steiner.server.intake.json_schema.rule_graph import needed, productive
+from steiner.server.intake.json_schema.lark import needed, productive
 
 BODIES = {
     "start": ["OPEN item CLOSE", "endless"],
