@@ -146,7 +146,7 @@ def test_a_failure_of_ours_has_its_id_in_answer_and_log_and_no_stack_in_the_answ
 ) -> None:
     served = serve(stage.engine(stage.one_step))
     # The one thing that no request can bring about: a service without what it needs.
-    served.service.dispatch = dataclasses.replace(served.service.dispatch, loaded=None)
+    served.service._dispatch = dataclasses.replace(served.service.dispatch, loaded=None)
     answer = httpx.post(f"{served.url}/v1/chat/completions", json=BODY)
     assert answer.status_code == 500
     assert answer.json()["error"] == {
