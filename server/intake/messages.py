@@ -90,9 +90,10 @@ class Message(RequestModel):
     @classmethod
     def _leave_out_notes(cls, data: Any) -> Any:
         """What is left of a message that this server gave out, or of a tool's answer to it."""
-        if not isinstance(data, dict) or data.get("role") not in SENT_BACK:
+        role = data.get("role") if isinstance(data, dict) else None
+        if not isinstance(role, str) or role not in SENT_BACK:
             return data
-        message = without_notes(data, cls.model_fields, SENT_BACK[data["role"]])
+        message = without_notes(data, cls.model_fields, SENT_BACK[role])
         if "content" in message:
             message["content"] = said_parts(message["content"], PART_FIELDS)
         if message.get("reasoning_steps") is None:
