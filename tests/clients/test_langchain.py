@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -48,7 +47,7 @@ def test_the_documented_langchain_program_runs(
     exec(compile(for_server(program, served.url, "tiny"), "docs/clients.md", "exec"), {})
     num_reasoning = len(stage.ids_of(reasoning)) - 2
     assert capsys.readouterr().out == f"22 {num_reasoning}\n22found=True\n"
-    assert "found" in json.loads(engine.requests[-1].grammar)["format"]["json_schema"]["properties"]
+    assert '"found"' in engine.requests[-1].grammar
 
 
 def test_a_message_has_what_langchain_keeps(stage: Any, serve: Any) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.e2e
 def test_it_starts_a_server_of_its_own(tmp_path: Path, new_port: int) -> None:
     # Nobody listens there, so the address of this machine is tried in vain.
     program = (
-        "import steiner.cli.asked_server as server, steiner.cli as cli, sys\n"
+        "import steiner.cli.asked_server as server, steiner.cli.main as cli, sys\n"
         f"server.DEFAULT_URL = 'http://127.0.0.1:{new_port}'\n"
         "cli.main()"
     )

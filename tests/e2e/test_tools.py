@@ -84,8 +84,9 @@ def test_free_answers_are_text_or_legal_calls(server: Any, choice: str) -> None:
 
 
 def test_parameters_beyond_the_grammar_are_refused_before_anything_is_reasoned(server: Any) -> None:
-    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^.{0,500}$"}}}
-    tool = {"type": "function", "function": {"name": "f", "parameters": pattern}}
+    pattern = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^a(?=b)"}}}
+    tool = {"type": "function", "function": {"name": "f", "parameters": pattern, "strict": True}}
     with pytest.raises(openai.BadRequestError) as refused:
         ask(server, tools=[tool])
     assert refused.value.param == "tools.0.function.parameters"
+    assert "pattern at '/properties/a/pattern'" in refused.value.message
