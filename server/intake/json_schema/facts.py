@@ -117,6 +117,7 @@ class Facts:
         self.pointers.setdefault("excluded", node.pointer)
 
     def _add_not_pattern(self, node: Node, value: str) -> None:
+        self.pointers.setdefault("string", node.pointer)
         for widest, conditions in ((True, self.conditions), (False, self.widest_conditions)):
             (condition,) = self._conditions(node.pointer, value, widest=widest)
             conditions.append(Condition(condition.regex, holds=not condition.holds))
@@ -135,7 +136,8 @@ class Facts:
         self, node: Node, value: float, keyword: str = "minimum", *, excluded: bool = False
     ) -> None:
         self._note_number(node, value, keyword, is_beyond=value > FARTHEST)
-        bound = max(exact(value), -FARTHEST)
+        # A double of more than 15 digits is one number as it was written, and another as it is kept.
+        bound = max(exact(value), _kept(value), -FARTHEST)
         if self.lower is None or (bound, excluded) > (self.lower, self.lower_excluded):
             self.lower, self.lower_excluded = bound, excluded
 
@@ -146,7 +148,7 @@ class Facts:
         self, node: Node, value: float, keyword: str = "maximum", *, excluded: bool = False
     ) -> None:
         self._note_number(node, value, keyword, is_beyond=value < -FARTHEST)
-        bound = min(exact(value), FARTHEST)
+        bound = min(exact(value), _kept(value), FARTHEST)
         if self.upper is None or (-bound, excluded) > (-self.upper, self.upper_excluded):
             self.upper, self.upper_excluded = bound, excluded
 
@@ -203,6 +205,7 @@ class Facts:
                 )
             else:
                 self.conditions += conditions
+                self.pointers.setdefault("string", node.at("format"))
 
     def _add_min_length(self, node: Node, value: float) -> None:
         self.pointers.setdefault("string", node.at("minLength"))
@@ -324,6 +327,11 @@ class Facts:
         """The same for single values that it must not be."""
         texts = [one for one in self.excluded.values() if isinstance(one, str)]
         return (Condition(one_of_texts(map(json_content, texts)), holds=False),) if texts else ()
+
+
+def _kept(bound: float) -> Fraction:
+    """A bound as a reader has it that compares large integers with doubles exactly."""
+    return Fraction(bound) if abs(bound) > FARTHEST_MULTIPLE else exact(bound)
 
 
 RULES: dict[str, Callable[[Facts, Node, Any], None]] = {

@@ -129,7 +129,15 @@ class NormalForm:
         if most is not None and most < facts.min_items:
             self.ways.note(facts.pointers["array"], "it contradicts the rest")
             return
-        raise_refusal(facts, "array", ([],) if most == 0 else ())
+        if most != 0:
+            raise_refusal(facts, "array")
+        elif key_of([]) in facts.excluded:
+            self.ways.note(
+                facts.pointers["excluded"], "no array but the empty one is left, and it must not be that"
+            )
+            return
+        elif "array" in facts.refused:
+            raise facts.refused["array"]
         if facts.min_items > MAX_ITEMS:
             raise SchemaRefusal(
                 facts.pointers["array"],
@@ -235,7 +243,7 @@ class NormalForm:
                 )
             self.ways.note(facts.pointers["members"], "it contradicts the rest")
             return
-        raise_refusal(facts, "object", ())
+        raise_refusal(facts, "object")
         yield ObjectValue(
             tuple(members),
             tuple(further),
@@ -280,7 +288,7 @@ class NormalForm:
             if self.is_empty(value):
                 continue
             for way in ways:
-                raise_refusal(way, "string", ())
+                raise_refusal(way, "string")
                 own = (
                     *way.string_conditions(),
                     *way.excluded_strings(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
 
 from steiner.server.intake.json_schema.alternation import one_of_texts
 from steiner.server.intake.json_schema.document import SchemaRefusal
@@ -34,13 +33,12 @@ FARTHEST = 10**MAX_DIGITS - 1
 ANY_STRING = Word(Lexeme((Condition(quoted(f"{FREE_CHARACTER}*")),)))
 
 
-def raise_refusal(facts: Facts, kind: str, harmless: tuple[Any, ...]) -> None:
+def raise_refusal(facts: Facts, kind: str) -> None:
     """Raise the reason why a kind cannot be enforced, if there is one."""
-    for value in facts.excluded.values():
-        if kind in ("array", "object") and kind_of(value) == kind and value not in harmless:
-            raise SchemaRefusal(
-                facts.pointers["excluded"], f"that a value is not one certain {kind} is not enforced"
-            )
+    if kind in ("array", "object") and kind in map(kind_of, facts.excluded.values()):
+        raise SchemaRefusal(
+            facts.pointers["excluded"], f"that a value is not one certain {kind} is not enforced"
+        )
     if kind in facts.refused:
         raise facts.refused[kind]
 
@@ -60,7 +58,7 @@ def integers(facts: Facts) -> Iterable[Value]:
     low, high = integer_bounds(*_bounds(facts, Fraction(1)), facts.step() or Fraction(1))
     if low > high:
         return
-    raise_refusal(facts, "integer", ())
+    raise_refusal(facts, "integer")
     step = facts.step()
     if facts.farthest_multiple is not None:
         low, high = max(low, -facts.farthest_multiple), min(high, facts.farthest_multiple)
@@ -113,7 +111,7 @@ def fractions(facts: Facts) -> Iterable[Value]:
     regex = fraction_range(*_bounds(facts, Fraction(1, SCALE)))
     if regex is None:
         return
-    raise_refusal(facts, "fraction", ())
+    raise_refusal(facts, "fraction")
     conditions = [Condition(regex)]
     if step is not None:
         endings = {str(float(step * part)).partition(".")[2] for part in range(1, step.denominator)}
@@ -135,7 +133,7 @@ def strings(facts: Facts) -> Iterable[Value]:
     """Those that are left."""
     if facts.max_length is not None and facts.max_length < facts.min_length:
         return
-    raise_refusal(facts, "string", ())
+    raise_refusal(facts, "string")
     conditions = (*facts.string_conditions(), *facts.excluded_strings())
     if not conditions:
         if not facts.min_length and facts.max_length is None:

@@ -175,6 +175,21 @@ ENFORCED: dict[str, tuple[Any, list[Any], list[Any]]] = {
         [10**30, 10**30 + 5],
         [10**30 - 1, 10**30 + 6],
     ),
+    "bounds that doubles do not keep as they are written": (
+        {"type": "integer", "minimum": 6.146848349632157e16, "maximum": 7.146848349632157e16},
+        [61468483496321571, 71468483496321568],
+        [61468483496321569, 71468483496321571],
+    ),
+    "not the empty array, and no other": (
+        {"type": ["array", "null"], "items": False, "not": {"const": []}},
+        [None],
+        [[]],
+    ),
+    "not one that is too long anyway": (
+        {"type": "array", "maxItems": 0, "not": {"const": [1]}},
+        [[]],
+        [[1]],
+    ),
     "a constant with a fraction of zero": ({"const": 1.0, "type": "integer"}, [1.0], [2, 1.5]),
     "less than zero": ({"const": -0.0}, [-0.0], [1]),
     "quarters": (
@@ -400,6 +415,11 @@ REFUSED: dict[str, tuple[Any, str, tuple[str, ...]]] = {
         {"type": "object", "patternProperties": {r"(?<=a)b/~": {}}},
         "/patternProperties/(?<=a)b~1~0",
         ("lookbehind",),
+    ),
+    "a pattern that it must not match and names without end": (
+        {"type": "string", "allOf": [{"not": {"pattern": f"{letter}.{{60}}z"}} for letter in "abc"]},
+        "/allOf/0/not/pattern",
+        ("too large",),
     ),
     "items that differ": (
         {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
