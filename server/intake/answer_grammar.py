@@ -9,11 +9,15 @@ https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from steiner.server.intake.json_schema.code_points import escaped
 from steiner.server.intake.json_schema.grammar import SchemaRules, punctuation, schema_rules
 from steiner.server.intake.json_schema.lexemes import first_bytes
 from steiner.server.intake.json_schema.trial import try_out
+
+MAX_TRIED = 128
+"""Grammars that are tried out once: trying takes longer than all else that a request with tools needs."""
 
 
 def grammar_text(answer: str, parts: Iterable[SchemaRules] = (), more: Iterable[str] = ()) -> str:
@@ -47,6 +51,7 @@ def exact_text(text: str) -> str:
     return f"/{escaped(text)}/"
 
 
+@lru_cache(maxsize=MAX_TRIED)
 def fault_of(grammar: str, rule: str = "answer") -> str | None:
     """Why the engine would refuse a grammar, or give up an answer in the middle; None where it takes it.
 

@@ -100,6 +100,7 @@ class PromptEncoder:
         spellings = sorted(self._markers, key=len, reverse=True)
         self._marker_pattern = re.compile("|".join(map(re.escape, spellings)) or "(?!)")
 
+    @cached_property
     def tag_ids(self) -> dict[str, int]:
         """Tokens of the tags of calls, those that the vocabulary has whole."""
         added = self._tokenizer.get_added_vocab()

@@ -51,7 +51,7 @@ async def assignment_of(
     """
     policy = resolve_policy(request, default, loaded.bound.protocol)
     verifier = resolve_verifier(policy)
-    answer_format = await resolve_answer_format(request, loaded.encoder.tag_ids())
+    answer_format = await resolve_answer_format(request, loaded.encoder.tag_ids)
     try:
         prompt_ids = await loaded.encoder.encode(turns_of(request.messages), tools_of(request.tools))
     except PromptError as error:

@@ -65,7 +65,7 @@ class Walker:
         names: tuple[str, ...] = ("get_weather", "now"),
     ) -> None:
         use = ToolUse(tuple(one for one in FUNCTIONS if one.name in names), mode, parallel)
-        tag_ids = PromptEncoder(tokenizer, tokenizer.all_special_ids).tag_ids()
+        tag_ids = PromptEncoder(tokenizer, tokenizer.all_special_ids).tag_ids
         grammar = answer_grammar(use, text_schema, tag_ids=tag_ids)
         self.tokenizer = tokenizer
         self.end_id: int = tokenizer.convert_tokens_to_ids("<|im_end|>")
