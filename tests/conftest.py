@@ -34,6 +34,7 @@ from steiner.server.settings import Settings
 from .collector import Collector
 from .grammar_walks import ByteGrammar
 from .installed_programs import find_program
+from .official_client import close_official_clients
 from .played_teacher import Play, PlayedTeacher
 from .redis_server import RedisServer, free_port
 from .running_server import SHIPPED, RunningServer, start_server, stop_while_reasoning
@@ -52,6 +53,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from .scopes import ScopeScheduling
 
     return ScopeScheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_client_outlives_its_test() -> Iterator[None]:
+    yield
+    close_official_clients()
 
 
 @pytest.fixture(scope="session")

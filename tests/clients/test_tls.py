@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import openai
 import pytest
+from tests.official_client import official_client
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 STEINER = [sys.executable, "-m", "steiner.cli", "serve", "models/steiner-tiny", "--port", "0"]
@@ -69,7 +69,7 @@ def test_the_official_client_speaks_tls(served: Any, own: Certificate) -> None:
     with (
         httpx.Client(verify=trusting(own)) as transport,
         # Of types it knows httpx2 alone; it takes both.
-        openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", http_client=transport) as client,  # type: ignore[arg-type]
+        official_client(served, http_client=transport) as client,
     ):
         assert client.chat.completions.create(**ASK).choices[0].message.content == "make 22"
         chunks = list(client.chat.completions.create(**ASK, stream=True))

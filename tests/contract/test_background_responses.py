@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.server.engine.base import EngineDead, EngineError
 from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 ASK: dict[str, Any] = {"model": "tiny", "input": "make 22 from 15 4 11"}
-
-
-OPENED: list[openai.OpenAI] = []
-
-
-@pytest.fixture(autouse=True)
-def close_clients() -> Iterator[None]:
-    yield
-    while OPENED:
-        OPENED.pop().close()
-
-
-def client_of(served: Any) -> openai.OpenAI:
-    OPENED.append(openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=20))
-    return OPENED[-1]
 
 
 def until(served: Any, response_id: str, eventually: Any, *statuses: str) -> dict[str, Any]:
@@ -39,7 +24,7 @@ def until(served: Any, response_id: str, eventually: Any, *statuses: str) -> dic
 
 def test_it_is_made_without_readers(stage: Any, serve: Any, eventually: Any) -> None:
     served = serve(stage.engine(stage.with_backtrack))
-    response = client_of(served).responses.create(**ASK, background=True)
+    response = official_client(served).responses.create(**ASK, background=True)
     assert response.status in ("queued", "in_progress")
     assert response.background
     assert response.output == []
@@ -66,7 +51,7 @@ def test_a_stream_resumes_byte_for_byte(stage: Any, serve: Any) -> None:
 
 def test_leaving_a_stream_disturbs_nobody(stage: Any, serve: Any, eventually: Any) -> None:
     served = serve(stage.engine(f"<start>{stage.step()}<proceed>", holds=True))
-    client = client_of(served)
+    client = official_client(served)
     with client.responses.create(**ASK, background=True, stream=True) as stream:
         first = next(iter(stream))
         assert first.type == "response.created"
@@ -82,7 +67,7 @@ def test_leaving_a_stream_disturbs_nobody(stage: Any, serve: Any, eventually: An
 def test_a_cancelled_one_keeps_what_it_said(stage: Any, serve: Any, eventually: Any) -> None:
     half = f"<start>{stage.step()}<proceed><step_start><step_understanding_start>left 2"
     served = serve(stage.engine(half, holds=True))
-    client = client_of(served)
+    client = official_client(served)
     response = client.responses.create(**ASK, background=True)
     eventually(lambda: len(client.responses.retrieve(response.id).output) == 2)
     cancelled = client.responses.cancel(response.id)
@@ -104,7 +89,7 @@ def test_a_cancelled_one_keeps_what_it_said(stage: Any, serve: Any, eventually: 
 
 def test_a_running_one_can_not_be_continued_and_can_be_deleted(stage: Any, serve: Any) -> None:
     served = serve(stage.engine("<start>", holds=True))
-    client = client_of(served)
+    client = official_client(served)
     response = client.responses.create(**ASK, background=True)
     with pytest.raises(openai.BadRequestError) as refused:
         client.responses.create(**ASK, previous_response_id=response.id)
@@ -116,7 +101,7 @@ def test_a_running_one_can_not_be_continued_and_can_be_deleted(stage: Any, serve
 
 
 def test_one_in_the_foreground_is_not_cancelled_by_its_id(stage: Any, serve: Any) -> None:
-    client = client_of(serve(stage.engine(stage.one_step)))
+    client = official_client(serve(stage.engine(stage.one_step)))
     response = client.responses.create(**ASK)
     with pytest.raises(openai.BadRequestError) as refused:
         client.responses.cancel(response.id)
@@ -128,7 +113,7 @@ def test_one_in_the_foreground_is_not_cancelled_by_its_id(stage: Any, serve: Any
 def test_leaving_one_in_the_foreground_ends_it(stage: Any, serve: Any, eventually: Any, stream: bool) -> None:
     served = serve(stage.engine(f"<start>{stage.step()}", holds=True))
     if stream:
-        with client_of(served).responses.create(**ASK, stream=True) as events:
+        with official_client(served).responses.create(**ASK, stream=True) as events:
             next(iter(events))
     else:
         with pytest.raises(httpx.ReadTimeout):
@@ -149,7 +134,7 @@ def test_a_failure_is_said_in_the_response(
 ) -> None:
     script = Script(stage.ids_of(f"<start>{stage.step()}<end>2"), raises=error)
     served = serve(ScriptedEngine([script]))
-    client = client_of(served)
+    client = official_client(served)
     *_, last = client.responses.create(**ASK, background=True, stream=True)
     assert (last.type, last.response.status) == ("response.failed", "failed")
     assert (last.response.error.code, last.response.error.type) == (code, own_code)
@@ -161,12 +146,12 @@ def test_a_failure_is_said_in_the_response(
 def test_a_failure_in_the_foreground_is_an_error_of_http(stage: Any, serve: Any) -> None:
     served = serve(ScriptedEngine([Script(stage.ids_of("<start>"), raises=EngineError("cuda"))]))
     with pytest.raises(openai.InternalServerError) as failed:
-        client_of(served).responses.create(**ASK)
+        official_client(served).responses.create(**ASK)
     assert failed.value.code == "engine_error"
 
 
 def test_metrics_name_the_endpoint(stage: Any, serve: Any) -> None:
     served = serve(stage.engine(stage.one_step))
-    client_of(served).responses.create(**ASK)
+    official_client(served).responses.create(**ASK)
     page = httpx.get(f"{served.url}/metrics").text
     assert 'steiner_generations_total{endpoint="responses",outcome="done"} 1.0' in page

@@ -6,16 +6,13 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.server.conductor.requests import choices_of
 from steiner.server.engine.base import EngineError, Sampling
 from steiner.server.engine.scripted_engine import Script, ScriptedEngine
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
-
-
-def client_of(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
 
 
 @pytest.fixture
@@ -28,7 +25,7 @@ def test_stream_and_whole_have_the_same_choices(
     stage: Any, serve: Any, texts: list[str], per_update: int
 ) -> None:
     served = serve(stage.engine(*texts, *texts, per_update=per_update))
-    client = client_of(served)
+    client = official_client(served)
     whole = client.chat.completions.create(**ASK, n=3, seed=5)
     assert [choice.index for choice in whole.choices] == [0, 1, 2]
     assert [choice.message.content for choice in whole.choices] == ["22", "make 22", "left 4"]
@@ -71,7 +68,7 @@ def test_choices_of_a_stream_begin_in_order(
     stage: Any, serve: Any, texts: list[str], per_update: int, max_running: int
 ) -> None:
     served = serve(stage.engine(*texts, per_update=per_update), max_running=max_running)
-    client = client_of(served)
+    client = official_client(served)
     for num_choices in (2, 3, 8):
         chunks = list(client.chat.completions.create(**ASK, n=num_choices, stream=True))
         first, rest = chunks[:num_choices], chunks[num_choices:]
@@ -86,7 +83,7 @@ def test_choices_of_a_stream_begin_in_order(
 def test_the_official_helper_of_streams_reads_every_choice(
     stage: Any, serve: Any, texts: list[str], per_update: int
 ) -> None:
-    client = client_of(serve(stage.engine(*texts, per_update=per_update)))
+    client = official_client(serve(stage.engine(*texts, per_update=per_update)))
     with client.chat.completions.stream(**ASK, n=3, seed=5) as stream:
         for _ in stream:
             pass
@@ -115,7 +112,7 @@ def test_one_failing_choice_fails_the_request(
     failing = Script(stage.ids_of(f"<start>{stage.step()}"), raises=EngineError("broken"))
     holding = Script(stage.ids_of(texts[0])[:-3], holds=True)
     served = serve(ScriptedEngine([holding, failing, holding]))
-    client = client_of(served)
+    client = official_client(served)
     with pytest.raises(openai.APIError) as failed:
         list(client.chat.completions.create(**ASK, n=3, stream=stream))
     assert failed.value.code == "engine_error"
@@ -133,7 +130,7 @@ def test_leaving_ends_every_choice(stage: Any, serve: Any, texts: list[str], eve
 
 
 def test_the_limit_is_the_deployments(stage: Any, serve: Any, texts: list[str]) -> None:
-    client = client_of(serve(stage.engine(texts[0]), max_choices=2))
+    client = official_client(serve(stage.engine(texts[0]), max_choices=2))
     assert len(client.chat.completions.create(**ASK, n=2).choices) == 2
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(**ASK, n=3)

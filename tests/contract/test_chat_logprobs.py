@@ -2,8 +2,8 @@
 
 from typing import Any
 
-import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.server.engine.base import TokenLogprobs
 from steiner.server.engine.scripted_engine import Script, ScriptedEngine
@@ -20,7 +20,7 @@ def engine(stage: Any) -> ScriptedEngine:
 
 
 def test_stream_and_whole_tell_the_same(engine: ScriptedEngine, serve: Any) -> None:
-    client = openai.OpenAI(base_url=f"{serve(engine).url}/v1", api_key="none", max_retries=0)
+    client = official_client(serve(engine))
     [choice] = client.chat.completions.create(**ASK, logprobs=True, top_logprobs=2).choices
     assert choice.logprobs is not None
     content = choice.logprobs.content
@@ -40,7 +40,7 @@ def test_stream_and_whole_tell_the_same(engine: ScriptedEngine, serve: Any) -> N
 
 
 def test_without_asking_there_are_none(engine: ScriptedEngine, serve: Any) -> None:
-    client = openai.OpenAI(base_url=f"{serve(engine).url}/v1", api_key="none", max_retries=0)
+    client = official_client(serve(engine))
     assert client.chat.completions.create(**ASK).choices[0].logprobs is None
     assert client.chat.completions.create(**ASK, logprobs=False).choices[0].logprobs is None
     alone = client.chat.completions.create(**ASK, logprobs=True).choices[0].logprobs

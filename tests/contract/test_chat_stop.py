@@ -3,8 +3,8 @@
 from typing import Any
 
 import httpx
-import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.client.event_stream import EventStreamDecoder
 from steiner.reasoning.events import EVENT_ADAPTER
@@ -17,17 +17,13 @@ def text(stage: Any) -> str:
     return f"<start>{stage.step()}<end>make 22 from 15 left 3<eot>"
 
 
-def client_of(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
-
-
 @pytest.mark.parametrize("per_update", [1, 3, 1000])
 @pytest.mark.parametrize("stop", ["2 from", ["never", " left"], ["2 from", "22"]])
 def test_stream_and_whole_end_alike(
     stage: Any, serve: Any, text: str, stop: str | list[str], per_update: int
 ) -> None:
     served = serve(stage.engine(text, per_update=per_update))
-    client = client_of(served)
+    client = official_client(served)
     whole = client.chat.completions.create(**ASK, stop=stop)
     chunks = list(
         client.chat.completions.create(**ASK, stop=stop, stream=True, stream_options={"include_usage": True})
@@ -46,7 +42,7 @@ def test_stream_and_whole_end_alike(
 
 
 def test_vllms_parameters_are_honoured(stage: Any, serve: Any, text: str) -> None:
-    client = client_of(serve(stage.engine(text)))
+    client = official_client(serve(stage.engine(text)))
     included = client.chat.completions.create(
         **ASK, stop=" left", extra_body={"include_stop_str_in_output": True}
     )
@@ -59,7 +55,7 @@ def test_vllms_parameters_are_honoured(stage: Any, serve: Any, text: str) -> Non
 
 def test_the_engine_is_freed(stage: Any, serve: Any, text: str, eventually: Any) -> None:
     served = serve(stage.engine(text, holds=True))
-    completion = client_of(served).chat.completions.create(**ASK, stop=" left")
+    completion = official_client(served).chat.completions.create(**ASK, stop=" left")
     assert completion.choices[0].message.content == "make 22 from 15"
     eventually(lambda: served.engine.aborted == [completion.id])
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import httpx
-import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.server.engine.base import TokenLogprobs
 from steiner.server.engine.scripted_engine import Script, ScriptedEngine
@@ -31,10 +31,6 @@ def engine_of(stage: Any, text: str, per_update: int) -> ScriptedEngine:
     return ScriptedEngine([Script(ids, per_update, logprobs=[TokenLogprobs(-0.5)] * len(ids))])
 
 
-def client_of(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
-
-
 def events_of(served: Any, max_tokens: int) -> list[dict[str, Any]]:
     body = {"messages": [USER], "max_tokens": max_tokens}
     answer = httpx.post(f"{served.url}/v1/reasoning", json=body, timeout=30)
@@ -46,7 +42,7 @@ def events_of(served: Any, max_tokens: int) -> list[dict[str, Any]]:
 def test_an_answer_ends_before_it(stage: Any, serve: Any, character: str, per_update: int) -> None:
     before = f"<start>{stage.step()}<end>"
     served = serve(engine_of(stage, f"{before}make 22{character} more<eot>", per_update))
-    client = client_of(served)
+    client = official_client(served)
     for size, expected in cuts(stage, before, "make 22", character):
         ask: Any = {"model": "tiny", "messages": [USER], "max_tokens": size, "logprobs": True}
         [choice] = client.chat.completions.create(**ask).choices
@@ -90,7 +86,7 @@ def test_a_section_ends_before_it(stage: Any, serve: Any, character: str, per_up
     before = "<start><step_start><step_understanding_start>"
     text = f"{before}left 4{character} more<step_understanding_end>"
     served = serve(engine_of(stage, text, per_update))
-    client = client_of(served)
+    client = official_client(served)
     for size, expected in cuts(stage, before, "left 4", character):
         ask: Any = {"model": "tiny", "messages": [USER], "max_tokens": size}
         [choice] = client.chat.completions.create(**ask).choices
@@ -125,7 +121,7 @@ def test_a_section_that_the_server_cuts_ends_before_it(stage: Any, serve: Any) -
 def test_what_the_model_itself_broke_is_shown(stage: Any, serve: Any) -> None:
     ids = stage.ids_of(f"<start>{stage.step()}<end>make 22🙂")[:-1] + stage.ids_of("<eot>")
     [choice] = (
-        client_of(serve(ScriptedEngine([Script(ids)])))
+        official_client(serve(ScriptedEngine([Script(ids)])))
         .chat.completions.create(
             model="tiny",
             messages=[USER],  # type: ignore[list-item]

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.server.access.keys import hash_key
 
@@ -74,7 +75,7 @@ def test_metrics_can_be_protected(stage: Any, serve: Any) -> None:
 
 def test_the_official_client_sends_its_key(served: Any) -> None:
     def ask(key: str) -> str | None:
-        with openai.OpenAI(base_url=f"{served.url}/v1", api_key=key, max_retries=0) as client:
+        with official_client(served, api_key=key) as client:
             completion = client.chat.completions.create(model="tiny", messages=BODY["messages"])  # type: ignore[arg-type]
             return completion.choices[0].message.content
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import httpx
-import openai
 import pytest
 from pydantic import BaseModel
+from tests.official_client import official_client
 
 from steiner.reasoning.parser.tool_calls import call_text
 
@@ -130,7 +130,7 @@ def test_litellm_keeps_steps_in_a_field_of_its_own(served: Any, stage: Any) -> N
 def test_the_official_clients_helpers_send_back_what_they_got(stage: Any, serve: Any, stream: bool) -> None:
     reasoning = stage.one_step.split("<end>")[0] + "<end>"
     served = serve(stage.engine(reasoning, '{"found": true}<eot>', per_update=2))
-    with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as client:
+    with official_client(served) as client:
         asked: Any = {"model": "tiny", "response_format": Result}
         messages: list[Any] = [USER]
         for _ in range(3):
@@ -187,7 +187,7 @@ def test_a_stream_that_ended_in_a_call_can_be_continued(stage: Any, serve: Any) 
     engine = stage.engine(reasoning, f"{call}<eot>", stage.one_step, per_update=1)
     limit = len(engine.scripts[0].token_ids) + len(stage.ids_of(call.split("23")[0]))
     served = serve(engine)
-    with openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as client:
+    with official_client(served) as client:
         ask: dict[str, Any] = {"messages": [USER], "tools": [LOOK], "max_completion_tokens": limit}
         chunks = list(client.chat.completions.create(model="tiny", **ask, stream=True))
     assert chunks[-1].choices[0].finish_reason == "length"

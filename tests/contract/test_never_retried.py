@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.server.access.keys import hash_key
 from steiner.server.engine.scripted_engine import Script, ScriptedEngine
@@ -24,9 +25,8 @@ def served(stage: Any, serve: Any) -> Any:
 def counted(served: Any, key: str = "none") -> tuple[openai.OpenAI, list[httpx.Request]]:
     """The official client, with its own rules of when to send again, and what it sent."""
     requests: list[httpx.Request] = []
-    # Of types it knows httpx2 alone; it takes both.
-    http: Any = httpx.Client(event_hooks={"request": [requests.append]})
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key=key, http_client=http), requests
+    http = httpx.Client(event_hooks={"request": [requests.append]})
+    return official_client(served, api_key=key, max_retries=2, http_client=http), requests
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,6 @@ def test_more_choices_than_there_can_ever_be(
     assert len(requests) == 1
     assert not served.engine.requests
     assert len(ask(model="tiny", messages=[USER], n=2).choices) == 2
-    client.close()
 
 
 def test_what_may_fit_later_is_429(stage: Any, serve: Any, eventually: Any) -> None:
@@ -78,7 +77,6 @@ def test_a_generation_that_took_too_long_is_not_begun_again_at_once(stage: Any, 
         assert (late.value.status_code, late.value.code) == (503, "timeout")
         assert "fewer tokens" in late.value.message
         assert len(requests) == num_before + 1
-    client.close()
 
 
 HOLE = "a hole in a body"

@@ -4,17 +4,14 @@ from typing import Any
 
 import openai
 import pytest
+from tests.official_client import official_client
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 
 
-def client_of(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
-
-
 def test_a_completion_carries_answer_reasoning_steps_and_usage(stage: Any, serve: Any) -> None:
     served = serve(stage.engine(stage.with_backtrack))
-    completion = client_of(served).chat.completions.create(**ASK)
+    completion = official_client(served).chat.completions.create(**ASK)
     [choice] = completion.choices
     assert choice.message.content == "make 22"
     assert choice.finish_reason == "stop"
@@ -38,7 +35,7 @@ def test_a_completion_carries_answer_reasoning_steps_and_usage(stage: Any, serve
 @pytest.mark.parametrize("per_update", [1, 4, 1000])
 def test_the_stream_joins_to_the_completion(stage: Any, serve: Any, per_update: int) -> None:
     engine = stage.engine(stage.with_backtrack, per_update=per_update)
-    client = client_of(serve(engine))
+    client = official_client(serve(engine))
     whole = client.chat.completions.create(**ASK)
     chunks = list(client.chat.completions.create(**ASK, stream=True, stream_options={"include_usage": True}))
     *body, last = chunks
@@ -57,7 +54,7 @@ def test_the_stream_joins_to_the_completion(stage: Any, serve: Any, per_update: 
 
 
 def test_without_include_usage_there_is_none(stage: Any, serve: Any) -> None:
-    client = client_of(serve(stage.engine(stage.one_step)))
+    client = official_client(serve(stage.engine(stage.one_step)))
     chunks = list(client.chat.completions.create(**ASK, stream=True))
     assert all(chunk.usage is None and chunk.choices for chunk in chunks)
 
@@ -78,7 +75,7 @@ async def test_the_async_client_streams_many_at_once(stage: Any, serve: Any) -> 
 
 def test_a_conversation_goes_on_with_the_message_as_it_came(stage: Any, serve: Any) -> None:
     engine = stage.engine(stage.with_backtrack)
-    client = client_of(serve(engine))
+    client = official_client(serve(engine))
     message = client.chat.completions.create(**ASK).choices[0].message
     again = [*ASK["messages"], message.model_dump(), {"role": "user", "content": "make 4"}]
     client.chat.completions.create(model="tiny", messages=again)
@@ -91,14 +88,14 @@ def test_a_conversation_goes_on_with_the_message_as_it_came(stage: Any, serve: A
 
 
 def test_effort_none_answers_at_once(stage: Any, serve: Any) -> None:
-    client = client_of(serve(stage.engine("22<eot>")))
+    client = official_client(serve(stage.engine("22<eot>")))
     completion = client.chat.completions.create(**ASK, reasoning_effort="none")
     assert completion.choices[0].message.content == "22"
     assert completion.choices[0].message.reasoning is None
 
 
 def test_length_is_a_finish_reason(stage: Any, serve: Any) -> None:
-    client = client_of(serve(stage.engine(stage.one_step)))
+    client = official_client(serve(stage.engine(stage.one_step)))
     completion = client.chat.completions.create(**ASK, max_completion_tokens=9)
     assert completion.choices[0].finish_reason == "length"
     assert completion.usage is not None
@@ -107,7 +104,7 @@ def test_length_is_a_finish_reason(stage: Any, serve: Any) -> None:
 
 
 def test_the_models_list_has_the_model(stage: Any, serve: Any) -> None:
-    client = client_of(serve(stage.engine(stage.one_step)))
+    client = official_client(serve(stage.engine(stage.one_step)))
     assert [model.id for model in client.models.list()] == ["tiny"]
     assert client.models.retrieve("tiny").id == "tiny"
     with pytest.raises(openai.NotFoundError):
@@ -115,7 +112,7 @@ def test_the_models_list_has_the_model(stage: Any, serve: Any) -> None:
 
 
 def test_refusals_are_the_clients_own_exceptions(stage: Any, serve: Any) -> None:
-    client = client_of(serve(stage.engine(stage.one_step)))
+    client = official_client(serve(stage.engine(stage.one_step)))
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(**ASK, temperature=3)
     assert refused.value.param == "temperature"

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.server.access.keys import hash_key
 
@@ -97,7 +98,7 @@ def test_it_is_not_sent_again(stage: Any, serve: Any) -> None:
     with (
         httpx.Client(event_hooks={"request": [requests.append]}) as http,
         # Of types it knows httpx2 alone; it takes both.
-        openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", http_client=http) as client,  # type: ignore[arg-type]
+        official_client(served, max_retries=2, http_client=http) as client,
         pytest.raises(openai.BadRequestError) as refused,
     ):
         client.chat.completions.create(model="tiny", messages=BODY["messages"])  # type: ignore[arg-type]

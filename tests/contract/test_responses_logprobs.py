@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,6 +10,7 @@ import openai
 import pytest
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
+from tests.official_client import official_client
 
 from steiner.reasoning.parser.tool_calls import call_text
 from steiner.server.engine.base import TokenLogprobs
@@ -38,23 +38,8 @@ def script_of(stage: Any, text: str, per_update: int = 1) -> Script:
     return Script(ids, per_update, logprobs=told)
 
 
-@pytest.fixture
-def clients() -> Iterator[Any]:
-    opened: list[openai.OpenAI] = []
-
-    def client_of(served: Any) -> openai.OpenAI:
-        opened.append(openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=20))
-        return opened[-1]
-
-    yield client_of
-    for client in opened:
-        client.close()
-
-
-def test_the_whole_tells_those_of_each_token_of_the_answer(
-    engine: ScriptedEngine, serve: Any, clients: Any
-) -> None:
-    client = clients(serve(engine))
+def test_the_whole_tells_those_of_each_token_of_the_answer(engine: ScriptedEngine, serve: Any) -> None:
+    client: Any = official_client(serve(engine))
     response = client.responses.create(**ASK, **TOLD)
     assert response.top_logprobs == 2
     [part] = response.output[-1].content
@@ -96,8 +81,8 @@ def test_deltas_tell_them_as_they_come_and_done_events_all(engine: ScriptedEngin
     assert again == text
 
 
-def test_the_clients_stream_keeps_them(stage: Any, serve: Any, clients: Any) -> None:
-    client = clients(serve(engine_of(stage, "make 22")))
+def test_the_clients_stream_keeps_them(stage: Any, serve: Any) -> None:
+    client: Any = official_client(serve(engine_of(stage, "make 22")))
     with client.responses.stream(**ASK, **TOLD) as stream:
         streamed = [
             token
@@ -111,9 +96,9 @@ def test_the_clients_stream_keeps_them(stage: Any, serve: Any, clients: Any) -> 
     assert [len(token.top_logprobs) for token in streamed] == [2] * len(told)
 
 
-def test_without_asking_there_are_none(stage: Any, serve: Any, clients: Any) -> None:
+def test_without_asking_there_are_none(stage: Any, serve: Any) -> None:
     served = serve(engine_of(stage, "make 22"))
-    client = clients(served)
+    client: Any = official_client(served)
     response = client.responses.create(**ASK)
     assert (response.top_logprobs, response.output[-1].content[0].logprobs) == (0, [])
     assert served.engine.requests[-1].num_logprobs is None
@@ -124,8 +109,8 @@ def test_without_asking_there_are_none(stage: Any, serve: Any, clients: Any) -> 
     assert {len(token.top_logprobs) for token in alone.output[-1].content[0].logprobs} == {0}
 
 
-def test_a_conversation_does_not_carry_them(stage: Any, serve: Any, clients: Any) -> None:
-    client = clients(serve(engine_of(stage, "make 22")))
+def test_a_conversation_does_not_carry_them(stage: Any, serve: Any) -> None:
+    client: Any = official_client(serve(engine_of(stage, "make 22")))
     first = client.responses.create(**ASK, **TOLD)
     second = client.responses.create(model="tiny", input="make 4", previous_response_id=first.id)
     items = client.responses.input_items.list(second.id, order="asc").data
@@ -139,9 +124,9 @@ def test_a_conversation_does_not_carry_them(stage: Any, serve: Any, clients: Any
     assert third.status == "completed"
 
 
-def test_calls_have_none(stage: Any, serve: Any, clients: Any) -> None:
+def test_calls_have_none(stage: Any, serve: Any) -> None:
     reasoning = script_of(stage, f"<start>{stage.step()}<end>")
     answer = script_of(stage, call_text("f", {}) + "<eot>")
-    client = clients(serve(ScriptedEngine([reasoning, answer])))
+    client: Any = official_client(serve(ScriptedEngine([reasoning, answer])))
     response = client.responses.create(**ASK, **TOLD, tools=[FUNCTION])
     assert [item.type for item in response.output] == ["reasoning", "function_call"]

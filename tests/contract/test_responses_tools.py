@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import openai
 import pytest
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
+from tests.official_client import official_client
 
 from steiner.reasoning.parser.tool_calls import call_text
 
@@ -24,21 +24,6 @@ WEATHER: Any = {
 ASK: dict[str, Any] = {"model": "tiny", "input": "Is it warm in Oslo?", "tools": [WEATHER]}
 
 
-OPENED: list[openai.OpenAI] = []
-
-
-@pytest.fixture(autouse=True)
-def close_clients() -> Iterator[None]:
-    yield
-    while OPENED:
-        OPENED.pop().close()
-
-
-def client_of(served: Any) -> openai.OpenAI:
-    OPENED.append(openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0, timeout=20))
-    return OPENED[-1]
-
-
 @pytest.fixture
 def script(stage: Any) -> list[str]:
     reasoning = f"<start>{stage.step()}<end>"
@@ -48,7 +33,7 @@ def script(stage: Any) -> list[str]:
 
 def test_calls_are_items_and_their_outputs_go_back(stage: Any, serve: Any, script: list[str]) -> None:
     served = serve(stage.engine(*script))
-    client = client_of(served)
+    client = official_client(served)
     first = client.responses.create(**ASK, tool_choice="required")
     step, *calls = first.output
     assert step.type == "reasoning"
@@ -69,13 +54,13 @@ def test_calls_are_items_and_their_outputs_go_back(stage: Any, serve: Any, scrip
     # The same, with the items sent back.
     again = serve(stage.engine(*script[2:]))
     question: Any = {"role": "user", "content": ASK["input"]}
-    with client_of(again) as other:
+    with official_client(again) as other:
         other.responses.create(model="tiny", input=[question, *first.output, *outputs], tools=[WEATHER])
     assert stage.tokenizer.decode(again.engine.requests[-1].prompt_ids) == prompt
 
 
 def test_the_stream_says_each_call(stage: Any, serve: Any, script: list[str]) -> None:
-    client = client_of(serve(stage.engine(*script, per_update=2)))
+    client = official_client(serve(stage.engine(*script, per_update=2)))
     with client.responses.stream(**ASK) as stream:
         final = stream.get_final_response()
     assert [item.type for item in final.output] == ["reasoning", "function_call", "function_call"]
@@ -130,7 +115,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_bad_tools_are_refused_by_name(stage: Any, serve: Any, case: str) -> None:
     body, param, word = BAD[case]
     served = serve(stage.engine(stage.one_step))
-    with client_of(served) as client, pytest.raises(openai.BadRequestError) as refused:
+    with official_client(served) as client, pytest.raises(openai.BadRequestError) as refused:
         client.responses.create(**(ASK | body))
     assert refused.value.param == param
     assert word in refused.value.message

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from tests.official_client import official_client
 
 USER = {"role": "user", "content": "make 22 from 15 4 11"}
 ENDPOINTS = ("chat", "reasoning", "responses")
@@ -151,7 +152,7 @@ def test_a_schema_reaches_the_engine_as_a_grammar(
 
 
 def test_the_official_client_raises_bad_request(served: Any) -> None:
-    client = openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
+    client = official_client(served)
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(
             model="tiny",

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import httpx
-import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.reasoning.events import EVENT_ADAPTER
 from steiner.reasoning.parser.tool_calls import call_text
@@ -32,10 +32,6 @@ CALL = call_text("get_weather", {"city": 'Os"lo', "unit": "c"})
 SECOND = call_text("now", {})
 
 
-def client_of(served: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
-
-
 def engine_of(stage: Any, answer: str, per_update: int = 3, end: str = "<eot>") -> Any:
     """Reasons one step; then, behind the cut, says the answer."""
     reasoning = stage.one_step.split("<end>")[0] + "<end>"
@@ -44,7 +40,7 @@ def engine_of(stage: Any, answer: str, per_update: int = 3, end: str = "<eot>") 
 
 def test_calls_come_after_the_reasoning(stage: Any, serve: Any) -> None:
     served = serve(engine_of(stage, f"Let me see.\n{CALL}\n{SECOND}"))
-    completion = client_of(served).chat.completions.create(
+    completion = official_client(served).chat.completions.create(
         model="tiny", messages=ASK, tools=[WEATHER, NOW], tool_choice="auto"
     )
     [choice] = completion.choices
@@ -68,7 +64,7 @@ def test_calls_come_after_the_reasoning(stage: Any, serve: Any) -> None:
 def test_a_stream_has_the_same_calls_in_pieces(stage: Any, serve: Any, per_update: int) -> None:
     engine = engine_of(stage, f"so {CALL}\n{SECOND}", per_update)
     chunks = list(
-        client_of(serve(engine)).chat.completions.create(
+        official_client(serve(engine)).chat.completions.create(
             model="tiny", messages=ASK, tools=[WEATHER, NOW], stream=True
         )
     )
@@ -92,7 +88,7 @@ def test_a_stream_has_the_same_calls_in_pieces(stage: Any, serve: Any, per_updat
 
 def test_the_clients_own_accumulator_understands_the_stream(stage: Any, serve: Any) -> None:
     engine = engine_of(stage, f"{CALL}\n{SECOND}", per_update=1)
-    with client_of(serve(engine)).chat.completions.stream(
+    with official_client(serve(engine)).chat.completions.stream(
         model="tiny", messages=ASK, tools=[WEATHER, NOW], tool_choice="required"
     ) as stream:
         completion = stream.get_final_completion()
@@ -104,7 +100,7 @@ def test_the_clients_own_accumulator_understands_the_stream(stage: Any, serve: A
 
 def test_a_conversation_goes_on_with_the_results(stage: Any, serve: Any) -> None:
     engine = engine_of(stage, f"{CALL}\n{SECOND}")
-    client = client_of(serve(engine))
+    client = official_client(serve(engine))
     message = (
         client.chat.completions.create(model="tiny", messages=ASK, tools=[WEATHER, NOW]).choices[0].message
     )
@@ -127,7 +123,7 @@ def test_a_conversation_goes_on_with_the_results(stage: Any, serve: Any) -> None
 @pytest.mark.parametrize("choice", ["none", {"type": "function", "function": {"name": "now"}}])
 def test_a_choice_reaches_the_grammar(stage: Any, serve: Any, choice: Any) -> None:
     engine = engine_of(stage, "hello" if choice == "none" else SECOND)
-    completion = client_of(serve(engine)).chat.completions.create(
+    completion = official_client(serve(engine)).chat.completions.create(
         model="tiny", messages=ASK, tools=[WEATHER, NOW], tool_choice=choice
     )
     grammar = engine.requests[-1].grammar
@@ -142,7 +138,7 @@ def test_half_a_call_is_none(stage: Any, serve: Any) -> None:
     engine = engine_of(stage, f"{SECOND}\n{CALL[:60]}")
     num_reasoning = len(engine.scripts[0].token_ids)
     limit = num_reasoning + len(engine.scripts[1].token_ids) - 4
-    completion = client_of(serve(engine)).chat.completions.create(
+    completion = official_client(serve(engine)).chat.completions.create(
         model="tiny", messages=ASK, tools=[WEATHER, NOW], max_completion_tokens=limit
     )
     [choice] = completion.choices

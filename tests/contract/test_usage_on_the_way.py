@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import httpx
-import openai
 import pytest
+from tests.official_client import official_client
 
 ASK: dict[str, Any] = {"model": "tiny", "messages": [{"role": "user", "content": "make 22 from 15 4 11"}]}
 
 
 def chunks_of(served: Any, options: dict[str, Any], **fields: Any) -> list[Any]:
-    client = openai.OpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0)
+    client = official_client(served)
     ask: dict[str, Any] = ASK | fields | {"stream_options": options}
     return list(client.chat.completions.create(**ask, stream=True))
 

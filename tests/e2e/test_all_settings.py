@@ -16,6 +16,7 @@ import openai
 import psutil
 import pytest
 import yaml
+from tests.official_client import official_client
 
 from steiner.cli.local_server import LocalServer, free_port, serve_command
 from steiner.server.access.keys import hash_key, new_key
@@ -40,9 +41,7 @@ class Configured:
     core: int
 
     def client(self, **options: Any) -> openai.OpenAI:
-        return openai.OpenAI(
-            base_url=f"{self.url}/v1", api_key=self.key, max_retries=0, timeout=120, **options
-        )
+        return official_client(self, api_key=self.key, timeout=120, **options)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 import pytest
+from tests.official_client import official_client
 
 pytestmark = pytest.mark.e2e
 
@@ -19,7 +20,7 @@ LIMITS: dict[str, Any] = {
 
 @pytest.fixture
 def client(server: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=120)
+    return official_client(server, timeout=120)
 
 
 def test_the_greedy_token_is_the_likeliest(client: openai.OpenAI, server: Any) -> None:

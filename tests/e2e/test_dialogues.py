@@ -4,6 +4,7 @@ from typing import Any
 
 import openai
 import pytest
+from tests.official_client import official_client
 
 # Random weights fill the context with their first answer.
 pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("server", ["steiner-tiny"], indirect=True)]
@@ -15,7 +16,7 @@ LIMITS: dict[str, Any] = {"max_steps": 12, "max_section_tokens": 60}
 
 @pytest.fixture
 def client(server: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=180)
+    return official_client(server, timeout=180)
 
 
 def test_a_response_goes_on_from_the_one_before(client: openai.OpenAI, server: Any) -> None:

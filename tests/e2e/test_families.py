@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.client import ReasoningClient
 from steiner.reasoning import events
@@ -25,7 +26,7 @@ DIALOGUES_EACH = 8
 
 @pytest.fixture
 def client(server: Any) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=180)
+    return official_client(server, timeout=180)
 
 
 def answers_to(client: openai.OpenAI, server: Any, chats: Sequence[Sequence[Any]]) -> list[Any]:

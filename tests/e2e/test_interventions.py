@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import httpx
-import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.client.event_stream import EventStreamDecoder
 from steiner.reasoning.events import EVENT_ADAPTER, Event
@@ -48,7 +48,7 @@ def counted(server: Any, kind: str) -> float:
 
 @pytest.mark.parametrize("budget", [None, 40, 0])
 def test_the_answer_alone_is_held_to_a_schema(server: Any, budget: int | None) -> None:
-    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=TIMEOUT_S)
+    client = official_client(server, timeout=TIMEOUT_S)
     request: dict[str, Any] = {
         "model": server.model,
         "messages": PROBLEM,

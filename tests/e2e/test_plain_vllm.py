@@ -55,7 +55,8 @@ def client() -> Iterator[openai.OpenAI]:
         patch.setenv("VLLM_CPU_OMP_THREADS_BIND", "nobind")
         with LocalServer(command, port, ready_path="/health") as server:
             server.wait_until_ready(timeout_s=600)
-            yield openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=120)
+            with openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=120) as client:
+                yield client
 
 
 def reasoning_of(message: Any) -> str:

@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 import httpx
-import openai
 import pytest
+from tests.official_client import official_client
 
 from steiner.client.event_stream import EventStreamDecoder
 from steiner.reasoning.events import EVENT_ADAPTER, Event
@@ -101,7 +101,7 @@ async def test_every_trace_is_legal_under_any_policy(server: Any) -> None:
 
 
 def test_the_official_client_works_unchanged(server: Any) -> None:
-    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=TIMEOUT_S)
+    client = official_client(server, timeout=TIMEOUT_S)
     request: dict[str, Any] = {
         "model": server.model,
         "messages": PROBLEM,

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import openai
 import pytest
+from tests.official_client import official_client
 
 pytestmark = pytest.mark.e2e
 
@@ -32,7 +33,7 @@ ASK: list[Any] = [{"role": "user", "content": "make 22 from 15 4 11"}]
 
 
 def ask(server: Any, **fields: Any) -> Any:
-    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", timeout=TIMEOUT_S, max_retries=0)
+    client = official_client(server, timeout=TIMEOUT_S)
     policy = {"max_reasoning_tokens": 40, "max_section_tokens": None}
     request: dict[str, Any] = {
         "temperature": 1.0,
