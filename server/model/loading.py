@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
+from steiner.reasoning.certain_tokens import marks_of
 from steiner.reasoning.errors import PolicyError, SteinerError, UnknownVerifierError
 from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import Protocol
+from steiner.reasoning.protocol import BoundProtocol, Protocol
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.verifiers import find_verifier
 from steiner.server.engine.token_spelling import TokenSpelling
@@ -49,15 +50,12 @@ async def load_model(settings: Settings) -> LoadedModel:
         LoadError: they cannot be loaded, or the settings ask for something that the protocol cannot do.
     """
     try:
-        tokenizer = await in_daemon_thread(
-            lambda: load_tokenizer(settings.model, trust_remote_code=settings.trust_remote_code)
-        )
-        protocol = PROTOCOLS[settings.protocol] if settings.protocol else detect_protocol(tokenizer)
-        bound = protocol.bind(tokenizer)
+        tokenizer, bound = await in_daemon_thread(lambda: load_protocol(settings))
         # Settings that contradict each other should show before the weights are loaded.
-        policy_of_settings(settings, protocol)
-        engine = await in_daemon_thread(lambda: VllmEngine.start(settings))
-    except (TokenizerError, SteinerError, EngineStartError) as error:
+        policy_of_settings(settings, bound.protocol)
+        engine = await in_daemon_thread(lambda: VllmEngine.start(settings, marks_of(bound)))
+        await engine.begin_speculation()
+    except EngineStartError as error:
         raise LoadError(str(error)) from error
     return LoadedModel(
         engine,
@@ -66,6 +64,20 @@ async def load_model(settings: Settings) -> LoadedModel:
         section_texts(tokenizer.backend_tokenizer),
         TokenSpelling(tokenizer, bound.special_ids),
     )
+
+
+def load_protocol(settings: Settings) -> tuple[PreTrainedTokenizerFast, BoundProtocol]:
+    """The tokenizer, and the protocol in its ids: the one that is asked for, else the one whose tokens it has.
+
+    Raises:
+        LoadError: there is no tokenizer to use, or it lacks the tokens.
+    """
+    try:
+        tokenizer = load_tokenizer(settings.model, trust_remote_code=settings.trust_remote_code)
+        protocol = PROTOCOLS[settings.protocol] if settings.protocol else detect_protocol(tokenizer)
+        return tokenizer, protocol.bind(tokenizer)
+    except (TokenizerError, SteinerError) as error:
+        raise LoadError(str(error)) from error
 
 
 def policy_of_settings(settings: Settings, protocol: Protocol) -> Policy:

@@ -1,0 +1,196 @@
+"""What followed the same context earlier in a sequence: the drafter's index, and drafts from it, compiled by Numba.
+
+A context is what stands before a token, looked at in eight ways: its last one, two, three, four or six tokens; the last
+three and which section is open; how far into that section it is; both and the verdict and the last token. For each
+way a table remembers the token that came last. How often each way was right lately, in each section, decides which one
+is believed, and how far a draft goes. All of it follows from the tokens of the one sequence alone, so a request with
+a seed drafts the same tokens again.
+
+Arrays of a sequence's slot:
+    table: uint64 of shape (2**n,), entries of a 40-bit tag of the context and a 24-bit token.
+    rates: float64 of shape (2, NUM_WAYS, NUM_PLACES), how often each way was right, and how often it was asked.
+    state: int64 of shape (STATE_SIZE,), see the names below.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+NUM_WAYS = 8
+NUM_PLACES = 16
+STATE_SIZE = 6
+SEEN, PLACE, SINCE, VERDICT, CHAIN, CHAIN_END = range(STATE_SIZE)
+"""Tokens indexed; the open section; tokens since it opened; the step's verdict; the certain tokens still to come."""
+LOOK_BACK = 6
+DECAY = 0.98
+PRIOR_WEIGHT = 3.0
+PRIOR = np.array([0.2, 0.3, 0.4, 0.45, 0.5, 0.5, 0.3, 0.45])
+TOKEN_BITS = 24
+
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+_TOKEN_BITS = np.uint64(TOKEN_BITS)
+_TOKEN_MASK = np.uint64((1 << TOKEN_BITS) - 1)
+_LENGTHS = np.array([1, 2, 3, 4, 6])
+
+
+@njit(cache=True, nogil=True)
+def _mixed(key: Any, value: Any) -> Any:
+    mixed = (key ^ np.uint64(value)) * _PRIME
+    return mixed ^ (mixed >> _SHIFT)
+
+
+@njit(cache=True, nogil=True)
+def _contexts(last: Any, num_last: int, state: Any, keys: Any) -> None:
+    """Hashes of the context in each way; 0 where it is too short.
+
+    Args:
+        last: the last tokens, the latest first.
+    """
+    place, since, verdict = state[PLACE], state[SINCE], state[VERDICT]
+    key = np.uint64(1)
+    way = 0
+    for length in range(1, LOOK_BACK + 1):
+        known = length <= num_last
+        if known:
+            key = _mixed(key, last[length - 1])
+        if length == _LENGTHS[way]:
+            keys[way] = key if known else np.uint64(0)
+            if length == 3:
+                keys[5] = _mixed(key, place + 101) if known else np.uint64(0)
+            way += 1
+    where = _mixed(_mixed(np.uint64(2), place), since)
+    keys[6] = where
+    keys[7] = _mixed(_mixed(where, verdict), last[0]) if num_last else np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def _step(tokens: Any, index: int, state: Any, marks: Any) -> None:
+    """Move the structure behind `tokens[index]`."""
+    first, following, spelling, spans, chains, ids = marks
+    token = tokens[index]
+    on_chain = state[CHAIN] < state[CHAIN_END] and ids[state[CHAIN]] == token
+    state[CHAIN] = state[CHAIN] + 1 if on_chain else 0
+    if not on_chain:
+        state[CHAIN_END] = 0
+    state[SINCE] += 1
+    mark = first[token] if token < len(first) else -1
+    while mark >= 0:
+        begin, length = spelling[mark, 0], spelling[mark, 1]
+        if length <= index + 1:
+            same = True
+            for offset in range(length):
+                if tokens[index - offset] != ids[begin + length - 1 - offset]:
+                    same = False
+                    break
+            if same:
+                state[PLACE] = spans[mark, 0]
+                state[SINCE] = 0
+                if spans[mark, 1] >= 0:
+                    state[VERDICT] = spans[mark, 1]
+                verdict = state[VERDICT]
+                if chains[mark, verdict, 1] > 0 and state[CHAIN] >= state[CHAIN_END]:
+                    state[CHAIN] = chains[mark, verdict, 0]
+                    state[CHAIN_END] = state[CHAIN] + chains[mark, verdict, 1]
+                return
+        mark = following[mark]
+
+
+@njit(cache=True, nogil=True)
+def learn(tokens: Any, end: int, salt: Any, table: Any, rates: Any, state: Any, marks: Any) -> None:
+    """Index the tokens of a sequence from where the index stands up to `end`."""
+    mask = np.uint64(len(table) - 1)
+    keys = np.empty(NUM_WAYS, np.uint64)
+    last = np.empty(LOOK_BACK, np.int64)
+    ids = marks[5]
+    for index in range(state[SEEN], end):
+        token = tokens[index]
+        is_certain = state[CHAIN] < state[CHAIN_END] and ids[state[CHAIN]] == token
+        if not is_certain:
+            num_last = min(LOOK_BACK, index)
+            for back in range(num_last):
+                last[back] = tokens[index - 1 - back]
+            _contexts(last, num_last, state, keys)
+            place = state[PLACE]
+            for way in range(NUM_WAYS):
+                if keys[way] == 0:
+                    continue
+                # Where it lies must not depend on the salt, or another run of the same sequence would lose others.
+                place_in_table = _mixed(keys[way], way) & mask
+                tag = _mixed(keys[way] + np.uint64(way), salt) >> _TOKEN_BITS
+                entry = table[place_in_table]
+                if entry >> _TOKEN_BITS == tag:
+                    was_right = (entry & _TOKEN_MASK) == np.uint64(token)
+                    rates[0, way, place] = rates[0, way, place] * DECAY + was_right
+                    rates[1, way, place] = rates[1, way, place] * DECAY + 1
+                table[place_in_table] = (tag << _TOKEN_BITS) | np.uint64(token)
+        _step(tokens, index, state, marks)
+    state[SEEN] = end
+
+
+@njit(cache=True, nogil=True)
+def draft(
+    tokens: Any,
+    end: int,
+    limit: int,
+    threshold: float,
+    salt: Any,
+    slot: Any,
+    marks: Any,
+    out: Any,
+    is_marker: Any,
+) -> int:
+    """Write the tokens that are likely to follow `tokens[:end]` to `out`, and return how many.
+
+    Args:
+        limit: the most to write.
+        threshold: the least probability that a token is accepted, with all before it.
+        slot: table, rates and state of the sequence, indexed up to `end`.
+        is_marker: set to whether each token is a certain one.
+    """
+    table, rates, before = slot
+    state = before.copy()
+    mask = np.uint64(len(table) - 1)
+    keys = np.empty(NUM_WAYS, np.uint64)
+    last = np.empty(LOOK_BACK, np.int64)
+    # Room for the marks of several tokens that a draft ends.
+    num_window = min(end, 64)
+    window = np.empty(num_window + limit, np.int64)
+    window[:num_window] = tokens[end - num_window : end]
+    ids = marks[5]
+    probability = 1.0
+    count = 0
+    while count < limit:
+        place = state[PLACE]
+        if state[CHAIN] < state[CHAIN_END]:
+            token = ids[state[CHAIN]]
+            is_marker[count] = True
+        else:
+            num_last = min(LOOK_BACK, num_window + count)
+            for back in range(num_last):
+                last[back] = window[num_window + count - 1 - back]
+            _contexts(last, num_last, state, keys)
+            token, best = -1, 0.0
+            for way in range(NUM_WAYS):
+                if keys[way] == 0:
+                    continue
+                entry = table[_mixed(keys[way], way) & mask]
+                if entry >> _TOKEN_BITS == _mixed(keys[way] + np.uint64(way), salt) >> _TOKEN_BITS:
+                    rate = (rates[0, way, place] + PRIOR_WEIGHT * PRIOR[way]) / (
+                        rates[1, way, place] + PRIOR_WEIGHT
+                    )
+                    if rate > best:
+                        best = rate
+                        token = np.int64(entry & _TOKEN_MASK)
+            probability *= best
+            if token < 0 or probability < threshold:
+                break
+            is_marker[count] = False
+        out[count] = token
+        window[num_window + count] = token
+        _step(window, num_window + count, state, marks)
+        count += 1
+    return count
