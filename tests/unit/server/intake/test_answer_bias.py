@@ -8,7 +8,7 @@ from steiner.reasoning.policy import MAX_BIAS, Policy
 from steiner.server.api.chat.request import ChatRequest
 from steiner.server.conductor.assignment import AnswerFormat
 from steiner.server.errors import InvalidRequest
-from steiner.server.intake.resolution import resolve_answer_bias
+from steiner.server.intake.answer_rules import resolve_answer_bias
 
 
 @pytest.mark.parametrize("answer_format", [None, AnswerFormat("any", "any grammar")])
