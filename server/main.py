@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 
-from steiner.reasoning.certain_tokens import marks_of
+from steiner.reasoning.grammar.certain_tokens import marks_of
 from steiner.server.app import create_app
 from steiner.server.engine.headless import watch_leader
 from steiner.server.http.listener import DrainingServer, ListenerError, listener

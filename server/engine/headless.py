@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from steiner.reasoning.certain_tokens import Mark
+from steiner.reasoning.grammar.certain_tokens import Mark
 from steiner.server.engine.vllm_engine import engine_args, failing_to_start
 from steiner.server.settings import Settings
 

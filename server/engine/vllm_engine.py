@@ -15,7 +15,7 @@ from contextlib import aclosing, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from steiner.reasoning.certain_tokens import Mark
+from steiner.reasoning.grammar.certain_tokens import Mark
 from steiner.server.engine.base import (
     EngineDead,
     EngineError,

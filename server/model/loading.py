@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from steiner.reasoning.certain_tokens import marks_of
 from steiner.reasoning.errors import PolicyError, SteinerError, UnknownVerifierError
+from steiner.reasoning.grammar.certain_tokens import marks_of
 from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol, Protocol

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from steiner.reasoning.certain_tokens import Mark
+from steiner.reasoning.grammar.certain_tokens import Mark
 from steiner.server.engine.speculation.draft_counts import SharedCounts
 from steiner.server.engine.speculation.marks import plain_marks
 from steiner.server.settings import Settings

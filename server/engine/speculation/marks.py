@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steiner.reasoning.certain_tokens import VERDICTS, Mark
+from steiner.reasoning.grammar.certain_tokens import VERDICTS, Mark
 
 Packed = tuple[Any, Any, Any, Any, Any, Any]
 
