@@ -12,7 +12,6 @@ import math
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from steiner.reasoning.grammar.certain_tokens import Mark
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LEAST_LOGPROB = -9999.0
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 SAMPLING_DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
 
 
@@ -44,12 +42,12 @@ class EngineStartError(Exception):
 
 
 def engine_arguments(
-    settings: Settings, *, on_cpu: bool, known: frozenset[str], speculation: Mapping[str, Any] = NOTHING
+    settings: Settings, *, on_cpu: bool, known: frozenset[str], speculation: Speculation = WITHOUT
 ) -> dict[str, Any]:
     """Keyword arguments of AsyncEngineArgs for these settings.
 
     Args:
-        speculation: those of the speculation that was chosen.
+        speculation: the one that was chosen, whose arguments are among them.
 
     Raises:
         EngineStartError: `settings.engine_args` names an argument that vLLM does not have.
@@ -100,7 +98,7 @@ def engine_arguments(
         # torch's generators for CPU do not have. So a batch has room for the longest prompt undivided.
         arguments["enable_chunked_prefill"] = False
     arguments = {name: value for name, value in arguments.items() if value is not None}
-    return arguments | _merged(speculation, settings.engine_args)
+    return arguments | _merged(speculation.arguments, settings.engine_args)
 
 
 def _merged(speculation: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,7 +253,7 @@ def engine_args(settings: Settings, marks: Sequence[Mark] = ()) -> tuple[AsyncEn
     on_cpu = current_platform.is_cpu()
     speculation = choose_speculation(settings, marks, on_cpu=on_cpu)
     logger.info("speculation: %s (%s)", speculation.mode, speculation.reason)
-    arguments = engine_arguments(settings, on_cpu=on_cpu, known=known, speculation=speculation.arguments)
+    arguments = engine_arguments(settings, on_cpu=on_cpu, known=known, speculation=speculation)
     return AsyncEngineArgs(**arguments), speculation
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from steiner.reasoning.grammar.certain_tokens import Mark
 from steiner.server.engine.speculation.draft_counts import SharedCounts
-from steiner.server.engine.speculation.marks import plain_marks
+from steiner.server.engine.speculation.marks import CONFIG_KEY, plain_marks
 from steiner.server.settings import Settings
 
 Mode = Literal["protocol", "ngram", "off", "own"]
@@ -80,6 +80,6 @@ def _ours(reason: str, settings: Settings, marks: Sequence[Mark], *, on_cpu: boo
             "num_speculative_tokens": MAX_DRAFT,
         },
         **WORKER,
-        "additional_config": {"steiner_speculation": own},
+        "additional_config": {CONFIG_KEY: own},
     }
     return Speculation("protocol", reason, arguments, counts)

@@ -51,19 +51,15 @@ def _mixed(key: Any, value: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _contexts(last: Any, num_last: int, state: Any, keys: Any) -> None:
-    """Hashes of the context in each way; 0 where it is too short.
-
-    Args:
-        last: the last tokens, the latest first.
-    """
+def _contexts(tokens: Any, end: int, state: Any, keys: Any) -> None:
+    """Hashes of the context behind `tokens[:end]` in each way; 0 where it is too short."""
     place, since, verdict = state[PLACE], state[SINCE], state[VERDICT]
     key = np.uint64(1)
     way = 0
     for length in range(1, LOOK_BACK + 1):
-        known = length <= num_last
+        known = length <= end
         if known:
-            key = _mixed(key, last[length - 1])
+            key = _mixed(key, tokens[end - length])
         if length == _LENGTHS[way]:
             keys[way] = key if known else np.uint64(0)
             if length == 3:
@@ -71,7 +67,33 @@ def _contexts(last: Any, num_last: int, state: Any, keys: Any) -> None:
             way += 1
     where = _mixed(_mixed(np.uint64(2), place), since)
     keys[6] = where
-    keys[7] = _mixed(_mixed(where, verdict), last[0]) if num_last else np.uint64(0)
+    keys[7] = _mixed(_mixed(where, verdict), tokens[end - 1]) if end else np.uint64(0)
+
+
+@njit(cache=True, nogil=True)
+def _entry(key: Any, way: int, salt: Any, table: Any) -> Any:
+    """Where the entry of a context lies in the table, and its tag.
+
+    The place does not depend on the salt. With the salt in it, another run of the same sequence would lose others.
+    """
+    return _mixed(key, way) & np.uint64(len(table) - 1), _mixed(key + np.uint64(way), salt) >> _TOKEN_BITS
+
+
+@njit(cache=True, nogil=True)
+def _is_certain(token: Any, state: Any, ids: Any) -> Any:
+    """Whether a token is the next of those that must follow."""
+    return state[CHAIN] < state[CHAIN_END] and ids[state[CHAIN]] == token
+
+
+@njit(cache=True, nogil=True)
+def _ends_with(tokens: Any, end: int, ids: Any, begin: int, length: int) -> bool:
+    """Whether `tokens[:end]` ends with `ids[begin : begin + length]`."""
+    if length > end:
+        return False
+    for offset in range(length):  # noqa: SIM110 - Numba compiles no all()
+        if tokens[end - length + offset] != ids[begin + offset]:
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -79,35 +101,28 @@ def _step(tokens: Any, index: int, state: Any, marks: Any) -> None:
     """Move the structure behind `tokens[index]`."""
     first, following, spelling, spans, chains, ids = marks
     token = tokens[index]
-    on_chain = state[CHAIN] < state[CHAIN_END] and ids[state[CHAIN]] == token
-    state[CHAIN] = state[CHAIN] + 1 if on_chain else 0
-    if not on_chain:
-        state[CHAIN_END] = 0
+    if _is_certain(token, state, ids):
+        state[CHAIN] += 1
+    else:
+        state[CHAIN] = state[CHAIN_END] = 0
     state[SINCE] += 1
     mark = first[token] if token < len(first) else -1
-    while mark >= 0:
-        begin, length = spelling[mark, 0], spelling[mark, 1]
-        if length <= index + 1:
-            same = True
-            for offset in range(length):
-                if tokens[index - offset] != ids[begin + length - 1 - offset]:
-                    same = False
-                    break
-            if same:
-                state[PLACE] = spans[mark, 0]
-                state[SINCE] = 0
-                if spans[mark, 1] >= 0:
-                    state[VERDICT] = spans[mark, 1]
-                verdict = state[VERDICT]
-                if chains[mark, verdict, 1] > 0 and state[CHAIN] >= state[CHAIN_END]:
-                    state[CHAIN] = chains[mark, verdict, 0]
-                    state[CHAIN_END] = state[CHAIN] + chains[mark, verdict, 1]
-                return
+    while mark >= 0 and not _ends_with(tokens, index + 1, ids, spelling[mark, 0], spelling[mark, 1]):
         mark = following[mark]
+    if mark < 0:
+        return
+    state[PLACE] = spans[mark, 0]
+    state[SINCE] = 0
+    if spans[mark, 1] >= 0:
+        state[VERDICT] = spans[mark, 1]
+    begin, length = chains[mark, state[VERDICT], 0], chains[mark, state[VERDICT], 1]
+    if length > 0 and state[CHAIN] >= state[CHAIN_END]:
+        state[CHAIN] = begin
+        state[CHAIN_END] = begin + length
 
 
 @njit(cache=True, nogil=True)
-def _likely(rate: float, num_agreeing: int, num_others: int) -> float:
+def _likely(rate: float, num_agreeing: int, num_others: int) -> Any:
     """The probability of a token that the best way finds: how often that way is right, and what the others find."""
     rate = min(max(rate, 0.01), 0.99)
     score = BIAS + RATE_WEIGHT * np.log(rate / (1 - rate)) + AGREEING * num_agreeing - OTHER * num_others
@@ -117,16 +132,15 @@ def _likely(rate: float, num_agreeing: int, num_others: int) -> float:
 @njit(cache=True, nogil=True)
 def _guess(keys: Any, salt: Any, table: Any, rates: Any, place: int, found: Any) -> Any:
     """What each way finds goes to `found`, -1 for nothing. Returns the token to believe, or -1, and its probability."""
-    mask = np.uint64(len(table) - 1)
     token, best, num_found = -1, 0.0, 0
     for way in range(NUM_WAYS):
         found[way] = -1
         if keys[way] == 0:
             continue
-        entry = table[_mixed(keys[way], way) & mask]
-        if entry >> _TOKEN_BITS != _mixed(keys[way] + np.uint64(way), salt) >> _TOKEN_BITS:
+        index, tag = _entry(keys[way], way, salt, table)
+        if table[index] >> _TOKEN_BITS != tag:
             continue
-        found[way] = np.int64(entry & _TOKEN_MASK)
+        found[way] = np.int64(table[index] & _TOKEN_MASK)
         num_found += 1
         rate = (rates[0, way, place] + PRIOR_WEIGHT * PRIOR[way]) / (rates[1, way, place] + PRIOR_WEIGHT)
         if rate > best:
@@ -148,19 +162,13 @@ def learn(
         overall: float64 of shape (2, NUM_BANDS), how often guesses came and how likely they were thought, lately, in
             all sequences.
     """
-    mask = np.uint64(len(table) - 1)
     keys = np.empty(NUM_WAYS, np.uint64)
-    last = np.empty(LOOK_BACK, np.int64)
     found = np.empty(NUM_WAYS, np.int64)
     ids = marks[5]
     for index in range(state[SEEN], end):
         token = tokens[index]
-        is_certain = state[CHAIN] < state[CHAIN_END] and ids[state[CHAIN]] == token
-        if not is_certain:
-            num_last = min(LOOK_BACK, index)
-            for back in range(num_last):
-                last[back] = tokens[index - 1 - back]
-            _contexts(last, num_last, state, keys)
+        if not _is_certain(token, state, ids):
+            _contexts(tokens, index, state, keys)
             place = state[PLACE]
             guessed, likely = _guess(keys, salt, table, rates, place, found)
             if guessed >= 0:
@@ -175,9 +183,8 @@ def learn(
                 if found[way] >= 0:
                     rates[0, way, place] = rates[0, way, place] * DECAY + (found[way] == token)
                     rates[1, way, place] = rates[1, way, place] * DECAY + 1
-                # Where it lies must not depend on the salt, or another run of the same sequence would lose others.
-                tag = _mixed(keys[way] + np.uint64(way), salt) >> _TOKEN_BITS
-                table[_mixed(keys[way], way) & mask] = (tag << _TOKEN_BITS) | np.uint64(token)
+                entry, tag = _entry(keys[way], way, salt, table)
+                table[entry] = (tag << _TOKEN_BITS) | np.uint64(token)
         _step(tokens, index, state, marks)
     state[SEEN] = end
 
@@ -211,7 +218,6 @@ def draft(
     table, rates, before = slot
     state = before.copy()
     keys = np.empty(NUM_WAYS, np.uint64)
-    last = np.empty(LOOK_BACK, np.int64)
     found = np.empty(NUM_WAYS, np.int64)
     # Room for the marks of several tokens that a draft ends.
     num_window = min(end, 64)
@@ -226,10 +232,7 @@ def draft(
             token = ids[state[CHAIN]]
             is_marker[count] = True
         else:
-            num_last = min(LOOK_BACK, num_window + count)
-            for back in range(num_last):
-                last[back] = window[num_window + count - 1 - back]
-            _contexts(last, num_last, state, keys)
+            _contexts(window, num_window + count, state, keys)
             token, likely = _guess(keys, salt, table, rates, state[PLACE], found)
             # How guesses of such a likelihood have done here, against what was thought of them.
             band = int(likely * NUM_BANDS)

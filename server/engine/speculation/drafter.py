@@ -22,14 +22,11 @@ from steiner.server.engine.speculation.copy_index import (
     learn,
 )
 from steiner.server.engine.speculation.draft_counts import DraftCounts
-from steiner.server.engine.speculation.marks import Packed, packed, read_marks
+from steiner.server.engine.speculation.marks import CONFIG_KEY, Packed, packed, read_marks
 
 if TYPE_CHECKING:
     from vllm.config import VllmConfig
 
-CONFIG_KEY = "steiner_speculation"
-"""Where vLLM's `additional_config` has the drafter's own settings."""
-ENTRIES_PER_TOKEN = NUM_WAYS
 LEAST_TABLE_BITS, MOST_TABLE_BITS = 12, 16
 TRUST_WEIGHT = 5.0
 FULL_TRUST = np.ones(NUM_BANDS)
@@ -107,7 +104,7 @@ class ProtocolDrafter:
         self._cost = _StepCost(on_cpu=bool(own["on_cpu"]))
         parallel = vllm_config.parallel_config
         self._counts = DraftCounts(own["counts"], parallel.data_parallel_rank) if parallel.rank == 0 else None
-        needed = ENTRIES_PER_TOKEN * self._max_model_len
+        needed = NUM_WAYS * self._max_model_len
         self._table_bits = min(max(needed.bit_length(), LEAST_TABLE_BITS), MOST_TABLE_BITS)
         self._out = np.zeros(self._max_draft, np.int64)
         self._is_marker = np.zeros(self._max_draft, np.bool_)
@@ -116,7 +113,6 @@ class ProtocolDrafter:
         self._free: list[_Sequence] = []
         self._num_made = 0
         self._runner: Any = None
-        self._expected = 0.0
         # Compiled now, or the first request would wait for it.
         self._draft(self._sequence_without_request(), np.zeros(2, np.int32), 2, 0.5, FULL_TRUST)
 
@@ -149,27 +145,27 @@ class ProtocolDrafter:
         threshold = self._cost.threshold(len(sampled_token_ids))
         # A request alone, which may have a seed, must not depend on those before it.
         trust = self._trust() if len(sampled_token_ids) > 1 else FULL_TRUST
-        self._expected = 0.0
+        num_expected = 0.0
         drafts: list[list[int]] = []
         for row, sampled in enumerate(sampled_token_ids):
             sequence = self._sequences.get(request_ids[row])
+            drafts.append([])
             if not sampled:
-                drafts.append([])
                 continue
             if sequence is None:
                 sequence = self._sequences[request_ids[row]] = self._begin(request_ids[row])
             else:
                 self._count(sequence, len(sampled))
             if sequence.drafts:
-                drafts.append(
-                    self._draft(sequence, token_ids_cpu[row], int(num_tokens_no_spec[row]), threshold, trust)
-                )
-            else:
-                drafts.append([])
+                end = int(num_tokens_no_spec[row])
+                drafts[row], expected = self._draft(sequence, token_ids_cpu[row], end, threshold, trust)
+                num_expected += expected
         if self._counts is not None:
             self._counts.write()
-        if not self._cost.pays(len(drafts), sum(map(len, drafts)), self._expected):
-            self._drop_drafts()
+        num_drafted = sum(map(len, drafts))
+        if num_drafted and not self._cost.pays(len(drafts), num_drafted, num_expected):
+            for sequence in self._sequences.values():
+                sequence.last_markers = sequence.last_markers[:0]
             return [[] for _ in drafts]
         return drafts
 
@@ -180,23 +176,18 @@ class ProtocolDrafter:
         end: int,
         threshold: float,
         trust: npt.NDArray[np.float64],
-    ) -> list[int]:
+    ) -> tuple[list[int], float]:
+        """A draft, and how many of its tokens are likely to be accepted."""
         slot = (sequence.table, sequence.rates, sequence.state)
         learn(tokens, end, sequence.salt, *slot, self._marks, self._overall)
         limit = min(self._max_draft, self._max_model_len - end - 1)
         if limit <= 0:
-            return []
+            return [], 0.0
         count, expected = draft(
             tokens, end, limit, threshold, trust, sequence.salt, slot, self._marks, self._out, self._is_marker
         )
-        self._expected += expected
         sequence.last_markers = self._is_marker[:count].copy()
-        ids: list[int] = self._out[:count].tolist()
-        return ids
-
-    def _drop_drafts(self) -> None:
-        for sequence in self._sequences.values():
-            sequence.last_markers = sequence.last_markers[:0]
+        return self._out[:count].tolist(), expected
 
     def _trust(self) -> npt.NDArray[np.float64]:
         """How often guesses of each band came lately against what was thought of them, in all sequences."""

@@ -9,6 +9,9 @@ import numpy as np
 
 from steiner.reasoning.grammar.certain_tokens import VERDICTS, Mark
 
+CONFIG_KEY = "steiner_speculation"
+"""Where vLLM's `additional_config` has the drafter's own settings."""
+
 Packed = tuple[Any, Any, Any, Any, Any, Any]
 
 
@@ -24,10 +27,12 @@ def packed(marks: Sequence[Mark], vocab_size: int) -> Packed:
         ids: int64, tokens.
     """
     first = np.full(vocab_size, -1, np.int32)
-    following = np.full(max(1, len(marks)), -1, np.int32)
-    spelling = np.zeros((max(1, len(marks)), 2), np.int32)
-    spans = np.zeros((max(1, len(marks)), 2), np.int32)
-    chains = np.zeros((max(1, len(marks)), len(VERDICTS), 2), np.int32)
+    # Numba has no arrays of unknown shape, so there is a row also where there is no mark.
+    num_rows = max(1, len(marks))
+    following = np.full(num_rows, -1, np.int32)
+    spelling = np.zeros((num_rows, 2), np.int32)
+    spans = np.zeros((num_rows, 2), np.int32)
+    chains = np.zeros((num_rows, len(VERDICTS), 2), np.int32)
     ids: list[int] = []
     # The longest first: of marks that end alike, the longer one says more.
     for number, mark in enumerate(sorted(marks, key=lambda mark: len(mark.ids))):
