@@ -176,7 +176,9 @@ class Protocol:
         # A marker counts as one even if the tokenizer has it as an ordinary added token, as Qwen3's and R1's do.
         markers = {vocabulary[token] for token in self.special_tokens} | {end_of_turn_id}
         # Qwen's tokenizers have more special tokens than those with a role.
-        special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        added = tokenizer.added_tokens_decoder
+        special = {i for i, token in added.items() if token.special}
+        special_ids = frozenset(tokenizer.all_special_ids) | special | markers
         return BoundProtocol(
             protocol=self,
             reasoning_start_id=vocabulary[self.reasoning_start],
@@ -192,7 +194,8 @@ class Protocol:
             verified_id=id_of(self.verified),
             refuted_id=id_of(self.refuted),
             end_of_turn_id=end_of_turn_id,
-            special_ids=frozenset(tokenizer.all_special_ids) | special | markers,
+            special_ids=special_ids,
+            textual_ids=frozenset(i for i in special_ids if i not in added or _is_textual(added[i])),
             depth_ids=_depth_ids(tokenizer) if self.names_depth else (),
             vocab_size=len(tokenizer),
         )
@@ -212,6 +215,7 @@ class BoundProtocol:
 
     Attributes:
         special_ids: every special id of the tokenizer; none of them may be sampled as text.
+        textual_ids: those of them that llguidance takes for the text that they are spelled as.
         depth_ids: ids that spell each depth from 0 to MAX_DEPTH, one or more for each; empty without depths.
         vocab_size: number of real tokens; logits beyond it are padding.
     """
@@ -228,6 +232,7 @@ class BoundProtocol:
     refuted_id: int | None
     end_of_turn_id: int
     special_ids: frozenset[int]
+    textual_ids: frozenset[int]
     depth_ids: tuple[tuple[int, ...], ...]
     vocab_size: int
 
@@ -254,6 +259,11 @@ class BoundProtocol:
         for ids in self.depth_ids[:num_places]:
             if ids[:num_begun] == tuple(begun):
                 yield ids[num_begun:]
+
+
+def _is_textual(added: Any) -> bool:
+    """Whether llguidance reads an added token as text: it is not special, and is not spelled `<...>`."""
+    return not (added.special or (added.content.startswith("<") and added.content.endswith(">")))
 
 
 def _depth_ids(tokenizer: TokenizerLike) -> tuple[tuple[int, ...], ...]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from steiner.reasoning.automaton import State
 from steiner.reasoning.grammar import compile_continuation, compile_grammar
 from steiner.reasoning.grammar.rules import HEADER
-from steiner.reasoning.policy import Policy
+from steiner.reasoning.policy import MAX_BIAS, Policy
 from steiner.reasoning.protocol import BoundProtocol
 from steiner.server.conductor.assignment import AnswerFormat, Assignment
 from steiner.server.engine.base import Sampling, TokenRequest
@@ -29,10 +29,13 @@ def policy_bias(bound: BoundProtocol, policy: Policy) -> dict[int, float]:
 def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: AnswerFormat) -> TokenRequest:
     """The request that samples the answer in its format.
 
-    If an empty text would fit, the end of the turn waits for one token.
+    If an empty text would fit, the end of the turn waits for one token. Where the grammar would take a marker for its
+    letters, as `[THINK]` inside a string, a bias keeps it out.
     """
+    kept_out = dict.fromkeys(bound.textual_ids - {bound.end_of_turn_id}, -MAX_BIAS)
     return dataclasses.replace(
         request,
+        logit_bias={**request.logit_bias, **kept_out},
         grammar=f"{HEADER}start: answer <[{bound.end_of_turn_id}]>\n{answer_format.grammar}",
         min_tokens=1,
     )
