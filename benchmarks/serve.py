@@ -41,7 +41,7 @@ from transformers import AutoTokenizer
 from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.reasoning.tasks.languages import Language
+from steiner.reasoning.tasks.languages import LANGUAGES
 from steiner.server.settings import Settings
 from steiner.training.problems.held_out import held_out_problems
 
@@ -52,7 +52,6 @@ POLICY = {"min_steps": 16, "max_steps": 16, "max_depth": 8, "max_backtracks": 8,
 #: Of an answer to a problem.
 MOST_TOKENS = 1500
 FAMILY_SIZES = {"countdown": (3, 4), "routes": (3, 4, 5), "knights": (3, 4, 5)}
-LANGUAGES: tuple[Language, ...] = ("en", "ja", "zh")
 #: Shapes of random weights, by millions of parameters.
 SHAPES = {
     20: {"width": 384, "layers": 8, "heads": 6, "ffn_width": 1536},
@@ -103,7 +102,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--random-parameters",
         type=int,
-        default=0,
+        choices=SHAPES,
         help="millions, of random weights in place of a checkpoint",
     )
     parser.add_argument(
@@ -115,7 +114,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--max-tokens", type=int, default=256, help="tokens of every request")
     parser.add_argument(
-        "--rounds", type=int, default=2, help="requests per stream and run (four times as many alone)"
+        "--rounds", type=int, default=2, help="requests per stream and run (ten times as many alone)"
     )
     parser.add_argument("--load-cpus", type=int, nargs="+", default=[], help="where the load runs; any")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
@@ -125,7 +124,7 @@ def read_arguments() -> argparse.Namespace:
 def model_or_random(scratch: Path, millions: int | None) -> Path:
     """The shipped weights; without them, or if a size is asked for, random ones."""
     shipped = ROOT / "models/steiner-tiny"
-    if not millions and (shipped / "config.json").is_file():
+    if millions is None and (shipped / "config.json").is_file():
         return shipped
     from steiner.training.random_checkpoint import NANO, write_random_checkpoint
 
@@ -141,23 +140,21 @@ def bodies_of(model: Path, max_tokens: int, *, on_problems: bool) -> dict[str, d
     On problems they are greedy and end by themselves; otherwise each has what makes it generate exactly `max_tokens`.
     """
     bound = STEINER.bind(AutoTokenizer.from_pretrained(model))
-    request = {"model": model.name, "messages": [{"role": "user", "content": PROMPT}], "temperature": 1.0}
+    request = {"model": model.name, "messages": [{"role": "user", "content": PROMPT}]}
     if on_problems:
         settings = Settings()
         policy = settings.reasoning.resolve(settings.reasoning_effort, Policy(), STEINER)
+        max_tokens = MOST_TOKENS
         request |= {"temperature": 0.0}
-        free = request | {"max_tokens": MOST_TOKENS, "skip_special_tokens": False}
-        grammar = {"structured_outputs": {"grammar": compile_grammar(bound, policy)}}
-        return {
-            "steiner": request | {"max_completion_tokens": MOST_TOKENS},
-            "grammar": free | grammar,
-            "free": free,
-        }
-    grammar = compile_grammar(bound, Policy(**POLICY))
-    free = request | {"max_tokens": max_tokens, "skip_special_tokens": False, "ignore_eos": True}
+        steiner, free = request, request
+    else:
+        policy = Policy(**POLICY)
+        request |= {"temperature": 1.0}
+        steiner, free = request | {"reasoning": POLICY}, request | {"ignore_eos": True}
+    free |= {"max_tokens": max_tokens, "skip_special_tokens": False}
     return {
-        "steiner": request | {"max_completion_tokens": max_tokens, "reasoning": POLICY},
-        "grammar": free | {"structured_outputs": {"grammar": grammar}},
+        "steiner": steiner | {"max_completion_tokens": max_tokens},
+        "grammar": free | {"structured_outputs": {"grammar": compile_grammar(bound, policy)}},
         "free": free,
     }
 

@@ -205,14 +205,8 @@ def _lanes(
     for name, speculation in (("steiner", "auto"), ("steiner-off", "off")):
         if name in names:
             port = free_port()
-            command = [
-                *serve_command(model, port),
-                "--engine-args",
-                json.dumps(engine_args),
-                "--store",
-                "memory",
-            ]
-            command += ["--speculation", speculation]
+            command = [*serve_command(model, port), "--engine-args", json.dumps(engine_args)]
+            command += ["--store", "memory", "--speculation", speculation]
             yield ServerLane(name, stack.enter_context(LocalServer(command, port)), bodies["steiner"])
     if "vllm+grammar+ngram" in names:
         port = free_port()

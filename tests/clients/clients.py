@@ -23,7 +23,8 @@ CONVERSATIONS = HERE / "conversations"
 BUILD = HERE.parents[1] / "build"
 PYTHON_CLIENTS = BUILD / "clients"
 INSTALL_S = 540
-PROGRAM_S = 500
+PROGRAM_S = 200
+CONVERSATION_S = 400
 # LiteLLM asks the network for prices, and openai-agents for a place to send traces, unless they are told not to.
 QUIET_ENVIRONMENT = os.environ | {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -71,7 +72,9 @@ def install_ai_sdk(npm: str) -> Path:
     return AI_SDK
 
 
-def lines_of(command: Sequence[str | Path], folder: Path, program: str | None = None) -> list[str]:
+def lines_of(
+    command: Sequence[str | Path], folder: Path, program: str | None = None, timeout_s: float = PROGRAM_S
+) -> list[str]:
     """What a client's program prints.
 
     Args:
@@ -85,7 +88,7 @@ def lines_of(command: Sequence[str | Path], folder: Path, program: str | None = 
         input=program,
         capture_output=True,
         text=True,
-        timeout=PROGRAM_S,
+        timeout=timeout_s,
     )
     assert done.returncode == 0, done.stderr[-6000:]
     return done.stdout.splitlines()
@@ -95,5 +98,7 @@ def told_of(
     command: Sequence[str | Path], asks: Sequence[dict[str, Any]], folder: Path
 ) -> list[dict[str, Any]]:
     """What came of the conversations that a program holds, each as its `asked.py` describes it."""
-    told: list[dict[str, Any]] = json.loads(lines_of([*command, json.dumps(asks)], folder)[-1])
+    told: list[dict[str, Any]] = json.loads(
+        lines_of([*command, json.dumps(asks)], folder, timeout_s=CONVERSATION_S)[-1]
+    )
     return told

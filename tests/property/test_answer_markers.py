@@ -66,6 +66,7 @@ def formats() -> list[tuple[str, AnswerFormat, list[str]]]:
             }
         )
         use = resolve_tool_use(body.tools, body.tool_choice, body.parallel_tool_calls)
+        assert use is not None
         answer = tool_answer(use, None if schema is None else json.loads(schema))
         assert answer is not None
         held.append((f"tools {choice} {schema}", answer, beginnings))

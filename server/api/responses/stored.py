@@ -106,7 +106,8 @@ async def list_input_items(
     generation = await find_response(service, response_id, caller)
     items = ResponseRecord.model_validate(generation.request).items
     if query.seals_reasoning:
-        items = tuple(_sealed(item, service.step_seal.sealing_for(generation.owner)) for item in items)
+        seal = service.step_seal.sealing_for(generation.owner)
+        items = tuple(_sealed(item, seal) for item in items)
     return page_of(items, after=query.after, limit=query.limit, newest_first=query.order == "desc")
 
 
