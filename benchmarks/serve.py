@@ -151,7 +151,7 @@ def bodies_of(model: Path, max_tokens: int, *, on_problems: bool) -> dict[str, d
         policy = Policy(**POLICY)
         request |= {"temperature": 1.0}
         steiner, free = request | {"reasoning": POLICY}, request | {"ignore_eos": True}
-    free |= {"max_tokens": max_tokens, "skip_special_tokens": False}
+    free = free | {"max_tokens": max_tokens, "skip_special_tokens": False}
     return {
         "steiner": steiner | {"max_completion_tokens": max_tokens},
         "grammar": free | {"structured_outputs": {"grammar": compile_grammar(bound, policy)}},
