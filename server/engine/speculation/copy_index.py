@@ -31,6 +31,7 @@ DECAY = 0.98
 DECAY_OVERALL = 0.999
 MOST_LIKELY = 0.95
 PRIOR_WEIGHT = 3.0
+SHOWN_WEIGHT = 3.0
 PRIOR = np.array([0.2, 0.3, 0.4, 0.45, 0.5, 0.5, 0.3, 0.45])
 #: Weights of a logistic regression on whether the first token of a draft was accepted, over 19,270 places of greedy
 #: traces of steiner-tiny in three families and languages.
@@ -153,6 +154,20 @@ def _guess(keys: Any, salt: Any, table: Any, rates: Any, place: int, found: Any)
 
 
 @njit(cache=True, nogil=True)
+def _band(likely: float) -> Any:
+    """The band that a likelihood is in."""
+    return min(int(likely * NUM_BANDS), NUM_BANDS - 1)
+
+
+@njit(cache=True, nogil=True)
+def _as_shown(likely: float, rates: Any) -> Any:
+    """A likelihood, set right by how those of its band have done in this sequence, against what was thought of them."""
+    band = _band(likely)
+    came, thought = rates[0, NUM_WAYS, band], rates[1, NUM_WAYS, band]
+    return likely * (came + SHOWN_WEIGHT) / (thought + SHOWN_WEIGHT)
+
+
+@njit(cache=True, nogil=True)
 def learn(
     tokens: Any, end: int, salt: Any, table: Any, rates: Any, state: Any, marks: Any, overall: Any
 ) -> None:
@@ -172,11 +187,13 @@ def learn(
             place = state[PLACE]
             guessed, likely = _guess(keys, salt, table, rates, place, found)
             if guessed >= 0:
-                band = int(likely * NUM_BANDS)
+                shown = _as_shown(likely, rates)
+                band = _band(shown)
+                overall[0, band] = overall[0, band] * DECAY_OVERALL + (guessed == token)
+                overall[1, band] = overall[1, band] * DECAY_OVERALL + shown
+                band = _band(likely)
                 rates[0, NUM_WAYS, band] = rates[0, NUM_WAYS, band] * DECAY + (guessed == token)
                 rates[1, NUM_WAYS, band] = rates[1, NUM_WAYS, band] * DECAY + likely
-                overall[0, band] = overall[0, band] * DECAY_OVERALL + (guessed == token)
-                overall[1, band] = overall[1, band] * DECAY_OVERALL + likely
             for way in range(NUM_WAYS):
                 if keys[way] == 0:
                     continue
@@ -234,10 +251,8 @@ def draft(
         else:
             _contexts(window, num_window + count, state, keys)
             token, likely = _guess(keys, salt, table, rates, state[PLACE], found)
-            # How guesses of such a likelihood have done here, against what was thought of them.
-            band = int(likely * NUM_BANDS)
-            done, thought = rates[0, NUM_WAYS, band], rates[1, NUM_WAYS, band]
-            likely *= (done + PRIOR_WEIGHT * trust[band]) / (thought + PRIOR_WEIGHT)
+            likely = _as_shown(likely, rates)
+            likely *= trust[_band(likely)]
             probability *= min(MOST_LIKELY, likely)
             if token < 0 or probability < threshold:
                 break

@@ -6,6 +6,7 @@ it for drafts after every step. `worker.SpeculatingWorker` introduces it to the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,22 @@ class _StepCost:
         return 2_000 + reading, 20 + computing, 6 + computing, 200
 
 
+def num_parameters_of(model: Any) -> int:
+    """Parameters of a vLLM model on this rank.
+
+    On a CPU vLLM packs the weights of linear layers and leaves empty tensors behind, and quantised weights are packed
+    everywhere. So a layer's shape counts where it tells more.
+    """
+    total = 0
+    for layer in model.modules():
+        held = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+        widths = (
+            getattr(layer, name, 0) for name in ("input_size_per_partition", "output_size_per_partition")
+        )
+        total += max(held, math.prod(widths))
+    return total
+
+
 @dataclass(slots=True)
 class _Sequence:
     """What the drafter knows of one sequence: its index, and its last draft.
@@ -118,7 +135,7 @@ class ProtocolDrafter:
 
     def load_model(self, model: Any, *_: Any, **__: Any) -> None:
         """There is none to load; the size of the served model says what a drafted token costs."""
-        self._cost.num_parameters = sum(parameter.numel() for parameter in model.parameters())
+        self._cost.num_parameters = num_parameters_of(model)
 
     def attach(self, runner: Any) -> None:
         """Get to know the model runner, whose batch says which request each row is. Until then nothing is drafted."""
