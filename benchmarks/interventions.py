@@ -153,6 +153,9 @@ class TimedEngine:
         if most := max(others.values(), default=0):
             self.passed.append(most)
 
+    def draft_counts(self) -> Mapping[str, int] | None:
+        return self.engine.draft_counts()
+
     async def check_health(self) -> None:
         await self.engine.check_health()
 

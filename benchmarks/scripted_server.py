@@ -85,6 +85,9 @@ class WalkingEngine:
         finally:
             self._in_hand.dec()
 
+    def draft_counts(self) -> None:
+        """It drafts nothing."""
+
     async def check_health(self) -> None:
         """Always well."""
 

@@ -62,6 +62,17 @@ class TokenRequest:
     trace_headers: Mapping[str, str] = field(default_factory=dict)
 
 
+DRAFT_COUNTS = (
+    "steps",
+    "tokens",
+    "drafted_markers",
+    "drafted_copies",
+    "accepted_markers",
+    "accepted_copies",
+)
+"""Of speculation: decode steps of single requests, tokens sampled in them, and drafted tokens by their origin."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
     """Log probabilities at one place of the sequence, over the tokens that the request's grammar allows.
@@ -114,6 +125,13 @@ class TokenEngine(Protocol):
             EngineRefusal: the parameters cannot be served.
             EngineDead: the engine is gone.
             EngineError: it failed otherwise.
+        """
+        ...
+
+    def draft_counts(self) -> Mapping[str, int] | None:
+        """Decode steps, and tokens that were drafted and accepted, by `DRAFT_COUNTS`; None if it counts none.
+
+        They only grow.
         """
         ...
 

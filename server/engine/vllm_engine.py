@@ -172,7 +172,6 @@ class VllmEngine:
             self._llm.input_processor.speculative_config = None
 
     def draft_counts(self) -> Mapping[str, int] | None:
-        """Counts of drafted and accepted tokens by `draft_counts.COLUMNS`; None without our drafter."""
         counts = self._speculation.counts
         return None if counts is None else counts.read()
 

@@ -33,6 +33,9 @@ class TapedEngine:
 
         conductor.progress.take = record  # type: ignore[method-assign]
 
+    def draft_counts(self) -> Mapping[str, int] | None:
+        return None
+
     async def check_health(self) -> None: ...
 
     def shutdown(self) -> None: ...

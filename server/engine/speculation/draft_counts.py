@@ -9,14 +9,7 @@ import os
 
 import numpy as np
 
-COLUMNS = (
-    "steps",
-    "tokens",
-    "drafted_markers",
-    "drafted_copies",
-    "accepted_markers",
-    "accepted_copies",
-)
+from steiner.server.engine.base import DRAFT_COUNTS
 
 
 class DraftCounts:
@@ -28,13 +21,13 @@ class DraftCounts:
     """
 
     def __init__(self, path: str, copy: int) -> None:
-        self._mapped = np.memmap(path, np.int64, "r+").reshape(-1, len(COLUMNS))[copy]
-        self._counts = np.zeros(len(COLUMNS), np.int64)
+        self._mapped = np.memmap(path, np.int64, "r+").reshape(-1, len(DRAFT_COUNTS))[copy]
+        self._counts = np.zeros(len(DRAFT_COUNTS), np.int64)
 
     def add(self, **counts: int) -> None:
         """Add to columns by their names, here only."""
         for name, count in counts.items():
-            self._counts[COLUMNS.index(name)] += count
+            self._counts[DRAFT_COUNTS.index(name)] += count
 
     def write(self) -> None:
         """Show the server what was added."""
@@ -50,8 +43,8 @@ class SharedCounts:
 
     def __init__(self, num_copies: int) -> None:
         self._descriptor = os.memfd_create("steiner-draft-counts")
-        os.truncate(self._descriptor, num_copies * len(COLUMNS) * np.dtype(np.int64).itemsize)
-        self._mapped = np.memmap(self.path, np.int64, "r").reshape(-1, len(COLUMNS))
+        os.truncate(self._descriptor, num_copies * len(DRAFT_COUNTS) * np.dtype(np.int64).itemsize)
+        self._mapped = np.memmap(self.path, np.int64, "r").reshape(-1, len(DRAFT_COUNTS))
 
     @property
     def path(self) -> str:
@@ -60,7 +53,7 @@ class SharedCounts:
 
     def read(self) -> dict[str, int]:
         """The sums over all copies of the model, by column."""
-        return dict(zip(COLUMNS, self._mapped.sum(axis=0).tolist(), strict=True))
+        return dict(zip(DRAFT_COUNTS, self._mapped.sum(axis=0).tolist(), strict=True))
 
     def close(self) -> None:
         """Free it; no worker may still open it."""
