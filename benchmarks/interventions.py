@@ -131,6 +131,10 @@ class TimedEngine:
     def default_sampling(self) -> Mapping[str, float | int]:
         return self.engine.default_sampling
 
+    @property
+    def bias_refusal(self) -> str | None:
+        return self.engine.bias_refusal
+
     async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         generation, _, number = request.request_id.partition("-")
         is_first = True

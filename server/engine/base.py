@@ -118,6 +118,11 @@ class TokenEngine(Protocol):
         """Fields of `Sampling` (and `max_tokens`) that the checkpoint's generation config sets."""
         ...
 
+    @property
+    def bias_refusal(self) -> str | None:
+        """Why requests cannot have `logit_bias` or `min_p`, and what to do; None if they can."""
+        ...
+
     def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         """Run a request; closing the generator early aborts it in the engine.
 

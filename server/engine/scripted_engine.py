@@ -57,6 +57,7 @@ class ScriptedEngine:
     aborted: list[str] = field(default_factory=list)
     is_dead: bool = False
     counted_drafts: Mapping[str, int] | None = None
+    bias_refusal: str | None = None
 
     async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         """Play the next script."""

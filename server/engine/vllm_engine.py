@@ -171,6 +171,12 @@ class VllmEngine:
         if self._speculation.mode == "protocol":
             self._llm.input_processor.speculative_config = None
 
+    @property
+    def bias_refusal(self) -> str | None:
+        if self._speculation.mode in ("ngram", "own"):
+            return "vLLM's own speculation cannot apply it; serve with --speculation protocol or off"
+        return None
+
     def draft_counts(self) -> Mapping[str, int] | None:
         counts = self._speculation.counts
         return None if counts is None else counts.read()

@@ -12,6 +12,7 @@ from steiner.reasoning.options import ReasoningOptions
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import Protocol
 from steiner.reasoning.verifiers import Verifier, find_verifier
+from steiner.server.engine.base import Sampling
 from steiner.server.errors import InvalidRequest
 from steiner.server.http.refusals import refusal
 from steiner.server.intake.request import GenerationRequest
@@ -47,6 +48,26 @@ def resolve_verifier(policy: Policy) -> Verifier | None:
         return find_verifier(policy.verifier)
     except UnknownVerifierError as error:
         raise InvalidRequest(str(error), param="reasoning.verifier", code="invalid_value") from error
+
+
+def check_biases(request: GenerationRequest, policy: Policy, sampling: Sampling, why_not: str | None) -> None:
+    """Refuse what an engine cannot apply, before anything is generated.
+
+    Args:
+        why_not: what keeps the engine from applying biases and `min_p`; None if it applies them.
+
+    Raises:
+        InvalidRequest: the request or the deployment asks for one.
+    """
+    asked = {
+        "logit_bias": bool(request.logit_bias),
+        "min_p": bool(sampling.min_p),
+        "reasoning.backtrack_bias": bool(policy.backtrack_bias),
+        "reasoning.end_bias": bool(policy.end_bias),
+    }
+    for field, is_asked in asked.items():
+        if is_asked and why_not is not None:
+            raise InvalidRequest(f"{field}: {why_not}", param=field, code="invalid_value")
 
 
 def resolve_num_choices(request: GenerationRequest, max_choices: int) -> int:

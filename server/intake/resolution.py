@@ -10,7 +10,7 @@ from steiner.server.engine.base import Sampling
 from steiner.server.errors import InvalidRequest
 from steiner.server.http.request_context import current_request
 from steiner.server.intake.answer_rules import resolve_answer_bias, resolve_answer_format, resolve_stop
-from steiner.server.intake.limits import resolve_max_tokens, resolve_policy, resolve_verifier
+from steiner.server.intake.limits import check_biases, resolve_max_tokens, resolve_policy, resolve_verifier
 from steiner.server.intake.loaded_model import LoadedModel
 from steiner.server.intake.messages import Message
 from steiner.server.intake.prompts import PromptError
@@ -35,6 +35,8 @@ async def assignment_of(
         InvalidRequest: part of it cannot be served; the error names the field.
     """
     policy = resolve_policy(request, default, loaded.bound.protocol)
+    sampling = resolve_sampling(request, loaded.engine.default_sampling)
+    check_biases(request, policy, sampling, loaded.engine.bias_refusal)
     verifier = resolve_verifier(policy)
     answer_format = await resolve_answer_format(request, loaded.encoder.tag_ids)
     try:
@@ -46,7 +48,7 @@ async def assignment_of(
         model=settings.model_id,
         prompt_ids=tuple(prompt_ids),
         policy=policy,
-        sampling=resolve_sampling(request, loaded.engine.default_sampling),
+        sampling=sampling,
         max_tokens=resolve_max_tokens(
             request,
             len(prompt_ids),

@@ -94,6 +94,12 @@ def policy_of_settings(settings: Settings, protocol: Protocol) -> Policy:
         raise LoadError(f"STEINER_REASONING: {refusal(error.errors()).message}") from error
     except (PolicyError, UnknownVerifierError) as error:
         raise LoadError(f"STEINER_REASONING: {error}") from error
+    vllms_own = settings.speculation == "ngram" or "speculative_config" in settings.engine_args
+    if vllms_own and (policy.backtrack_bias or policy.end_bias):
+        raise LoadError(
+            "STEINER_REASONING: vLLM's own speculation cannot apply backtrack_bias and end_bias; "
+            "serve with --speculation protocol or off, or without them"
+        )
     return policy
 
 

@@ -18,6 +18,7 @@ class TapedEngine:
 
     max_model_len = 100_000
     default_sampling: Mapping[str, float | int] = {}
+    bias_refusal = None
 
     def __init__(self) -> None:
         self.requests: list[TokenRequest] = []
