@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -41,6 +42,13 @@ def answer(url: str, question: str) -> dict[str, Any]:
     return message
 
 
+def num_accepted(url: str) -> float:
+    """Tokens that came from drafts."""
+    page = httpx.get(f"{url}/metrics").text
+    found = re.findall(r"^steiner_accepted_tokens_total\S* (\S+)$", page, re.MULTILINE)
+    return sum(map(float, found))
+
+
 def test_two_ranks_answer_as_one(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     port, meeting = free_port(), free_port()
     command = serve_command(Path("models/steiner-tiny").resolve(), port)
@@ -54,6 +62,7 @@ def test_two_ranks_answer_as_one(server: Any, monkeypatch: pytest.MonkeyPatch) -
                 assert shared["reasoning"] == alone["reasoning"]
                 assert shared["content"] == alone["content"]
                 assert len(shared["reasoning_steps"]) >= 1
+            assert num_accepted(leader.url) > 0
             # It computes and serves nothing.
             assert follower.poll() is None
         # It ends with machine 0, as a failure: a supervisor starts it again.
