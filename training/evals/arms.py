@@ -121,11 +121,17 @@ def report_of(outcomes: dict[str, list[Outcome]]) -> dict[str, Any]:
         arms[arm] = {**_score(told), "families": by_family}
     names = list(outcomes)
     pairs = {
-        f"{later} - {earlier}": compare(outcomes[later], outcomes[earlier])["all"].as_json()
+        f"{later} - {earlier}": _difference(outcomes[later], outcomes[earlier])
         for at, earlier in enumerate(names)
         for later in names[at + 1 :]
     }
     return {"arms": arms, "paired": pairs}
+
+
+def _difference(later: Sequence[Outcome], earlier: Sequence[Outcome]) -> dict[str, float | str]:
+    tests = compare(later, earlier)
+    # A single family is the whole.
+    return tests.get("all", next(iter(tests.values()))).as_json()
 
 
 def _score(outcomes: Sequence[Outcome]) -> dict[str, float]:

@@ -107,10 +107,7 @@ def _bbh(path: Path) -> Iterable[PublishedQuestion]:
 def _rows(path: Path, *, are_lines: bool) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
-        if are_lines:
-            rows = [json.loads(line) for line in text.splitlines() if line]
-        else:
-            rows = json.loads(text)["examples"]
+        rows = list(map(json.loads, text.splitlines())) if are_lines else json.loads(text)["examples"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise QuestionsError(f"{path} cannot be read as published questions: {error}") from error
     if not rows or not all(isinstance(row, dict) for row in rows):
