@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from steiner.cli.evaluate import kept_answers
 from steiner.training.evals.accuracy import Outcome
@@ -109,7 +109,9 @@ def evaluate_arms(
 
 def arms_table(report: dict[str, Any]) -> Table:
     """A row for each arm, and for each family in it if there are several."""
-    table = Table("arm", "questions", "accuracy", "95 %", "cut off", "reasoning tokens", "all tokens")
+    # Whole names, however narrow the terminal is.
+    name_of_arm = Column("arm", no_wrap=True)
+    table = Table(name_of_arm, "questions", "accuracy", "95 %", "cut off", "reasoning tokens", "all tokens")
     for arm, told in report["arms"].items():
         rows = {arm: told}
         if len(told["families"]) > 1:
