@@ -71,6 +71,7 @@ class Plain(http.server.BaseHTTPRequestHandler):
     """Chat completions and a list of models, as any server has them."""
 
     bodies: list[dict[str, Any]]
+    owner = "else"
 
     def _answer(self, body: dict[str, Any]) -> None:
         data = json.dumps(body).encode()
@@ -81,7 +82,7 @@ class Plain(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def do_GET(self) -> None:
-        self._answer({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": "else"}]})
+        self._answer({"object": "list", "data": [{"id": "m", "object": "model", "owned_by": self.owner}]})
 
     def do_POST(self) -> None:
         self.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -95,12 +96,13 @@ class Plain(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture
-def plain() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+@pytest.fixture(params=["else"])
+def plain(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     asked: list[dict[str, Any]] = []
 
     class Handler(Plain):
         bodies = asked
+        owner = request.param
 
     serving = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=serving.serve_forever)
@@ -126,6 +128,19 @@ def test_any_server_is_asked_two_of_them(
     assert refused.returncode == 1
     assert "needs a server of Steiner" in refused.stderr
     assert len(asked) == 6
+
+
+@pytest.mark.parametrize("plain", ["steiner"], indirect=True)
+def test_our_server_is_told_when_to_reason_and_how_much(
+    plain: tuple[str, list[dict[str, Any]]], files: list[str], tmp_path: Path
+) -> None:
+    url, asked = plain
+    arguments = ["--max-tokens", "400", "--output", str(tmp_path / "out"), "--concurrency", "1"]
+    done = evaluate("--url", url, "--arms", "free,constrained", *arguments, *files)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    told = [(body.get("reasoning_effort"), body.get("reasoning"), body["max_tokens"]) for body in asked]
+    # A quarter is left for the answer.
+    assert told == [("none", None, 400)] * 3 + [(None, {"max_reasoning_tokens": 300}, 400)] * 3
 
 
 @pytest.mark.parametrize(

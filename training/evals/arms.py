@@ -25,6 +25,8 @@ from steiner.training.evals.score import score
 
 ARMS = ("free", "prompted", "constrained")
 MAX_TOKENS = 2048
+REASONING_SHARE = 0.75
+"""Of `max_tokens` that reasoning may take, so that a model that reasons without end still answers."""
 SCORED = ("num_problems", "num_answers", "accuracy", "accuracy_low", "accuracy_high", "unfinished")
 TOKENS = ("mean_reasoning_tokens", "mean_completion_tokens")
 
@@ -91,7 +93,9 @@ def run_arms(
     for arm in options.arms:
         client = endpoint(options.prompt if arm == "prompted" else None)
         fields: dict[str, Any] = {"temperature": options.temperature, "max_tokens": options.max_tokens}
-        if options.tells_effort and arm != "constrained":
+        if arm == "constrained":
+            fields["reasoning"] = {"max_reasoning_tokens": int(options.max_tokens * REASONING_SHARE)}
+        elif options.tells_effort:
             fields["reasoning_effort"] = "none"
         outcomes[arm] = asyncio.run(
             ask_all(
