@@ -20,8 +20,8 @@ install: ## create .venv with the pinned packages (the targets below do it first
 install-tests: ## the same, and from apt the programs that the tests run (as root or through sudo)
 	@$(ROOT)/scripts/install --tests
 
-demo: install ## start the server on models/steiner-tiny and watch it solve a held-out problem
-	@cd $(ROOT) && $(BIN)/steiner demo $(ARGS)
+demo: install ## start the server on models/steiner-tiny and watch it solve a held-out problem; MODEL=smollm2 fetches that one
+	@cd $(ROOT) && $(if $(filter smollm2,$(MODEL)),$(BIN)/steiner fetch smollm2 &&) $(BIN)/steiner demo $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 test: install-tests ## run the tests, in two processes; ARGS='-k parser' narrows them, WORKERS=0 makes it one process
 	@cd $(ROOT) && { $(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(ARGS); status=$$?; echo $$status > $(VENV)/.pytest-status; exit $$status; }

@@ -26,6 +26,11 @@ KEYWORDS = frozenset(
 """Words of tools and JSON Schema that templates look for. No caller chooses them, so they need no placeholder."""
 
 
+def hidden_in(text: str) -> set[int]:
+    """Numbers of the texts whose placeholders a text has, however they are escaped."""
+    return {int(found[1]) for found in PLACEHOLDER.finditer(text)}
+
+
 class LostText(Exception):
     """The template changed a text in a way that cannot be repeated."""
 

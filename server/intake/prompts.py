@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jinja2.exceptions import TemplateError
 
-from steiner.server.intake.placeholders import LostText, Placeholders
+from steiner.server.intake.message_order import INSTRUCTING, arrangements
+from steiner.server.intake.placeholders import LostText, Placeholders, hidden_in
 from steiner.server.intake.tools.prompt import written_out
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 CHARACTERS_ON_LOOP = 8192
 TOOL_MARKERS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 """Ordinary tokens in many tokenizers, with which a text could pass for a call or a tool's result."""
+ONLY_AT_START, NOWHERE = '"prepend_scheme":"first"', '"prepend_scheme":"never"'
+"""In the JSON of a tokenizer as SentencePiece's: where a space comes before a text."""
 Tool = dict[str, Any]
 """As `tools` of `apply_chat_template`: ``{"type": "function", "function": {name, description, parameters}}``."""
 
@@ -86,8 +89,11 @@ class PromptEncoder:
         # Our own copies, because transformers flips a switch back and forth on the shared one.
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._backend.encode_special_tokens = False
-        self._text_backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        spelled = tokenizer.backend_tokenizer.to_str()
+        self._text_backend = Tokenizer.from_str(spelled)
         self._text_backend.encode_special_tokens = True
+        self._inner_backend = Tokenizer.from_str(spelled.replace(ONLY_AT_START, NOWHERE))
+        self._inner_backend.encode_special_tokens = True
         added = tokenizer.get_added_vocab()
         protected = frozenset(protected_ids) | frozenset(tokenizer.all_special_ids)
         protected |= {added[spelling] for spelling in TOOL_MARKERS if spelling in added}
@@ -133,10 +139,34 @@ class PromptEncoder:
         shown = [texts.hide_all(tool) for tool in tools]
         if not self._template_knows_tools:
             messages, shown = written_out(messages, shown), []
-        try:
-            return texts.restore(self._render(messages, shown))
-        except LostText as error:
-            raise PromptError("the model's chat template rewrites texts of the messages or tools") from error
+        return self._accepted(messages, shown, texts)
+
+    def _accepted(self, messages: list[dict[str, Any]], tools: list[Tool], texts: Placeholders) -> list[str]:
+        """Parts of the first arrangement that the template neither refuses nor cuts.
+
+        Raises:
+            PromptError: there is none; the error is that of the messages as they were given.
+        """
+        refused: PromptError | None = None
+        cut: list[str] | None = None
+        for arranged in arrangements(messages):
+            try:
+                rendered = self._render(arranged, tools)
+                parts = texts.restore(rendered)
+            except LostText:
+                refused = refused or PromptError(
+                    "the model's chat template rewrites texts of the messages or tools"
+                )
+            except PromptError as error:
+                refused = refused or error
+            else:
+                if is_whole(rendered, arranged):
+                    return parts
+                # A template may have its reasons, so this is better than nothing.
+                cut = cut or parts
+        if cut is None:
+            raise refused or PromptError("there are no messages")
+        return cut
 
     @cached_property
     def _template_knows_tools(self) -> bool:
@@ -182,28 +212,35 @@ class PromptEncoder:
                 extend(part[position : match.start()])
                 position = match.end()
                 marker = self._markers[match[0]]
-                ids += self._encode_text(run.rstrip() if marker.strips_left else run)
+                ids += self._encode_text(run.rstrip() if marker.strips_left else run, is_first=not ids)
                 ids.append(marker.token_id)
                 run, strip_next = "", marker.strips_right
             extend(part[position:])
-        return ids + self._encode_text(run)
+        return ids + self._encode_text(run, is_first=not ids)
 
-    def _encode_text(self, text: str) -> list[int]:
+    def _encode_text(self, text: str, *, is_first: bool) -> list[int]:
         if not text:
             return []
-        ids: list[int] = self._text_backend.encode(text, add_special_tokens=False).ids
+        backend = self._text_backend if is_first else self._inner_backend
+        ids: list[int] = backend.encode(text, add_special_tokens=False).ids
         if self._marker_ids.isdisjoint(ids):
             return ids
         # A checkpoint may have added its markers as ordinary tokens, which the tokenizer finds in any
         # text. If each spelling is cut in two, it finds none.
         ids, position = [], 0
         for match in self._marker_pattern.finditer(text):
-            ids += self._text_backend.encode(text[position : match.start() + 1], add_special_tokens=False).ids
-            position = match.start() + 1
-        ids += self._text_backend.encode(text[position:], add_special_tokens=False).ids
+            ids += backend.encode(text[position : match.start() + 1], add_special_tokens=False).ids
+            backend, position = self._inner_backend, match.start() + 1
+        ids += backend.encode(text[position:], add_special_tokens=False).ids
         if not self._marker_ids.isdisjoint(ids):
             raise PromptError("the text cannot be encoded without making special tokens of it")
         return ids
+
+
+def is_whole(rendered: str, messages: Sequence[dict[str, Any]]) -> bool:
+    """Whether all that instructs and asks is in a rendered conversation; what assistants thought may be left out."""
+    asked = (message["content"] for message in messages if message["role"] in (*INSTRUCTING, "user"))
+    return set().union(*map(hidden_in, asked)) <= hidden_in(rendered)
 
 
 def _message(turn: Turn, texts: Placeholders) -> dict[str, Any]:

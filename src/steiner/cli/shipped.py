@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from steiner.cli.fetched_models import resolved
 from steiner.reasoning.errors import SteinerError
 
 SHIPPED = Path("models/steiner-tiny")
@@ -14,11 +15,15 @@ class MissingModelError(SteinerError):
 def find_model(model: Path | None) -> Path:
     """The checkpoint folder: the one named, else the shipped one in the working directory or the checkout.
 
+    Args:
+        model: a folder, or the name of a model that was fetched.
+
     Raises:
+        NotFetchedError: it is such a name, and has not been fetched.
         MissingModelError: none of them is a folder with a config.json.
     """
     checkout = Path(__file__).resolve().parents[3]
-    candidates = [model] if model else [SHIPPED, checkout / SHIPPED]
+    candidates = [Path(resolved(str(model)))] if model else [SHIPPED, checkout / SHIPPED]
     for candidate in candidates:
         if (candidate / "config.json").is_file():
             return candidate

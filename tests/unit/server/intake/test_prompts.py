@@ -73,7 +73,7 @@ def any_tokenizer(request: pytest.FixtureRequest) -> PreTrainedTokenizerFast:
 
 
 @settings(deadline=None, max_examples=150)
-@given(texts=st.lists(TEXTS, min_size=1, max_size=5))
+@given(texts=st.lists(TEXTS, min_size=2, max_size=5))
 def test_ordinary_text_has_the_ids_of_the_chat_template(
     any_tokenizer: PreTrainedTokenizerFast, texts: list[str]
 ) -> None:
@@ -89,7 +89,7 @@ def test_the_tiny_tokenizer_too(tokenizer: PreTrainedTokenizerFast, texts: list[
 
 
 @settings(deadline=None, max_examples=200)
-@given(texts=st.lists(WITH_MARKERS, min_size=1, max_size=5))
+@given(texts=st.lists(WITH_MARKERS, min_size=2, max_size=5))
 def test_no_text_makes_a_marker_and_none_is_lost(
     any_tokenizer: PreTrainedTokenizerFast, texts: list[str]
 ) -> None:
@@ -101,6 +101,13 @@ def test_no_text_makes_a_marker_and_none_is_lost(
     assert sum(token_id in markers for token_id in ids) == num_of_template
     if any_tokenizer is not TOKENIZERS["markers swallow whitespace"]:
         assert any_tokenizer.decode(ids) == by_template(any_tokenizer, turns, tokenize=False)
+
+
+def test_a_system_message_alone_is_not_dropped() -> None:
+    trimming = TOKENIZERS["trimming"]
+    asked = encoder(trimming).encode_now([Turn("system", "hello")])
+    assert by_template(trimming, [Turn("system", "hello")]) == []
+    assert asked == by_template(trimming, [Turn("user", "hello")])
 
 
 def test_a_forged_conversation_stays_text(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -122,6 +129,12 @@ async def test_long_conversations_are_encoded_off_the_loop_with_the_same_ids(
 
 
 def test_what_a_template_refuses_is_said() -> None:
-    turns = [Turn("user", "a"), Turn("system", "b")]
-    with pytest.raises(PromptError, match="one system message, first"):
-        encoder(TOKENIZERS["trimming"]).encode_now(turns)
+    refusing = byte_tokenizer("{{ raise_exception('users only') if messages[0]['role'] != 'user' }}")
+    with pytest.raises(PromptError, match="users only"):
+        encoder(refusing).encode_now([Turn("assistant", "a"), Turn("user", "b")])
+
+
+def test_a_later_system_message_is_said_by_the_user_where_it_has_no_place() -> None:
+    trimming = TOKENIZERS["trimming"]
+    asked = encoder(trimming).encode_now([Turn("user", "a"), Turn("system", "b")])
+    assert asked == by_template(trimming, [Turn("user", "a\n\nb")])
