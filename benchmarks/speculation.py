@@ -159,6 +159,7 @@ def microseconds_per_token(model: Path, num_rows: int) -> float:
         additional_config={CONFIG_KEY: own},
         speculative_config=SimpleNamespace(num_speculative_tokens=8),
         model_config=SimpleNamespace(max_model_len=MODEL_LENGTH, get_vocab_size=lambda: bound.vocab_size),
+        scheduler_config=SimpleNamespace(max_num_seqs=num_rows),
         parallel_config=SimpleNamespace(data_parallel_rank=0, rank=0),
     )
     drafter = ProtocolDrafter(config)

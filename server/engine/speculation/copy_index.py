@@ -263,3 +263,72 @@ def draft(
         count += 1
         expected += probability
     return count, expected
+
+
+@njit(cache=True, nogil=True)
+def draft_rows(
+    tokens: Any,
+    ends: Any,
+    max_model_len: int,
+    slots: Any,
+    threshold: float,
+    trust: Any,
+    index: Any,
+    marks: Any,
+    overall: Any,
+    drafts: Any,
+) -> float:
+    """Learn and draft for all rows of a batch in one call, because a call from Python costs more than its work.
+
+    Args:
+        tokens: int32 of shape (rows, at least max_model_len).
+        ends: int32 of shape (rows,), how many of them there are.
+        max_model_len: tokens of prompt and completion together, at most.
+        slots: int64 of shape (rows,), where the index has the row's sequence; -1 for a row without drafts.
+        index: tables, rates, states and salts of all slots.
+        drafts: int64 of shape (rows, most), bool of the same shape and int64 of shape (rows,): tokens, whether each is
+            a certain one, and how many. Written.
+
+    Returns:
+        How many of the drafted tokens are likely to be accepted.
+    """
+    tables, rates, states, salts = index
+    out, is_marker, counts = drafts
+    expected = 0.0
+    for row in range(len(slots)):
+        slot, end = slots[row], ends[row]
+        counts[row] = 0
+        if slot < 0:
+            continue
+        own = (tables[slot], rates[slot], states[slot])
+        learn(tokens[row], end, salts[slot], own[0], own[1], own[2], marks, overall)
+        limit = min(out.shape[1], max_model_len - end - 1)
+        if limit > 0:
+            counts[row], likely = draft(
+                tokens[row], end, limit, threshold, trust, salts[slot], own, marks, out[row], is_marker[row]
+            )
+            expected += likely
+    return expected
+
+
+@njit(cache=True, nogil=True)
+def count_drafts(num_sampled: Any, slots: Any, last_counts: Any, last_markers: Any, totals: Any) -> None:
+    """Count the last draft of each row and what was sampled of it. The last token of a step is never a drafted one.
+
+    Args:
+        num_sampled: int64 of shape (rows,), tokens of the step; rows with none are left out.
+        last_counts: int64 of shape (slots,), drafted tokens by slot; `last_markers`, bool of shape (slots, most), says
+            which are certain ones.
+        totals: int64 in the order of `DRAFT_COUNTS`.
+    """
+    for row in range(len(slots)):
+        slot, num_tokens = slots[row], num_sampled[row]
+        if slot < 0 or num_tokens == 0:
+            continue
+        totals[0] += 1
+        totals[1] += num_tokens
+        for place in range(last_counts[slot]):
+            kind = 0 if last_markers[slot, place] else 1
+            totals[2 + kind] += 1
+            if place < num_tokens - 1:
+                totals[4 + kind] += 1

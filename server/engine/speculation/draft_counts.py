@@ -15,6 +15,9 @@ from steiner.server.engine.base import DRAFT_COUNTS
 class DraftCounts:
     """The counts of one copy of the model, which only its first rank writes.
 
+    Attributes:
+        totals: int64 in the order of `DRAFT_COUNTS`.
+
     Args:
         path: of the file that `SharedCounts` made.
         copy: number of the copy of the model, its rank among data-parallel ones.
@@ -22,16 +25,11 @@ class DraftCounts:
 
     def __init__(self, path: str, copy: int) -> None:
         self._mapped = np.memmap(path, np.int64, "r+").reshape(-1, len(DRAFT_COUNTS))[copy]
-        self._counts = np.zeros(len(DRAFT_COUNTS), np.int64)
-
-    def add(self, **counts: int) -> None:
-        """Add to columns by their names, here only."""
-        for name, count in counts.items():
-            self._counts[DRAFT_COUNTS.index(name)] += count
+        self.totals = np.zeros(len(DRAFT_COUNTS), np.int64)
 
     def write(self) -> None:
-        """Show the server what was added."""
-        self._mapped[:] = self._counts
+        """Show the server the totals as they stand."""
+        self._mapped[:] = self.totals
 
 
 class SharedCounts:

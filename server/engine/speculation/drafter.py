@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from steiner.server.engine.base import DRAFT_COUNTS
 from steiner.server.engine.speculation.copy_index import (
     NUM_BANDS,
     NUM_PLACES,
     NUM_WAYS,
     STATE_SIZE,
-    draft,
-    learn,
+    count_drafts,
+    draft_rows,
 )
 from steiner.server.engine.speculation.draft_counts import DraftCounts
 from steiner.server.engine.speculation.marks import CONFIG_KEY, Packed, packed, read_marks
@@ -88,20 +89,16 @@ def num_parameters_of(model: Any) -> int:
     return total
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sequence:
-    """What the drafter knows of one sequence: its index, and its last draft.
+    """Where the index has a sequence.
 
     Attributes:
         drafts: whether it gets drafts. vLLM applies some sampling parameters to no drafted token.
     """
 
+    slot: int
     drafts: bool
-    salt: np.uint64
-    table: npt.NDArray[np.uint64]
-    rates: npt.NDArray[np.float64]
-    state: npt.NDArray[np.int64]
-    last_markers: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 class ProtocolDrafter:
@@ -115,23 +112,40 @@ class ProtocolDrafter:
         settings: Any = vllm_config.additional_config
         own = settings[CONFIG_KEY]
         speculative: Any = vllm_config.speculative_config
-        self._max_draft = int(speculative.num_speculative_tokens)
-        self._max_model_len = int(vllm_config.model_config.max_model_len)
+        max_draft = int(speculative.num_speculative_tokens)
         self._marks: Packed = packed(read_marks(own["marks"]), vllm_config.model_config.get_vocab_size())
         self._cost = _StepCost(on_cpu=bool(own["on_cpu"]))
         parallel = vllm_config.parallel_config
         self._counts = DraftCounts(own["counts"], parallel.data_parallel_rank) if parallel.rank == 0 else None
+        self._max_model_len = int(vllm_config.model_config.max_model_len)
         needed = NUM_WAYS * self._max_model_len
-        self._table_bits = min(max(needed.bit_length(), LEAST_TABLE_BITS), MOST_TABLE_BITS)
-        self._out = np.zeros(self._max_draft, np.int64)
-        self._is_marker = np.zeros(self._max_draft, np.bool_)
+        table_bits = min(max(needed.bit_length(), LEAST_TABLE_BITS), MOST_TABLE_BITS)
+        # Memory is taken as sequences come: pages of zeros that nobody wrote to cost nothing.
+        most = int(vllm_config.scheduler_config.max_num_seqs)
+        self._index = (
+            np.zeros((most, 1 << table_bits), np.uint64),
+            np.zeros((most, 2, NUM_WAYS + 1, NUM_PLACES)),
+            np.zeros((most, STATE_SIZE), np.int64),
+            np.zeros(most, np.uint64),
+        )
+        self._last_counts = np.zeros(most, np.int64)
+        self._last_markers = np.zeros((most, max_draft), np.bool_)
+        self._drafts = (
+            np.zeros((most, max_draft), np.int64),
+            np.zeros((most, max_draft), np.bool_),
+            np.zeros(most, np.int64),
+        )
         self._overall = np.zeros((2, NUM_BANDS))
         self._sequences: dict[str, _Sequence] = {}
-        self._free: list[_Sequence] = []
+        self._free = list(range(most))
         self._num_made = 0
         self._runner: Any = None
         # Compiled now, or the first request would wait for it.
-        self._draft(self._sequence_without_request(), np.zeros(2, np.int32), 2, 0.5, FULL_TRUST)
+        nobody = np.full(1, -1, np.int64)
+        self._draft(np.zeros((1, 2), np.int32), np.ones(1, np.int32), nobody)
+        count_drafts(
+            nobody, nobody, self._last_counts, self._last_markers, np.zeros(len(DRAFT_COUNTS), np.int64)
+        )
 
     def load_model(self, model: Any, *_: Any, **__: Any) -> None:
         """There is none to load; the size of the served model says what a drafted token costs."""
@@ -159,52 +173,60 @@ class ProtocolDrafter:
             return [[] for _ in sampled_token_ids]
         request_ids = self._runner.input_batch.req_ids
         self._forget_ended(request_ids)
-        threshold = self._cost.threshold(len(sampled_token_ids))
-        # A request alone, which may have a seed, must not depend on those before it.
-        trust = self._trust() if len(sampled_token_ids) > 1 else FULL_TRUST
-        num_expected = 0.0
-        drafts: list[list[int]] = []
+        num_rows = len(sampled_token_ids)
+        num_sampled = np.zeros(num_rows, np.int64)
+        # Rows by their slots: those that went through a step, and those that get drafts.
+        known, drafting = np.full(num_rows, -1, np.int64), np.full(num_rows, -1, np.int64)
         for row, sampled in enumerate(sampled_token_ids):
-            sequence = self._sequences.get(request_ids[row])
-            drafts.append([])
             if not sampled:
                 continue
+            num_sampled[row] = len(sampled)
+            sequence = self._sequences.get(request_ids[row])
             if sequence is None:
                 sequence = self._sequences[request_ids[row]] = self._begin(request_ids[row])
             else:
-                self._count(sequence, len(sampled))
+                known[row] = sequence.slot
             if sequence.drafts:
-                end = int(num_tokens_no_spec[row])
-                drafts[row], expected = self._draft(sequence, token_ids_cpu[row], end, threshold, trust)
-                num_expected += expected
+                drafting[row] = sequence.slot
         if self._counts is not None:
+            count_drafts(num_sampled, known, self._last_counts, self._last_markers, self._counts.totals)
             self._counts.write()
-        num_drafted = sum(map(len, drafts))
-        if num_drafted and not self._cost.pays(len(drafts), num_drafted, num_expected):
-            for sequence in self._sequences.values():
-                sequence.last_markers = sequence.last_markers[:0]
-            return [[] for _ in drafts]
-        return drafts
+        # What was drafted for a row that took no part in the step is lost.
+        self._last_counts[:] = 0
+        num_expected = self._draft(token_ids_cpu, num_tokens_no_spec, drafting)
+        return self._kept_drafts(drafting, num_expected)
 
     def _draft(
-        self,
-        sequence: _Sequence,
-        tokens: npt.NDArray[np.int32],
-        end: int,
-        threshold: float,
-        trust: npt.NDArray[np.float64],
-    ) -> tuple[list[int], float]:
-        """A draft, and how many of its tokens are likely to be accepted."""
-        slot = (sequence.table, sequence.rates, sequence.state)
-        learn(tokens, end, sequence.salt, *slot, self._marks, self._overall)
-        limit = min(self._max_draft, self._max_model_len - end - 1)
-        if limit <= 0:
-            return [], 0.0
-        count, expected = draft(
-            tokens, end, limit, threshold, trust, sequence.salt, slot, self._marks, self._out, self._is_marker
+        self, tokens: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], slots: npt.NDArray[np.int64]
+    ) -> float:
+        """Draft for rows by their slots; returns how many of the tokens are likely to be accepted."""
+        num_rows = len(slots)
+        # A request alone, which may have a seed, must not depend on those before it.
+        trust = self._trust() if num_rows > 1 else FULL_TRUST
+        threshold = self._cost.threshold(num_rows)
+        num_expected: float = draft_rows(
+            tokens,
+            np.asarray(ends, np.int32),
+            self._max_model_len,
+            slots,
+            threshold,
+            trust,
+            self._index,
+            self._marks,
+            self._overall,
+            self._drafts,
         )
-        sequence.last_markers = self._is_marker[:count].copy()
-        return self._out[:count].tolist(), expected
+        return num_expected
+
+    def _kept_drafts(self, slots: npt.NDArray[np.int64], num_expected: float) -> list[list[int]]:
+        """The drafts by row, if the step is worth them."""
+        out, is_marker, counts = (drafts[: len(slots)] for drafts in self._drafts)
+        if not self._cost.pays(len(slots), int(counts.sum()), num_expected):
+            counts[:] = 0
+        drafting = slots >= 0
+        self._last_counts[slots[drafting]] = counts[drafting]
+        self._last_markers[slots[drafting]] = is_marker[drafting]
+        return [row[:count] for row, count in zip(out.tolist(), counts.tolist(), strict=True)]
 
     def _trust(self) -> npt.NDArray[np.float64]:
         """How often guesses of each band came lately against what was thought of them, in all sequences."""
@@ -212,45 +234,20 @@ class ProtocolDrafter:
         trust: npt.NDArray[np.float64] = (came + TRUST_WEIGHT) / (thought + TRUST_WEIGHT)
         return trust
 
-    def _count(self, sequence: _Sequence, num_sampled: int) -> None:
-        """Count the last draft of a sequence and what was sampled of it. Its last token is never a drafted one."""
-        if self._counts is None:
-            return
-        markers, num_accepted = sequence.last_markers, num_sampled - 1
-        drafted_markers, accepted_markers = int(markers.sum()), int(markers[:num_accepted].sum())
-        self._counts.add(
-            steps=1,
-            tokens=num_sampled,
-            drafted_markers=drafted_markers,
-            drafted_copies=len(markers) - drafted_markers,
-            accepted_markers=accepted_markers,
-            accepted_copies=num_accepted - accepted_markers,
-        )
-        sequence.last_markers = markers[:0]
-
     def _begin(self, request_id: str) -> _Sequence:
-        sequence = self._free.pop() if self._free else self._sequence_without_request()
+        slot = self._free.pop()
         self._num_made += 1
+        _, rates, states, salts = self._index
         # Instead of clearing the table: entries of another salt are never found.
-        sequence.salt = np.uint64(self._num_made)
-        sequence.rates.fill(0)
-        sequence.state.fill(0)
-        sequence.last_markers = sequence.last_markers[:0]
+        salts[slot] = self._num_made
+        rates[slot] = 0
+        states[slot] = 0
+        self._last_counts[slot] = 0
         sampling = self._runner.requests[request_id].sampling_params
-        sequence.drafts = not (sampling and (sampling.logit_bias or sampling.min_p))
-        return sequence
-
-    def _sequence_without_request(self) -> _Sequence:
-        return _Sequence(
-            True,
-            np.uint64(0),
-            np.zeros(1 << self._table_bits, np.uint64),
-            np.zeros((2, NUM_WAYS + 1, NUM_PLACES)),
-            np.zeros(STATE_SIZE, np.int64),
-        )
+        return _Sequence(slot, drafts=not (sampling and (sampling.logit_bias or sampling.min_p)))
 
     def _forget_ended(self, request_ids: Sequence[str]) -> None:
         if len(self._sequences) <= len(request_ids) and all(one in self._sequences for one in request_ids):
             return
         ended = self._sequences.keys() - set(request_ids)
-        self._free += [self._sequences.pop(request_id) for request_id in ended]
+        self._free += [self._sequences.pop(request_id).slot for request_id in ended]

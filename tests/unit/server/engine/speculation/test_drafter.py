@@ -35,6 +35,7 @@ class Batch:
             additional_config={CONFIG_KEY: own},
             speculative_config=SimpleNamespace(num_speculative_tokens=8),
             model_config=SimpleNamespace(max_model_len=MAX_MODEL_LEN, get_vocab_size=lambda: 1000),
+            scheduler_config=SimpleNamespace(max_num_seqs=8),
             parallel_config=SimpleNamespace(data_parallel_rank=0, rank=rank),
         )
         self.drafter = ProtocolDrafter(config)
@@ -179,7 +180,7 @@ def test_copies_of_a_model_are_summed() -> None:
     shared = SharedCounts(2)
     for copy in (0, 1):
         own = DraftCounts(shared.path, copy)
-        own.add(steps=copy + 1, tokens=4)
+        own.totals[:2] = copy + 1, 4
         assert shared.read()["tokens"] == 4 * copy
         own.write()
     assert (shared.read()["steps"], shared.read()["tokens"]) == (3, 8)
