@@ -83,7 +83,8 @@ class GrammarRules:
     def __init__(self, bound: BoundProtocol, policy: Policy, counted: Counted) -> None:
         self.automaton = Automaton(bound, policy)
         self._counted = counted
-        self._stretches = {"any": any_but(bound.special_ids, bound.vocab_size)}
+        self._stretches: dict[str, str] = {}
+        self.stretch("any", any_but(bound.special_ids, bound.vocab_size))
         self._part_names: dict[str, str] = {}
         self._ways: dict[str, list[Way]] = {}
         self._lock = threading.Lock()
@@ -93,7 +94,8 @@ class GrammarRules:
         with self._lock:
             places = _Places(self, self.automaton.initial if start is None else start)
             rules = dict(places.rules())
-            lines = (f"{name}: {body}\n" for name, body in (*rules.items(), *self._used_by(rules)))
+            lines = [f"{name}: {body}\n" for name, body in rules.items()]
+            lines += [f"{name}{declared}\n" for name, declared in self._used_by(rules)]
             return f"{HEADER}{''.join(lines)}"
 
     def ways(self, place: str, state: State) -> list[Way]:
@@ -152,9 +154,9 @@ class GrammarRules:
         """
         return in_a_row([token_id])
 
-    def stretch(self, name: str, body: str) -> str:
+    def stretch(self, name: str, body: str, attributes: str = "") -> str:
         """The name of a rule or terminal that texts have where they use it."""
-        self._stretches[name] = body
+        self._stretches[name] = f"{attributes}: {body}"
         return name
 
     def place(self, state: State) -> str | None:
@@ -189,8 +191,7 @@ class GrammarRules:
         if " " not in symbols:
             return symbols
         name = self._part_names.setdefault(symbols, f"part_{len(self._part_names)}")
-        self._stretches[name] = symbols
-        return name
+        return self.stretch(name, symbols)
 
     def _used_by(self, rules: dict[str, str]) -> Iterator[tuple[str, str]]:
         """The stretches that these rules lead through."""

@@ -1,7 +1,8 @@
 """The automaton's rules where the markers are text: lexemes over characters in place of tokens.
 
 The text of a section and the tag that ends it are one lexeme: all texts in which that tag stands at the end alone. No
-such text is the beginning of another, so the lexer never has to choose. In front of a tag, a little white space may
+such text is the beginning of another. Still the lexeme has to be lazy: llguidance (1.7.6) does not always see that
+nothing can follow, and would go on in it. In front of a tag, a little white space may
 stand, because models like to indent. A limit on the tokens of a section is the conductor's: it goes on from a state
 in which only the tag is legal.
 """
@@ -39,7 +40,7 @@ class TextGrammarRules(GrammarRules):
         some = "" if is_begun else r"[\r\n]*[^\r\n]"
         unwanted = [f"(?s:.*){end}(?s:.+)", *(f"(?s:.*){tag}(?s:.*)" for tag in self._kept_out(state))]
         body = f"/{some}(?s:.*){end}/" + "".join(f" & ~/{one}/" for one in unwanted)
-        return self.stretch(f"TEXT_{state.section}_{'REST' if is_begun else 'WHOLE'}", body)
+        return self.stretch(f"text_{'rest' if is_begun else 'whole'}_{state.section}", body, "[lazy]")
 
     def symbol(self, token_id: int, state: State, *, has_text: bool) -> str:
         """A tag, as far as the text in front of it has not written it."""

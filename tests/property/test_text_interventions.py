@@ -1,4 +1,4 @@
-"""A conductor over an engine that writes protocol `outline` in any tokens: cuts inside of tokens lose and break nothing."""
+"""A conductor over an engine that writes protocol `outline` in any tokens: cuts lose and break nothing."""
 
 from __future__ import annotations
 
@@ -182,9 +182,23 @@ def test_cuts_lose_nothing_and_break_nothing(
 def test_every_request_has_a_grammar_that_takes_what_is_legal(
     policy: Policy, seed: int, judged: bool, spoken: Spoken
 ) -> None:
-    policy = policy.model_copy(update={"max_steps": 3, "max_backtracks": 2, "min_steps": 1})
-    done = run(spoken, policy, seed, 7, judged, checks_grammar=True)
+    # What is written anew may have other tokens, so the engine here counts a section's otherwise than the conductor.
+    update = {"max_steps": 3, "max_backtracks": 2, "min_steps": 1, "max_section_tokens": 1000}
+    done = run(spoken, policy.model_copy(update=update), seed, 7, judged, checks_grammar=True)
     assert done.trace.num_violations == 0
+
+
+@NO_SHRINKING
+@given(seed=st.integers(0, 2**32), per_update=st.integers(1, 40), limit=st.integers(15, 40))
+def test_a_section_ends_at_its_limit(seed: int, per_update: int, limit: int, spoken: Spoken) -> None:
+    """No unit of the walks has as many tokens as the limit, so that the first ones are no exception."""
+    policy = Policy(max_steps=3, max_section_tokens=limit, refute_repeats=False)
+    done = run(spoken, policy, seed, per_update, judged=False)
+    assert done.trace.num_violations == 0
+    assert all(section.num_tokens <= limit for step in done.trace.steps for section in step.sections)
+    for cut in done.trace.interventions:
+        assert cut.detail.startswith("the limit of ")
+        assert f"({limit} tokens)" in cut.detail
 
 
 @NO_SHRINKING
