@@ -287,7 +287,9 @@ def _place(
 
 def _places(bound: BoundProtocol, markers: TextMarkers, *, is_strict: bool) -> dict[int, _Place]:
     """The place behind each marker."""
-    tags = {tag: (marker_id,) for marker_id, tag in markers.tags.items() if marker_id in bound.special_ids}
+    tags: dict[str, tuple[int, ...]] = {
+        tag: (marker_id,) for marker_id, tag in markers.tags.items() if marker_id in bound.special_ids
+    }
     for (depth_id,) in bound.depth_ids:
         assert bound.backtrack_id is not None
         tags[markers.tags[bound.backtrack_id] + markers.tags[depth_id]] = (bound.backtrack_id, depth_id)

@@ -190,9 +190,8 @@ def test_the_grammar_goes_on_from_any_state(policy: Policy, seed: int, spoken: S
         )
         if start.phase == "text" and automaton.text_room(start) == 0:
             ends = automaton.ends_of_text(start)
-            firsts = {grammar_end[0] for grammar_end in map(bound.text.tags.__getitem__, ends)}  # type: ignore[union-attr]
-            said = {spoken.tokenizer.decode([i])[:1] for i in grammar.ids()}
-            assert said == firsts
+            firsts = {writer.markers.tags[end][0] for end in ends}
+            assert {spoken.tokenizer.decode([i])[:1] for i in grammar.ids()} == firsts
         for token_id in written.token_ids:
             assert grammar.accept(token_id), start
         assert grammar.has_ended

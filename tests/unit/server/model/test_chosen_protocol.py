@@ -56,4 +56,4 @@ def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 )
 def test_what_text_markers_cannot_do_is_refused(option: dict[str, float], reason: str) -> None:
     with pytest.raises(PolicyError, match=reason):
-        ReasoningOptions(**option).resolve(None, Policy(), OUTLINE)  # type: ignore[arg-type]
+        ReasoningOptions(**option).resolve(None, Policy(), OUTLINE)
