@@ -36,6 +36,7 @@ class TextMarkers:
         self.tags: dict[int, str] = {}
         self._bytes_of = bytes_of
         self._known_bytes: dict[int, bytes] = {}
+        self._plain_texts: dict[int, str | None] = {}
         self._encode = encode
         self._special_ids = frozenset(special_ids)
         self._new_ids = count(FIRST_ID)
@@ -62,6 +63,16 @@ class TextMarkers:
         if known is None:
             known = self._known_bytes[token_id] = self._bytes_of(token_id)
         return known
+
+    def plain_text_of(self, token_id: int) -> str | None:
+        """The token's text if it is one of whole characters without the beginning of a tag; else None."""
+        if token_id not in self._plain_texts:
+            try:
+                text = self.bytes_of(token_id).decode()
+            except UnicodeDecodeError:
+                text = ""
+            self._plain_texts[token_id] = None if "<" in text or not text else text
+        return self._plain_texts[token_id]
 
     def spell(self, marker_id: int) -> tuple[int, ...]:
         """The ids with which a server writes a marker, its layout included; a token's own where it is one."""

@@ -103,7 +103,9 @@ class Scanner:
         self._text = ""
         self._at = 0
         self._tokens: list[_Token] = []
+        # A token that is nothing but text takes the shortest way.
         self._direct: int | None = None
+        self._direct_text: str | None = None
         self._special: int | None = None
         self._following: int | None = None
         self._is_final = False
@@ -115,12 +117,14 @@ class Scanner:
             self._special = token_id
             self._text += self._decoder.decode(b"", final=True)
             self._has_bytes = False
-        elif self._place is self._answer and not (self._is_fresh or self._tokens):
-            self._direct = token_id
+        elif self._tokens or self._is_fresh or not self._place.holds_text:
+            self._hold(token_id)
+        elif self._place is self._answer:
+            self._direct, self._direct_text = token_id, None
+        elif (text := self._markers.plain_text_of(token_id)) is not None:
+            self._direct, self._direct_text = token_id, text
         else:
-            self._tokens.append(_Token(token_id, len(self._text), self._has_bytes))
-            self._text += self._decoder.decode(self._markers.bytes_of(token_id))
-            self._has_bytes = bool(self._decoder.getstate()[0])
+            self._hold(token_id)
 
     def finish(self) -> None:
         """No more comes: what was held back becomes units, and half a character nothing."""
@@ -196,10 +200,15 @@ class Scanner:
         self._direct = self._special = self._following = self._next = None
         return num_dropped, num_cut, remnant
 
+    def _hold(self, token_id: int) -> None:
+        self._tokens.append(_Token(token_id, len(self._text), self._has_bytes))
+        self._text += self._decoder.decode(self._markers.bytes_of(token_id))
+        self._has_bytes = bool(self._decoder.getstate()[0])
+
     def _find(self) -> _Found | None:
         """The next unit and where it ends."""
         if self._direct is not None:
-            return _Found(Unit(TEXT, (self._direct,), None), self._at, "direct")
+            return _Found(Unit(TEXT, (self._direct,), self._direct_text), self._at, "direct")
         if self._following is not None:
             return _Found(Unit(self._following, ()), self._at, "following")
         if self._at < len(self._text):
