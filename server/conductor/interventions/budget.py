@@ -64,7 +64,7 @@ def _room_for(progress: Progress, token_id: int, num_tokens: int) -> int:
 
 
 class SectionLimit:
-    """Keeps the limits on a section's text where the markers are text, which the grammar cannot count by tokens.
+    """Keeps the limits on a section's text where the markers are text, whose grammar leaves them out.
 
     Nothing is forced: the next request's grammar has the closing tag alone. An engine that ignores the grammar would
     cause the cut again and again, so the second time in a section the reasoning ends. Tokens that looked like a tag
