@@ -39,6 +39,7 @@ class Job:
         body: of every request; its first message is numbered, so that no two prompts are the same.
         front_end_pid: process whose CPU time is charged with the tokens.
         cpus: where the load itself may run; none leaves it to the system.
+        texts: what the user says in each request, in turn, in place of the body's numbered message.
     """
 
     url: str
@@ -47,6 +48,7 @@ class Job:
     num_requests: int
     front_end_pid: int
     cpus: tuple[int, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +149,15 @@ async def _send_all(job: Job, numbers: range) -> list[Reply]:
     return replies
 
 
-def numbered(body: dict[str, Any], number: int) -> dict[str, Any]:
+def numbered(body: dict[str, Any], number: int, texts: Sequence[str] = ()) -> dict[str, Any]:
     """The body of one request: a prompt of its own, so that the prefix cache helps nobody."""
-    text = f"{number} {body['messages'][0]['content']}"
+    text = texts[number % len(texts)] if texts else f"{number} {body['messages'][0]['content']}"
     return body | {"messages": [{"role": "user", "content": text}]}
 
 
 async def _send(job: Job, number: int) -> Reply:
     parts = urlsplit(job.url)
-    body = numbered(job.body, number) | {"stream": True, "stream_options": {"include_usage": True}}
+    body = numbered(job.body, number, job.texts) | {"stream": True, "stream_options": {"include_usage": True}}
     payload = json.dumps(body).encode()
     head = (
         f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"

@@ -131,6 +131,10 @@ class TimedEngine:
     def default_sampling(self) -> Mapping[str, float | int]:
         return self.engine.default_sampling
 
+    @property
+    def bias_refusal(self) -> str | None:
+        return self.engine.bias_refusal
+
     async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         generation, _, number = request.request_id.partition("-")
         is_first = True
@@ -152,6 +156,9 @@ class TimedEngine:
         others = self._num_taken - self._before[generation]
         if most := max(others.values(), default=0):
             self.passed.append(most)
+
+    def draft_counts(self) -> Mapping[str, int] | None:
+        return self.engine.draft_counts()
 
     async def check_health(self) -> None:
         await self.engine.check_health()

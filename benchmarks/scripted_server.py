@@ -54,6 +54,7 @@ class WalkingEngine:
     ) -> None:
         self.max_model_len = max_model_len or MAX_MODEL_LEN
         self.default_sampling: Mapping[str, float | int] = {}
+        self.bias_refusal = None
         self._pace_s = pace_s
         self._reasoning_end_id = bound.reasoning_end_id
         policies = [Policy(max_steps=steps, max_backtracks=steps // 2) for steps in max_steps]
@@ -84,6 +85,9 @@ class WalkingEngine:
                 begin = end
         finally:
             self._in_hand.dec()
+
+    def draft_counts(self) -> None:
+        """It drafts nothing."""
 
     async def check_health(self) -> None:
         """Always well."""

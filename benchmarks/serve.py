@@ -1,17 +1,21 @@
 """Our chat stream beside vLLM's own OpenAI server and the bare engine, on the same weights, in one run.
 
-    python benchmarks/serve.py [--model DIR] [--concurrency 1 8 64 256] [--repeats 3] [--json FILE]
+    python benchmarks/serve.py [--model DIR | --random-parameters M] [--problems] [--concurrency 1 8 64 256]
+        [--repeats 3] [--json FILE]
 
 Lanes, measured in turn within each repeat, each time from another one on, so that a busy machine hits all alike:
 
 - steiner: `steiner serve`, typed steps in every chunk, the grammar of the protocol on.
+- steiner-off: the same with `--speculation off`.
+- vllm+grammar+ngram: as vllm+grammar, with vLLM's n-gram speculation (3 tokens, look-up of 1 to 3).
 - vllm+grammar: `python -m vllm.entrypoints.openai.api_server`, the same grammar in `structured_outputs`.
 - vllm: the same server without a grammar, `ignore_eos`.
 - engine+grammar, engine: AsyncLLM in a process of its own, the same two requests; tokens only.
 - one-process+grammar: the same with the executor that our server takes where a CPU's single core computes.
 - front-end: our server over an engine that costs nothing: what the front end alone can stream.
 
-Every request of every lane generates `--max-tokens` tokens: the policy asks for more steps than they hold, and
+With `--problems`, requests are held-out problems of all families and languages, greedy, and end when they are solved.
+Without, every request of every lane generates `--max-tokens` tokens: the policy asks for more steps than they hold, and
 repeats are not refuted (the JSON has the mean, to see that they did). Front-end CPU is the time of the
 server's first process alone; the engine runs in a child. Tokens per second swing with whatever else the machine
 does; CPU time repeats. How the lanes are kept fair: docs/performance.md.
@@ -37,12 +41,30 @@ from transformers import AutoTokenizer
 from steiner.reasoning.grammar import compile_grammar
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.steiner import STEINER
+from steiner.reasoning.tasks.languages import LANGUAGES
+from steiner.server.settings import Settings
+from steiner.training.problems.held_out import held_out_problems
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "make 22 from 15 4 11"
 #: Reasoning that goes on for longer than the tokens of a request; the grammar counts the steps up to the minimum.
 POLICY = {"min_steps": 16, "max_steps": 16, "max_depth": 8, "max_backtracks": 8, "refute_repeats": False}
-COMPARED_WITH = ("vllm+grammar", "vllm", "engine+grammar", "one-process+grammar")
+#: Of an answer to a problem.
+MOST_TOKENS = 1500
+FAMILY_SIZES = {"countdown": (3, 4), "routes": (3, 4, 5), "knights": (3, 4, 5)}
+#: Shapes of random weights, by millions of parameters.
+SHAPES = {
+    20: {"width": 384, "layers": 8, "heads": 6, "ffn_width": 1536},
+    100: {"width": 768, "layers": 13, "heads": 12, "ffn_width": 2304},
+}
+COMPARED_WITH = (
+    "steiner-off",
+    "vllm+grammar+ngram",
+    "vllm+grammar",
+    "vllm",
+    "engine+grammar",
+    "one-process+grammar",
+)
 
 
 def main() -> int:
@@ -54,8 +76,8 @@ def main() -> int:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     engine_args = engine_arguments_of_all(max(arguments.concurrency))
     with tempfile.TemporaryDirectory(prefix="steiner-bench-") as scratch:
-        model = arguments.model or model_or_random(Path(scratch))
-        bodies = bodies_of(model, arguments.max_tokens)
+        model = arguments.model or model_or_random(Path(scratch), arguments.random_parameters)
+        bodies = bodies_of(model, arguments.max_tokens, on_problems=arguments.problems)
         with started(model, engine_args, bodies, arguments.lanes) as lanes:
             results = run_all(lanes, arguments)
     print(table(results))
@@ -77,52 +99,94 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--model", type=Path, help="checkpoint folder; default: models/steiner-tiny, else random weights"
     )
+    parser.add_argument(
+        "--random-parameters",
+        type=int,
+        choices=SHAPES,
+        help="millions, of random weights in place of a checkpoint",
+    )
+    parser.add_argument(
+        "--problems", action="store_true", help="solve held-out problems in place of random walks"
+    )
     here = [name for name in LANES if name != "one-process+grammar" or is_installed("vllm-cpu")]
     parser.add_argument("--lanes", nargs="+", choices=LANES, default=here)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 8, 64, 256])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--max-tokens", type=int, default=256, help="tokens of every request")
     parser.add_argument(
-        "--rounds", type=int, default=2, help="requests per stream and run (four times as many alone)"
+        "--rounds", type=int, default=2, help="requests per stream and run (ten times as many alone)"
     )
     parser.add_argument("--load-cpus", type=int, nargs="+", default=[], help="where the load runs; any")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     return parser.parse_args()
 
 
-def model_or_random(scratch: Path) -> Path:
-    """The shipped weights; without them, random ones of a nano model."""
+def model_or_random(scratch: Path, millions: int | None) -> Path:
+    """The shipped weights; without them, or if a size is asked for, random ones."""
     shipped = ROOT / "models/steiner-tiny"
-    if (shipped / "config.json").is_file():
+    if millions is None and (shipped / "config.json").is_file():
         return shipped
-    from steiner.training.random_checkpoint import write_random_checkpoint
+    from steiner.training.random_checkpoint import NANO, write_random_checkpoint
 
-    write_random_checkpoint(scratch / "random")
+    write_random_checkpoint(
+        scratch / "random", shape=NANO.model_copy(update=SHAPES[millions] if millions else {})
+    )
     return scratch / "random"
 
 
-def bodies_of(model: Path, max_tokens: int) -> dict[str, dict[str, Any]]:
-    """Requests for each kind of lane; each has what makes it generate exactly `max_tokens`."""
-    grammar = compile_grammar(STEINER.bind(AutoTokenizer.from_pretrained(model)), Policy(**POLICY))
-    request = {"model": model.name, "messages": [{"role": "user", "content": PROMPT}], "temperature": 1.0}
-    free = request | {"max_tokens": max_tokens, "skip_special_tokens": False, "ignore_eos": True}
+def bodies_of(model: Path, max_tokens: int, *, on_problems: bool) -> dict[str, dict[str, Any]]:
+    """Requests for each kind of lane.
+
+    On problems they are greedy and end by themselves; otherwise each has what makes it generate exactly `max_tokens`.
+    """
+    bound = STEINER.bind(AutoTokenizer.from_pretrained(model))
+    request = {"model": model.name, "messages": [{"role": "user", "content": PROMPT}]}
+    if on_problems:
+        settings = Settings()
+        policy = settings.reasoning.resolve(settings.reasoning_effort, Policy(), STEINER)
+        max_tokens = MOST_TOKENS
+        request |= {"temperature": 0.0}
+        steiner, free = request, request
+    else:
+        policy = Policy(**POLICY)
+        request |= {"temperature": 1.0}
+        steiner, free = request | {"reasoning": POLICY}, request | {"ignore_eos": True}
+    free = free | {"max_tokens": max_tokens, "skip_special_tokens": False}
     return {
-        "steiner": request | {"max_completion_tokens": max_tokens, "reasoning": POLICY},
-        "grammar": free | {"structured_outputs": {"grammar": grammar}},
+        "steiner": steiner | {"max_completion_tokens": max_tokens},
+        "grammar": free | {"structured_outputs": {"grammar": compile_grammar(bound, policy)}},
         "free": free,
     }
+
+
+def problem_texts(count: int) -> list[str]:
+    """Held-out problems of every family and language in turn."""
+    each = -(-count // (len(FAMILY_SIZES) * len(LANGUAGES)))
+    problems = [
+        held_out_problems(family, sizes, each, seed=17, language=language)
+        for family, sizes in FAMILY_SIZES.items()
+        for language in LANGUAGES
+    ]
+    return [problem.prompt for row in zip(*problems, strict=True) for problem in row]
 
 
 def run_all(lanes: Sequence[Lane], arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Medians of the interleaved repeats, one record per lane and concurrency."""
     results = []
+    texts = problem_texts(max(arguments.concurrency) * arguments.rounds * 2) if arguments.problems else []
     for concurrency in arguments.concurrency:
-        num_requests = concurrency * arguments.rounds * (4 if concurrency == 1 else 1)
-        load = Load(concurrency, num_requests, tuple(arguments.load_cpus))
+        num_requests = concurrency * arguments.rounds * (10 if concurrency == 1 else 1)
         runs: dict[str, list[Run]] = {lane.name: [] for lane in lanes}
         # One unmeasured turn warms caches and compiled grammars.
         for repeat in range(arguments.repeats + 1):
             turn = repeat % len(lanes)
+            begin = repeat * num_requests % len(texts) if texts else 0
+            load = Load(
+                concurrency,
+                num_requests,
+                tuple(arguments.load_cpus),
+                (*texts[begin:], *texts[:begin])[:num_requests],
+            )
             for lane in [*lanes[turn:], *lanes[:turn]]:
                 with awake(lane):
                     run = lane.measure(load)

@@ -20,6 +20,7 @@ from chat_load import Job, LoadError, Run, measure
 from raw_engine import READY
 
 from steiner.cli.local_server import LocalServer, free_port, serve_command
+from steiner.server.engine.speculation.choice import NGRAM
 
 HERE = Path(__file__).resolve().parent
 STOP_TIMEOUT_S = 20.0
@@ -32,6 +33,7 @@ class Load:
     concurrency: int
     num_requests: int
     cpus: tuple[int, ...]
+    texts: tuple[str, ...] = ()
 
 
 class Lane(Protocol):
@@ -70,7 +72,9 @@ class ServerLane:
 
     def measure(self, load: Load) -> Run:
         url = f"{self._server.url}/v1/chat/completions"
-        return measure(Job(url, self._body, load.concurrency, load.num_requests, self.pid, load.cpus))
+        return measure(
+            Job(url, self._body, load.concurrency, load.num_requests, self.pid, load.cpus, load.texts)
+        )
 
 
 class RawProcess:
@@ -198,11 +202,18 @@ def _lanes(
     names: list[str],
 ) -> Iterator[Lane]:
     """Lanes in the order of `LANES`; two of one server or engine share it."""
-    if "steiner" in names:
+    for name, speculation in (("steiner", "auto"), ("steiner-off", "off")):
+        if name in names:
+            port = free_port()
+            command = [*serve_command(model, port), "--engine-args", json.dumps(engine_args)]
+            command += ["--store", "memory", "--speculation", speculation]
+            yield ServerLane(name, stack.enter_context(LocalServer(command, port)), bodies["steiner"])
+    if "vllm+grammar+ngram" in names:
         port = free_port()
-        command = [*serve_command(model, port), "--engine-args", json.dumps(engine_args), "--store", "memory"]
-        yield ServerLane("steiner", stack.enter_context(LocalServer(command, port)), bodies["steiner"])
-    if names_of_vllm := [name for name in names if name.startswith("vllm")]:
+        command = vllm_command(model, port, engine_args | {"speculative_config": NGRAM})
+        server = stack.enter_context(LocalServer(command, port, ready_path="/health"))
+        yield ServerLane("vllm+grammar+ngram", server, bodies["grammar"])
+    if names_of_vllm := [name for name in names if name in ("vllm+grammar", "vllm")]:
         port = free_port()
         server = stack.enter_context(
             LocalServer(vllm_command(model, port, engine_args), port, ready_path="/health")
@@ -223,7 +234,17 @@ def _lanes(
         yield ServerLane("front-end", stack.enter_context(LocalServer(command, port)), bodies["steiner"])
 
 
-LANES = ("steiner", "vllm+grammar", "vllm", "engine+grammar", "engine", "one-process+grammar", "front-end")
+LANES = (
+    "steiner",
+    "steiner-off",
+    "vllm+grammar+ngram",
+    "vllm+grammar",
+    "vllm",
+    "engine+grammar",
+    "engine",
+    "one-process+grammar",
+    "front-end",
+)
 ONE_PROCESS = "steiner.server.engine.cpu_executor.OneProcessExecutor"
 
 

@@ -70,6 +70,7 @@ class Ledger:
         least, most = self.other_tokens - MARKERS * self.num_seen, self.other_tokens + self.unseen_tokens
         if not least <= answer <= most:
             wrong.append(f"{answer} answer tokens counted, usage leaves {least} to {most}")
+        wrong += after.faults_of_drafts()
         num_timed = after.num_durations - before.num_durations
         num_counted = after.num_ended() - before.num_ended()
         if num_timed != num_counted:
@@ -84,6 +85,8 @@ class Sample:
     Attributes:
         busy: generations running and queued, and the engine's requests.
         generations: that ended, by endpoint and outcome.
+        num_drafted: tokens that speculation drafted; `num_accepted` of them came.
+        num_decode_steps: of requests; they made `num_decoded` tokens.
         num_tasks: of the event loop.
         num_files: open file descriptors.
         rss_mib: resident memory of the front end.
@@ -95,10 +98,25 @@ class Sample:
     reasoning_tokens: int
     answer_tokens: int
     num_durations: int
+    num_drafted: int
+    num_accepted: int
+    num_decode_steps: int
+    num_decoded: int
     num_tasks: int
     num_files: int
     rss_mib: float
     engine_rss_mib: float
+
+    def faults_of_drafts(self) -> list[str]:
+        """What its counts of speculation contradict each other in: each step makes a token beside the accepted ones."""
+        wrong = []
+        if self.num_accepted > self.num_drafted:
+            wrong.append(f"{self.num_accepted} tokens accepted of {self.num_drafted} drafted")
+        if self.num_decoded != self.num_decode_steps + self.num_accepted:
+            wrong.append(
+                f"{self.num_decoded} tokens decoded in {self.num_decode_steps} steps, {self.num_accepted} accepted"
+            )
+        return wrong
 
     def outcomes_of(self) -> set[str]:
         """Endpoints that had any."""
@@ -128,6 +146,10 @@ async def take_sample(url: str, pid: int) -> Sample:
         reasoning_tokens=values["steiner_reasoning_tokens_total"],
         answer_tokens=values["steiner_answer_tokens_total"],
         num_durations=values["steiner_generation_duration_seconds_count"],
+        num_drafted=values["steiner_drafted_tokens_total"],
+        num_accepted=values["steiner_accepted_tokens_total"],
+        num_decode_steps=values["steiner_decode_steps_total"],
+        num_decoded=values["steiner_decoded_tokens_total"],
         num_tasks=values["steiner_event_loop_tasks"],
         num_files=num_files,
         rss_mib=resident_mib(pid),

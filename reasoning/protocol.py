@@ -10,7 +10,7 @@ from typing import Any, Literal
 from typing import Protocol as Interface
 
 from steiner.reasoning.errors import MissingTokenError
-from steiner.reasoning.text_markers import LINE, BytesOf, TextMarkers
+from steiner.reasoning.text_markers import FIRST_ID, LINE, BytesOf, TextMarkers
 
 SectionRole = Literal["understanding", "next_step", "verification", "summary", "thought"]
 """What a section is for; "thought" is reasoning that its protocol gives no type."""
@@ -188,8 +188,8 @@ class Protocol:
             raise MissingTokenError(self.name, missing)
         vocabulary = tokenizer.get_vocab()
         # Qwen's tokenizers have more special tokens than those with a role.
-        special = set(tokenizer.all_special_ids)
-        special |= {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        added = tokenizer.added_tokens_decoder
+        special = set(tokenizer.all_special_ids) | {i for i, token in added.items() if token.special}
         if not self.is_text:
             depth_ids = _depth_ids(tokenizer) if self.names_depth else ()
             return self._bound(vocabulary, tokenizer, special, depth_ids)
@@ -238,7 +238,9 @@ class Protocol:
 
         end_of_turn_id = ids[self.end_of_turn or tokenizer.eos_token]
         # A marker counts as one even if the tokenizer has it as an ordinary added token, as Qwen3's and R1's do.
-        markers = {ids[token] for token in self.special_tokens} | {end_of_turn_id}
+        special_ids = frozenset(special | {ids[token] for token in self.special_tokens} | {end_of_turn_id})
+        added = tokenizer.added_tokens_decoder
+        tokens = (token_id for token_id in special_ids if token_id < FIRST_ID)
         return BoundProtocol(
             protocol=self,
             reasoning_start_id=ids[self.reasoning_start],
@@ -254,7 +256,8 @@ class Protocol:
             verified_id=id_of(self.verified),
             refuted_id=id_of(self.refuted),
             end_of_turn_id=end_of_turn_id,
-            special_ids=frozenset(special | markers),
+            special_ids=special_ids,
+            textual_ids=frozenset(i for i in tokens if i not in added or _is_textual(added[i])),
             depth_ids=depth_ids,
             vocab_size=len(tokenizer),
             text=text,
@@ -275,6 +278,7 @@ class BoundProtocol:
 
     Attributes:
         special_ids: every special id of the tokenizer; none of them may be sampled as text.
+        textual_ids: those of them that llguidance takes for the text that they are spelled as.
         depth_ids: ids that spell each depth from 0 to MAX_DEPTH, one or more for each; empty without depths.
         vocab_size: number of real tokens; logits beyond it are padding.
         text: the markers that are text, with ids above all tokens; None where every marker is a token.
@@ -292,6 +296,7 @@ class BoundProtocol:
     refuted_id: int | None
     end_of_turn_id: int
     special_ids: frozenset[int]
+    textual_ids: frozenset[int]
     depth_ids: tuple[tuple[int, ...], ...]
     vocab_size: int
     text: TextMarkers | None = None
@@ -334,6 +339,11 @@ class BoundProtocol:
         for ids in self.depth_ids[:num_places]:
             if ids[:num_begun] == tuple(begun):
                 yield ids[num_begun:]
+
+
+def _is_textual(added: Any) -> bool:
+    """Whether llguidance reads an added token as text: it is not special, and is not spelled `<...>`."""
+    return not (added.special or (added.content.startswith("<") and added.content.endswith(">")))
 
 
 def _depth_ids(tokenizer: TokenizerLike) -> tuple[tuple[int, ...], ...]:

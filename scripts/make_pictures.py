@@ -25,7 +25,7 @@ from steiner.client import ReasoningClient
 from steiner.reasoning.events import Event, ReasoningStarted
 from steiner.reasoning.trace import Trace
 from steiner.saved_trace import read_saved_trace
-from steiner.terminal.picture import save_svg
+from steiner.terminal.tree_view import save_svg
 from steiner.training.problems.held_out import held_out_problems
 from steiner.view.page import page_of
 

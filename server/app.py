@@ -60,12 +60,23 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
         redirect_slashes=False,
     )
     app.state.service = service
+    for module in (chat, responses, reasoning, models, health, metrics, pages):
+        app.include_router(module.router)
+    if settings.view:
+        app.include_router(view.router)
+    install_document(app)
+    _add_layers(app, service, provider)
+    return app
+
+
+def _add_layers(app: FastAPI, service: Service, provider: TracerProvider | None) -> None:
+    """What a request passes before it comes to a route; the last one added is the first to see it."""
+    settings = service.settings
 
     def count_refusal(reason: str) -> None:
         service.metrics.refused.labels(reason).inc()
 
     install_error_handlers(app, count_refusal)
-    # The last one added is the first to see a request.
     app.add_middleware(HeadRequests)
     app.add_middleware(BodyLimit, max_bytes=settings.max_request_bytes, timeout_s=settings.request_timeout_s)
     app.add_middleware(
@@ -85,12 +96,6 @@ def create_app(service: Service, provider: TracerProvider | None = None) -> Fast
             allow_credentials=settings.allow_credentials,
             expose_headers=EXPOSED_HEADERS,
         )
-    for module in (chat, responses, reasoning, models, health, metrics, pages):
-        app.include_router(module.router)
-    if settings.view:
-        app.include_router(view.router)
-    install_document(app)
     if provider is not None:
         app.add_middleware(traced, provider=provider)
     app.add_middleware(RequestLog)
-    return app

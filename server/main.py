@@ -17,12 +17,13 @@ import signal
 import sys
 import threading
 
+from steiner.reasoning.grammar.certain_tokens import marks_of
 from steiner.server.app import create_app
 from steiner.server.engine.headless import watch_leader
 from steiner.server.http.listener import DrainingServer, ListenerError, listener
 from steiner.server.http.log_lines import log_config
 from steiner.server.http.tracing import TracingError, otlp_exporter, tracer_provider
-from steiner.server.model.loading import LoadError
+from steiner.server.model.loading import LoadError, load_protocol
 from steiner.server.model.service import Service
 from steiner.server.settings import Settings
 
@@ -144,8 +145,9 @@ def _compute_for_another(settings: Settings) -> int:
 
     watch_leader(settings.master_addr, settings.master_port, end)
     try:
-        follow(settings)
-    except EngineStartError as error:
+        _tokenizer, bound = load_protocol(settings)
+        follow(settings, marks_of(bound))
+    except (EngineStartError, LoadError) as error:
         logger.error("%s", error)
     except SystemExit:
         # vLLM's answer to a signal.

@@ -100,6 +100,11 @@ class Settings(BaseSettings):
     enforce_eager: bool | None = Field(None, description="Default: true on a CPU, false on a GPU.")
     block_size: int | None = Field(None, ge=1, description="KV block in tokens; default on a CPU: 32.")
     cpu_kv_cache_gib: int = Field(1, ge=1, description="KV cache on a CPU.")
+    speculation: Literal["auto", "protocol", "ngram", "off"] = Field(
+        "auto",
+        description="Drafts that the engine checks many at a time: protocol (markers and copies), vLLM's ngram, or "
+        "off; auto: protocol unless something speaks against it.",
+    )
     engine_args: dict[str, Any] = Field(
         default_factory=dict, description="Any other vLLM AsyncEngineArgs, as a JSON object."
     )

@@ -1,12 +1,12 @@
 """The pipeline that produces the served weights: problems -> DAGs -> traces -> CPT -> SFT -> RL -> checkpoint.
 
 - config: what a recipe may say
-- problems, dags, traces: tasks, their searches, the searches as text
+- problems: tasks, and the exact search of each as a DAG; traces: ways through it, as text
 - data: all of these in shards; teacher: the same in natural language
 - documents: records as token ids
 - model, learning, rl: the model, and training it on them
 - evals: how good the model is
-- pipeline: the stages in order
+- pipeline: the stages in order, and their curves
 - planning: how much of a GPU they take
 
 The names below are imported from their modules when they are first asked for: torch takes seconds.
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from steiner.training.config.recipe import Recipe, RecipeError, load_recipe
-    from steiner.training.dags.search import Dag, build_dag
     from steiner.training.data.shards import DataError, read_records
     from steiner.training.data.writing import write_data
     from steiner.training.evals.suite import run_suite
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from steiner.training.model.checkpoint import export_checkpoint, load_checkpoint, save_checkpoint
     from steiner.training.planning.memory import plan_memory
     from steiner.training.problems import FAMILIES, Family
+    from steiner.training.problems.dag import Dag, build_dag
     from steiner.training.problems.held_out import HeldOutProblem, held_out_problems
     from steiner.training.random_checkpoint import write_random_checkpoint
     from steiner.training.traces.walk import sample_trace
@@ -61,8 +61,6 @@ _MODULES = {
     "Recipe": "config.recipe",
     "RecipeError": "config.recipe",
     "load_recipe": "config.recipe",
-    "Dag": "dags.search",
-    "build_dag": "dags.search",
     "DataError": "data.shards",
     "read_records": "data.shards",
     "write_data": "data.writing",
@@ -77,6 +75,8 @@ _MODULES = {
     "plan_memory": "planning.memory",
     "FAMILIES": "problems",
     "Family": "problems",
+    "Dag": "problems.dag",
+    "build_dag": "problems.dag",
     "HeldOutProblem": "problems.held_out",
     "held_out_problems": "problems.held_out",
     "write_random_checkpoint": "random_checkpoint",

@@ -34,7 +34,7 @@ def plan(recipe_path: Path) -> bool:
     from rich.console import Console
 
     from steiner.training.planning.memory import plan_memory
-    from steiner.training.planning.table import show_plan
+    from steiner.training.planning.plan import show_plan
 
     planned = plan_memory(recipe)
     show_plan(planned, Console())

@@ -1,13 +1,15 @@
-"""What a route may ask for."""
+"""What a route may ask for, and how it answers with a stream."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from steiner.server.access.keys import Caller
+from steiner.server.http.event_stream import EventStream
 from steiner.server.model.service import Service
 
 
@@ -32,3 +34,21 @@ async def _caller(
 
 ServiceOfApp = Annotated[Service, Depends(_service)]
 CallerOfRequest = Annotated[Caller, Depends(_caller)]
+
+
+def stream_of(
+    service: Service,
+    body: AsyncGenerator[bytes, None],
+    *,
+    cancel: Callable[[], None] | None = None,
+    location: str | None = None,
+) -> EventStream:
+    """An answer that is a stream, with the deployment's times; see `EventStream`."""
+    settings = service.settings
+    return EventStream(
+        body,
+        keep_alive_s=settings.keep_alive_s,
+        send_timeout_s=settings.send_timeout_s,
+        cancel=cancel,
+        location=location,
+    )

@@ -33,16 +33,14 @@ def policy_bias(bound: BoundProtocol, policy: Policy) -> dict[int, float]:
 def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: AnswerFormat) -> TokenRequest:
     """The request that samples the answer in its format.
 
-    Some tokenizers have markers as ordinary tokens (those of `think`). A grammar allows those wherever it allows their
-    spelling, such as inside a JSON string, so the largest possible bias keeps them out. If an empty text would fit, the
-    end of the turn waits for one token.
+    If an empty text would fit, the end of the turn waits for one token. Where the grammar would take a marker for its
+    letters, as `[THINK]` inside a string, a bias keeps it out.
     """
-    tokens = (token_id for token_id in bound.special_ids if token_id < bound.vocab_size)
-    kept_out = dict.fromkeys(set(tokens) - {bound.end_of_turn_id}, -MAX_BIAS)
+    kept_out = dict.fromkeys(bound.textual_ids - {bound.end_of_turn_id}, -MAX_BIAS)
     return dataclasses.replace(
         request,
-        grammar=f"{HEADER}start: answer <[{bound.end_of_turn_id}]>\n{answer_format.grammar}",
         logit_bias={**request.logit_bias, **kept_out},
+        grammar=f"{HEADER}start: answer <[{bound.end_of_turn_id}]>\n{answer_format.grammar}",
         min_tokens=1,
     )
 

@@ -62,6 +62,17 @@ class TokenRequest:
     trace_headers: Mapping[str, str] = field(default_factory=dict)
 
 
+DRAFT_COUNTS = (
+    "steps",
+    "tokens",
+    "drafted_markers",
+    "drafted_copies",
+    "accepted_markers",
+    "accepted_copies",
+)
+"""Of speculation: decode steps of single requests, tokens sampled in them, and drafted tokens by their origin."""
+
+
 @dataclass(frozen=True, slots=True)
 class TokenLogprobs:
     """Log probabilities at one place of the sequence, over the tokens that the request's grammar allows.
@@ -107,6 +118,11 @@ class TokenEngine(Protocol):
         """Fields of `Sampling` (and `max_tokens`) that the checkpoint's generation config sets."""
         ...
 
+    @property
+    def bias_refusal(self) -> str | None:
+        """Why requests cannot have `logit_bias` or `min_p`, and what to do; None if they can."""
+        ...
+
     def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         """Run a request; closing the generator early aborts it in the engine.
 
@@ -114,6 +130,13 @@ class TokenEngine(Protocol):
             EngineRefusal: the parameters cannot be served.
             EngineDead: the engine is gone.
             EngineError: it failed otherwise.
+        """
+        ...
+
+    def draft_counts(self) -> Mapping[str, int] | None:
+        """Decode steps, and tokens that were drafted and accepted, by `DRAFT_COUNTS`; None if it counts none.
+
+        They only grow.
         """
         ...
 

@@ -10,8 +10,9 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from steiner.reasoning.grammar.certain_tokens import Mark
 from steiner.server.engine.vllm_engine import engine_args, failing_to_start
 from steiner.server.settings import Settings
 
@@ -61,15 +62,18 @@ def _connected(host: str, port: int) -> socket.socket:
             return connection
 
 
-def follow(settings: Settings) -> None:
+def follow(settings: Settings, marks: Sequence[Mark]) -> None:
     """Run the ranks of a machine that is not machine 0, with vLLM's own headless mode; blocks until they end.
+
+    Args:
+        marks: of the protocol that is served, for speculation; the same on every machine.
 
     Raises:
         EngineStartError: vLLM refuses the settings or fails to load the model.
         SystemExit: the process was told to stop.
     """
     with failing_to_start(settings):
-        arguments = engine_args(settings)
+        arguments, _speculation = engine_args(settings, marks)
         from vllm.entrypoints.cli.serve import run_headless
 
         # Its command line has more flags than the engine has arguments. Of the extra ones, it reads this one.

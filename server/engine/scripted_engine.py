@@ -56,6 +56,8 @@ class ScriptedEngine:
     requests: list[TokenRequest] = field(default_factory=list)
     aborted: list[str] = field(default_factory=list)
     is_dead: bool = False
+    counted_drafts: Mapping[str, int] | None = None
+    bias_refusal: str | None = None
 
     async def generate(self, request: TokenRequest) -> AsyncGenerator[TokenUpdate, None]:
         """Play the next script."""
@@ -82,6 +84,10 @@ class ScriptedEngine:
         finally:
             if not finished:
                 self.aborted.append(request.request_id)
+
+    def draft_counts(self) -> Mapping[str, int] | None:
+        """Those that a test has set."""
+        return self.counted_drafts
 
     async def check_health(self) -> None:
         """Raises EngineDead once `is_dead` is set."""

@@ -7,12 +7,14 @@ process also imports `cpu_executor`.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from steiner.reasoning.grammar.certain_tokens import Mark
 from steiner.server.engine.base import (
     EngineDead,
     EngineError,
@@ -21,12 +23,15 @@ from steiner.server.engine.base import (
     TokenRequest,
     TokenUpdate,
 )
+from steiner.server.engine.speculation.choice import WITHOUT, Speculation, choose_speculation
 from steiner.server.settings import Settings
 
 if TYPE_CHECKING:
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.logprobs import Logprob, SampleLogprobs
     from vllm.v1.engine.async_llm import AsyncLLM
+
+logger = logging.getLogger(__name__)
 
 LEAST_LOGPROB = -9999.0
 SAMPLING_DEFAULTS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_tokens")
@@ -36,8 +41,13 @@ class EngineStartError(Exception):
     """vLLM could not be started with these settings; the message says which and what to change."""
 
 
-def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str]) -> dict[str, Any]:
+def engine_arguments(
+    settings: Settings, *, on_cpu: bool, known: frozenset[str], speculation: Speculation = WITHOUT
+) -> dict[str, Any]:
     """Keyword arguments of AsyncEngineArgs for these settings.
+
+    Args:
+        speculation: the one that was chosen, whose arguments are among them.
 
     Raises:
         EngineStartError: `settings.engine_args` names an argument that vLLM does not have.
@@ -88,14 +98,23 @@ def engine_arguments(settings: Settings, *, on_cpu: bool, known: frozenset[str])
         # torch's generators for CPU do not have. So a batch has room for the longest prompt undivided.
         arguments["enable_chunked_prefill"] = False
     arguments = {name: value for name, value in arguments.items() if value is not None}
-    return arguments | settings.engine_args
+    return arguments | _merged(speculation.arguments, settings.engine_args)
+
+
+def _merged(speculation: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for outranks ours; an `additional_config` of the user's keeps its own keys."""
+    merged = {**speculation, **asked}
+    if "additional_config" in speculation and "additional_config" in asked:
+        merged["additional_config"] = {**asked["additional_config"], **speculation["additional_config"]}
+    return merged
 
 
 class VllmEngine:
     """A `TokenEngine` over AsyncLLM."""
 
-    def __init__(self, llm: AsyncLLM) -> None:
+    def __init__(self, llm: AsyncLLM, speculation: Speculation = WITHOUT) -> None:
         self._llm = llm
+        self._speculation = speculation
         self._is_traced = llm.observability_config.otlp_traces_endpoint is not None
         self._default_sampling = {
             name: value
@@ -104,14 +123,17 @@ class VllmEngine:
         }
 
     @classmethod
-    def start(cls, settings: Settings) -> VllmEngine:
+    def start(cls, settings: Settings, marks: Sequence[Mark] = ()) -> VllmEngine:
         """Load the model; blocks for seconds to minutes, so call it from a thread.
+
+        Args:
+            marks: of the protocol that is served, for speculation.
 
         Raises:
             EngineStartError: vLLM refuses the settings or fails to load the model.
         """
         with failing_to_start(settings):
-            arguments = engine_args(settings)
+            arguments, speculation = engine_args(settings, marks)
             from vllm.envs import enable_envs_cache
             from vllm.platforms import current_platform
             from vllm.usage.usage_lib import UsageContext
@@ -131,11 +153,33 @@ class VllmEngine:
                     usage_context=context,
                     enable_log_requests=arguments.enable_log_requests,
                     disable_log_stats=arguments.disable_log_stats,
-                )
+                ),
+                speculation,
             )
             # By itself vLLM does this only in its other processes, and asks the environment for every token here.
             enable_envs_cache()
             return engine
+
+    async def begin_speculation(self) -> None:
+        """Make our part of the chosen speculation begin; once, before the first request.
+
+        vLLM's front end refuses `logit_bias` and `min_p` beside any speculation. With our drafter they work, because it
+        drafts nothing for those requests.
+        """
+        if self._speculation.mode in ("protocol", "ngram"):
+            await self._llm.collective_rpc("begin_speculation")
+        if self._speculation.mode == "protocol":
+            self._llm.input_processor.speculative_config = None
+
+    @property
+    def bias_refusal(self) -> str | None:
+        if self._speculation.mode in ("ngram", "own"):
+            return "vLLM's own speculation cannot apply it; serve with --speculation protocol or off"
+        return None
+
+    def draft_counts(self) -> Mapping[str, int] | None:
+        counts = self._speculation.counts
+        return None if counts is None else counts.read()
 
     @property
     def max_model_len(self) -> int:
@@ -199,17 +243,23 @@ class VllmEngine:
         self._llm.shutdown()
         # Collected now rather than when the interpreter ends, where its finaliser no longer works.
         del self._llm
+        if self._speculation.counts is not None:
+            self._speculation.counts.close()
 
 
-def engine_args(settings: Settings) -> AsyncEngineArgs:
-    """vLLM's arguments, the same on every machine."""
+def engine_args(settings: Settings, marks: Sequence[Mark] = ()) -> tuple[AsyncEngineArgs, Speculation]:
+    """vLLM's arguments, the same on every machine, and the speculation among them."""
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(settings.cpu_kv_cache_gib))
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.platforms import current_platform
 
     known = frozenset(field.name for field in dataclasses.fields(AsyncEngineArgs))
-    return AsyncEngineArgs(**engine_arguments(settings, on_cpu=current_platform.is_cpu(), known=known))
+    on_cpu = current_platform.is_cpu()
+    speculation = choose_speculation(settings, marks, on_cpu=on_cpu)
+    logger.info("speculation: %s (%s)", speculation.mode, speculation.reason)
+    arguments = engine_arguments(settings, on_cpu=on_cpu, known=known, speculation=speculation)
+    return AsyncEngineArgs(**arguments), speculation
 
 
 @contextmanager

@@ -65,6 +65,32 @@ def _unreadable(error: HTTPException) -> str:
             return str(error.detail)
 
 
+def _refusal_of(error: HTTPException, app: FastAPI, request: Request) -> ApiError:
+    """An error of Starlette's as one of the API."""
+    match error.status_code:
+        case 404:
+            return UnknownResource(f"no route {request.method} {request.url.path}", code="unknown_route")
+        case 405:
+            refused = InvalidRequest(
+                f"{request.method} is not served on {request.url.path}", code="method_not_allowed"
+            )
+            refused.status = 405
+            refused.headers["Allow"] = ", ".join(sorted(_methods_of(app, request)))
+            return refused
+        case 408:
+            late = RequestTooLate(str(error.detail), code="request_timeout")
+            late.headers |= error.headers or {}
+            return late
+        case 413:
+            return RequestTooLarge(str(error.detail), code="too_large")
+        case 415:
+            encoded = EncodedBody(str(error.detail), code="unsupported_encoding")
+            encoded.headers |= error.headers or {}
+            return encoded
+        case _:
+            return InvalidRequest(_unreadable(error), code="invalid_value")
+
+
 def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -> None:
     """Answer every error of the app in OpenAI's shape.
 
@@ -88,30 +114,7 @@ def install_error_handlers(app: FastAPI, count_refusal: Callable[[str], None]) -
 
     async def on_http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        match error.status_code:
-            case 404:
-                return answer(
-                    UnknownResource(f"no route {request.method} {request.url.path}", code="unknown_route")
-                )
-            case 408:
-                late = RequestTooLate(str(error.detail), code="request_timeout")
-                late.headers |= error.headers or {}
-                return answer(late)
-            case 413:
-                return answer(RequestTooLarge(str(error.detail), code="too_large"))
-            case 415:
-                encoded = EncodedBody(str(error.detail), code="unsupported_encoding")
-                encoded.headers |= error.headers or {}
-                return answer(encoded)
-            case 405:
-                refused = InvalidRequest(
-                    f"{request.method} is not served on {request.url.path}", code="method_not_allowed"
-                )
-                refused.status = 405
-                refused.headers["Allow"] = ", ".join(sorted(_methods_of(app, request)))
-                return answer(refused)
-            case _:
-                return answer(InvalidRequest(_unreadable(error), code="invalid_value"))
+        return answer(_refusal_of(error, app, request))
 
     async def on_failure(_: Request, error: Exception) -> JSONResponse:
         failure = ApiError("internal error; the server's log has it", code="internal_error")

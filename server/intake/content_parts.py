@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from steiner.server.intake.request_model import type_of
+
 IMAGE = "the model reads text; describe the image in a text part"
 AUDIO = "the model reads text; send a transcript as a text part"
 VIDEO = "the model reads text; describe the video in a text part"
@@ -33,14 +35,9 @@ def text_or_parts(content: object) -> str:
     return "(parts)" if isinstance(content, list) else "(text)"
 
 
-def part_type(part: object) -> object:
-    """The type of a part, raw or validated; None if it has none."""
-    return part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
-
-
 def refuse_what_is_not_read(part: object) -> object:
     """Raises ValueError for a part whose kind is in `NOT_READ`; returns anything else unchanged."""
-    kind = part_type(part)
+    kind = type_of(part)
     if isinstance(kind, str) and kind in NOT_READ:
         raise ValueError(f"a part of type {kind!r} cannot be read: {NOT_READ[kind]}")
     return part

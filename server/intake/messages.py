@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from steiner.reasoning.steps import Step
-from steiner.server.intake.content_parts import part_type, refuse_what_is_not_read, text_or_parts
-from steiner.server.intake.request_model import RequestModel
+from steiner.server.intake.content_parts import refuse_what_is_not_read, text_or_parts
+from steiner.server.intake.request_model import RequestModel, type_of
 from steiner.server.intake.sent_back import said_parts, without_notes
 from steiner.server.intake.tools.schemas import MessageToolCall
 
@@ -36,7 +36,7 @@ class RefusalPart(RequestModel):
 
 
 def _part_kind(given: object) -> str | None:
-    kind = part_type(given)
+    kind = type_of(given)
     return f"({kind})" if kind in ("text", "refusal") else None
 
 

@@ -10,6 +10,11 @@ from pydantic_core import CoreSchema, core_schema
 from steiner.server.intake.not_offered import NOT_OFFERED_IN, WITHOUT_EFFECT_IN, without_what_is_not_offered
 
 
+def type_of(given: object) -> object:
+    """The `type` of an object, raw or validated; None if it has none."""
+    return given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
+
+
 class RequestModel(BaseModel):
     """Base of every request object: nothing unknown, no NaN, and what is known elsewhere is refused with its reason."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
-from steiner.server.intake.request_model import RequestModel
+from steiner.server.intake.request_model import RequestModel, type_of
 
 
 class TextFormat(RequestModel):
@@ -43,17 +43,20 @@ class JsonSchemaFormat(RequestModel):
 
 
 def _format_kind(given: object) -> str | None:
-    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
+    kind = type_of(given)
     return f"({kind})" if kind in ("text", "json_object", "json_schema") else None
 
+
+FORMAT_BY_TYPE = Discriminator(
+    _format_kind,
+    custom_error_type="response_format",
+    custom_error_message="the type must be text, json_object or json_schema",
+)
+"""Which of the forms of an answer is meant, in whatever way a dialect writes a schema."""
 
 ResponseFormat = Annotated[
     Annotated[TextFormat, Tag("(text)")]
     | Annotated[JsonObjectFormat, Tag("(json_object)")]
     | Annotated[JsonSchemaFormat, Tag("(json_schema)")],
-    Discriminator(
-        _format_kind,
-        custom_error_type="response_format",
-        custom_error_message="the type must be text, json_object or json_schema",
-    ),
+    FORMAT_BY_TYPE,
 ]

@@ -9,8 +9,8 @@ from steiner.server.access.keys import Caller, Quotas
 from steiner.server.access.rates import Kind, Rates
 from steiner.server.errors import UnknownResource
 from steiner.server.http.request_context import current_request
+from steiner.server.intake.limits import check_prompt, resolve_num_choices
 from steiner.server.intake.request import GenerationRequest
-from steiner.server.intake.resolution import check_prompt, resolve_num_choices
 from steiner.server.model.lifecycle import Lifecycle
 from steiner.server.settings import Settings
 

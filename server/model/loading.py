@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from steiner.reasoning.errors import MissingTokenError, PolicyError, SteinerError, UnknownVerifierError
+from steiner.reasoning.grammar.certain_tokens import marks_of
 from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import Protocol, TokenizerLike
+from steiner.reasoning.protocol import BoundProtocol, Protocol, TokenizerLike
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
 from steiner.reasoning.protocols.outline import OUTLINE
 from steiner.reasoning.verifiers import find_verifier
@@ -54,17 +55,13 @@ async def load_model(settings: Settings) -> LoadedModel:
         LoadError: they cannot be loaded, or the settings ask for something that the protocol cannot do.
     """
     try:
-        tokenizer = await in_daemon_thread(
-            lambda: load_tokenizer(settings.model, trust_remote_code=settings.trust_remote_code)
-        )
-        protocol, reason = chosen_protocol(settings, tokenizer)
-        logger.info("protocol %s: %s", protocol.name, reason)
-        bound = protocol.bind(tokenizer, TokenSpelling(tokenizer, ()).bytes_of)
+        tokenizer, bound = await in_daemon_thread(lambda: load_protocol(settings))
         # Settings that contradict each other should show before the weights are loaded.
         policy_of_settings(settings, bound.protocol)
         prompt = protocol_prompt_of(settings, bound.protocol)
-        engine = await in_daemon_thread(lambda: VllmEngine.start(settings))
-    except (TokenizerError, SteinerError, EngineStartError) as error:
+        engine = await in_daemon_thread(lambda: VllmEngine.start(settings, marks_of(bound)))
+        await engine.begin_speculation()
+    except EngineStartError as error:
         raise LoadError(str(error)) from error
     return LoadedModel(
         engine,
@@ -106,6 +103,21 @@ def protocol_prompt_of(settings: Settings, protocol: Protocol) -> ProtocolPrompt
         raise LoadError(f"STEINER_PROTOCOL_PROMPT: {path} cannot be read: {error}") from error
 
 
+def load_protocol(settings: Settings) -> tuple[PreTrainedTokenizerFast, BoundProtocol]:
+    """The tokenizer, and the protocol in its ids: the one that is asked for, else the one whose tokens it has.
+
+    Raises:
+        LoadError: there is no tokenizer to use, or it lacks the tokens.
+    """
+    try:
+        tokenizer = load_tokenizer(settings.model, trust_remote_code=settings.trust_remote_code)
+        protocol, reason = chosen_protocol(settings, tokenizer)
+        logger.info("protocol %s: %s", protocol.name, reason)
+        return tokenizer, protocol.bind(tokenizer, TokenSpelling(tokenizer, ()).bytes_of)
+    except (TokenizerError, SteinerError) as error:
+        raise LoadError(str(error)) from error
+
+
 def policy_of_settings(settings: Settings, protocol: Protocol) -> Policy:
     """The deployment's own limits, for requests that say nothing.
 
@@ -120,6 +132,12 @@ def policy_of_settings(settings: Settings, protocol: Protocol) -> Policy:
         raise LoadError(f"STEINER_REASONING: {refusal(error.errors()).message}") from error
     except (PolicyError, UnknownVerifierError) as error:
         raise LoadError(f"STEINER_REASONING: {error}") from error
+    vllms_own = settings.speculation == "ngram" or "speculative_config" in settings.engine_args
+    if vllms_own and (policy.backtrack_bias or policy.end_bias):
+        raise LoadError(
+            "STEINER_REASONING: vLLM's own speculation cannot apply backtrack_bias and end_bias; "
+            "serve with --speculation protocol or off, or without them"
+        )
     return policy
 
 

@@ -7,9 +7,11 @@ value that a caller chooses.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from steiner.reasoning.events import Event
 from steiner.reasoning.progress import Progress
@@ -68,6 +70,34 @@ class Metrics:
         )
         self.step_duration = histogram("step_duration_seconds", "From the start of a step to its end.")
         self.generation_duration = histogram("generation_duration_seconds", "From the request to its end.")
+        self.read_draft_counts: Callable[[], Mapping[str, int] | None] = lambda: None
+        registry.register(_Speculation(lambda: self.read_draft_counts()))
+
+
+class _Speculation(Collector):
+    """What the engine counts of its speculation, read when the page is written."""
+
+    def __init__(self, read: Callable[[], Mapping[str, int] | None]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The families; without a series where nothing is counted."""
+        counts = self._read()
+        for event, text in (
+            ("drafted", "Tokens that speculation drafted, by their origin."),
+            ("accepted", "Drafted tokens that were accepted, by their origin."),
+        ):
+            family = CounterMetricFamily(f"steiner_{event}_tokens", text, labels=["origin"])
+            for origin, column in (("marker", "markers"), ("copy", "copies")):
+                if counts is not None:
+                    family.add_metric([origin], counts[f"{event}_{column}"])
+            yield family
+        for name, column, text in (
+            ("decode_steps", "steps", "Decode steps, counted for each request."),
+            ("decoded_tokens", "tokens", "Tokens of those steps: one each, and those accepted."),
+        ):
+            value = None if counts is None else counts[column]
+            yield CounterMetricFamily(f"steiner_{name}", text, value=value)
 
 
 class GenerationMeter:

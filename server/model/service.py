@@ -74,6 +74,7 @@ class Service:
             on_engine_dead=self.lifecycle.fail,
         )
         self.loaded = loaded
+        self.metrics.read_draft_counts = loaded.engine.draft_counts
         self.lifecycle.loaded()
 
     def drain(self) -> None:

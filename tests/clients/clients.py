@@ -1,22 +1,30 @@
-"""Client libraries that are not the server's: a virtual environment and node packages, each made once and locked."""
+"""Programs of client libraries, and how they run.
+
+Those whose packages are not the server's have a virtual environment and node packages, each made once and locked.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 AI_SDK = HERE / "ai_sdk"
+CONVERSATIONS = HERE / "conversations"
 BUILD = HERE.parents[1] / "build"
 PYTHON_CLIENTS = BUILD / "clients"
 INSTALL_S = 540
+PROGRAM_S = 200
+CONVERSATION_S = 400
 # LiteLLM asks the network for prices, and openai-agents for a place to send traces, unless they are told not to.
 QUIET_ENVIRONMENT = os.environ | {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -62,3 +70,35 @@ def install_ai_sdk(npm: str) -> Path:
         if is_new:
             _run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", folder=AI_SDK)
     return AI_SDK
+
+
+def lines_of(
+    command: Sequence[str | Path], folder: Path, program: str | None = None, timeout_s: float = PROGRAM_S
+) -> list[str]:
+    """What a client's program prints.
+
+    Args:
+        folder: where it runs.
+        program: its text, for an interpreter that reads it from standard input.
+    """
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=QUIET_ENVIRONMENT,
+        input=program,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+    )
+    assert done.returncode == 0, done.stderr[-6000:]
+    return done.stdout.splitlines()
+
+
+def told_of(
+    command: Sequence[str | Path], asks: Sequence[dict[str, Any]], folder: Path
+) -> list[dict[str, Any]]:
+    """What came of the conversations that a program holds, each as its `asked.py` describes it."""
+    told: list[dict[str, Any]] = json.loads(
+        lines_of([*command, json.dumps(asks)], folder, timeout_s=CONVERSATION_S)[-1]
+    )
+    return told

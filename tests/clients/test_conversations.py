@@ -7,20 +7,17 @@ holds one conversation in every way that its client has: streamed or not, stored
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from steiner.reasoning.parser.tool_calls import call_text
 
-from .clients import QUIET_ENVIRONMENT, install_ai_sdk, python_of_clients
+from .clients import CONVERSATIONS, install_ai_sdk, python_of_clients, told_of
 
-PROGRAMS = Path(__file__).resolve().parent / "conversations"
 CONTEXT = 16384
 
 
@@ -61,31 +58,17 @@ CLIENTS = [
 ]  # fmt: skip
 
 
-def command_of(client: Client, program: Callable[[str], str]) -> tuple[list[str | Path], Path]:
-    """How the program is started, and where."""
+def told_by(
+    client: Client, asks: list[dict[str, Any]], program: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """What came of the conversations that a client's program holds, in its own environment."""
     match client.installed_with:
         case "node":
-            return [program("node"), client.program], install_ai_sdk(program("npm"))
+            return told_of([program("node"), client.program], asks, install_ai_sdk(program("npm")))
         case "others":
-            return [python_of_clients(), f"{client.program}.py"], PROGRAMS
+            return told_of([python_of_clients(), f"{client.program}.py"], asks, CONVERSATIONS)
         case _:
-            return [sys.executable, f"{client.program}.py"], PROGRAMS
-
-
-def held(client: Client, asks: list[dict[str, Any]], program: Callable[[str], str]) -> list[dict[str, Any]]:
-    """What came of the conversations that a program holds."""
-    command, folder = command_of(client, program)
-    done = subprocess.run(
-        [*command, json.dumps(asks)],
-        cwd=folder,
-        env=QUIET_ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert done.returncode == 0, done.stderr[-6000:]
-    told: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return told
+            return told_of([sys.executable, f"{client.program}.py"], asks, CONVERSATIONS)
 
 
 @pytest.fixture
@@ -110,7 +93,7 @@ def test_three_turns_with_a_call(
             url = f"{serve(engine).url}/v1"
             asks.append({"url": url, "model": "tiny", "variant": variant, "stream": stream, "store": store})
             engines.append(engine)
-    for ask, told, engine in zip(asks, held(client, asks, program), engines, strict=True):
+    for ask, told, engine in zip(asks, told_by(client, asks, program), engines, strict=True):
         assert told["calls"] == [{"city": "Oslo"}], ask
         assert told["texts"] == ["It is warm.", "second", "third"], ask
         assert told.get("warned", []) == [], ask
@@ -144,7 +127,7 @@ def test_instructor_asks_again(stage: Any, serve: Any, program: Callable[[str], 
             asks.append({"url": url, "model": "tiny", "variant": mode, "stream": stream})
             engines.append(engine)
     client = Client("instructor_chat", "others", {})
-    for ask, told, engine in zip(asks, held(client, asks, program), engines, strict=True):
+    for ask, told, engine in zip(asks, told_by(client, asks, program), engines, strict=True):
         assert told["texts"] == ["Bergen"] * 3, ask
         assert len(engine.requests) == (6 if ask["stream"] else 8), ask
         if not ask["stream"]:

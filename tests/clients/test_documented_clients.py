@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .clients import QUIET_ENVIRONMENT, install_ai_sdk, python_of_clients
+from .clients import install_ai_sdk, lines_of, python_of_clients
 from .documented import blocks, for_server
 
 TWO_TURNS = ["22", "make 4"]
@@ -20,20 +19,6 @@ PRINTED = {
     "pydantic-ai": TWO_TURNS,
     "instructor": ["found=True"],
 }
-
-
-def lines_of(command: list[str | Path], program: str, folder: Path) -> list[str]:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=QUIET_ENVIRONMENT,
-        input=program,
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    return done.stdout.splitlines()
 
 
 @pytest.fixture
@@ -52,7 +37,7 @@ def test_the_documented_python_program_runs(
         served = serve(stage.engine(f"<start>{stage.step()}<end>", '{"found": true}<eot>'))
     [program] = blocks(client, "python")
     command: list[str | Path] = [python_of_clients(), "-"]
-    assert lines_of(command, for_server(program, served.url, "tiny"), tmp_path) == PRINTED[client]
+    assert lines_of(command, tmp_path, for_server(program, served.url, "tiny")) == PRINTED[client]
     if client in ("LiteLLM", "openai-agents", "pydantic-ai"):
         prompt = stage.tokenizer.decode(served.engine.requests[-1].prompt_ids)
         assert [prompt.count(f"left {number}") for number in (1, 2, 3)] == [1, 0, 1]
@@ -61,7 +46,7 @@ def test_the_documented_python_program_runs(
 def test_the_documented_node_program_runs(stage: Any, two_turns: Any, program: Callable[[str], str]) -> None:
     [written] = blocks("Vercel AI SDK", "javascript")
     command: list[str | Path] = [program("node"), "--input-type=module", "-"]
-    printed = lines_of(command, for_server(written, two_turns.url, "tiny"), install_ai_sdk(program("npm")))
+    printed = lines_of(command, install_ai_sdk(program("npm")), for_server(written, two_turns.url, "tiny"))
     assert printed == ["left 1", "left 2", "left 3", *TWO_TURNS]
     prompt = stage.tokenizer.decode(two_turns.engine.requests[-1].prompt_ids)
     assert [prompt.count(f"left {number}") for number in (1, 2, 3)] == [1, 0, 1]

@@ -68,7 +68,6 @@ def test_the_official_client_speaks_tls(served: Any, own: Certificate) -> None:
     assert served.url.startswith("https://")
     with (
         httpx.Client(verify=trusting(own)) as transport,
-        # Of types it knows httpx2 alone; it takes both.
         official_client(served, http_client=transport) as client,
     ):
         assert client.chat.completions.create(**ASK).choices[0].message.content == "make 22"

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from typing import Any, get_args
 
 import httpx
@@ -19,7 +20,7 @@ queue_wait_seconds"""
 ALLOWED = {
     "verdict": {"verified", "refuted", "none"},
     "kind": {"budget", "verifier", "loop", "memory", "answer"},
-    "origin": {"sampled", "forced"},
+    "origin": {"sampled", "forced", "marker", "copy"},
     "endpoint": set(get_args(Endpoint)),
     "outcome": {"done", "error", "cancelled"},
     "reason": set(REASONS),
@@ -95,3 +96,46 @@ def test_waits_are_told_from_the_arrival_with_the_queue(stage: Any, serve: Any, 
     details = usage["completion_tokens_details"]
     assert counted["sampled"] + counted["forced"] == details["reasoning_tokens"]
     assert counted["answer"] <= usage["completion_tokens"] - details["reasoning_tokens"]
+
+
+COUNTS = {
+    "steps": 7,
+    "tokens": 12,
+    "drafted_markers": 4,
+    "drafted_copies": 6,
+    "accepted_markers": 3,
+    "accepted_copies": 2,
+}
+
+
+def drafts_on(page: str) -> dict[tuple[str, str | None], float]:
+    """What a page says of speculation, by series and origin."""
+    return {
+        (sample.name.removeprefix("steiner_"), sample.labels.get("origin")): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+        if re.search("_(drafted|accepted|decode|decoded)_", sample.name)
+    }
+
+
+def test_speculation_is_told_as_the_engine_counts_it(stage: Any, serve: Any) -> None:
+    engine = stage.engine(stage.with_backtrack)
+    engine.counted_drafts = COUNTS
+    served = serve(engine)
+    assert drafts_on(httpx.get(f"{served.url}/metrics").text) == {
+        ("drafted_tokens_total", "marker"): 4,
+        ("drafted_tokens_total", "copy"): 6,
+        ("accepted_tokens_total", "marker"): 3,
+        ("accepted_tokens_total", "copy"): 2,
+        ("decode_steps_total", None): 7,
+        ("decoded_tokens_total", None): 12,
+    }
+    engine.counted_drafts = COUNTS | {"steps": 9}
+    assert drafts_on(httpx.get(f"{served.url}/metrics").text)["decode_steps_total", None] == 9
+
+
+def test_an_engine_without_drafts_has_no_series_of_them(stage: Any, serve: Any) -> None:
+    served = serve(stage.engine(stage.with_backtrack))
+    page = httpx.get(f"{served.url}/metrics").text
+    assert not drafts_on(page)
+    assert "# TYPE steiner_drafted_tokens_total counter" in page

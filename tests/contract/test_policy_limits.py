@@ -117,3 +117,31 @@ def test_a_limit_that_cannot_be_kept_is_refused_by_name(
     for word in words:
         assert word in error["message"]
     assert len(served.engine.requests) == num_before
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"logit_bias": {"300": 2.0}}, "logit_bias"),
+        ({"logit_bias": {"300": 0.0}}, "logit_bias"),
+        ({"min_p": 0.1}, "min_p"),
+        ({"reasoning": {"backtrack_bias": 1.0}}, "reasoning.backtrack_bias"),
+        ({"reasoning": {"end_bias": -1.0}}, "reasoning.end_bias"),
+    ],
+    ids=json.dumps,
+)
+def test_what_the_engine_cannot_apply_is_refused_before_it_begins(
+    stage: Any, serve: Any, route: str, fields: dict[str, Any], param: str
+) -> None:
+    engine = stage.engine(stage.one_step)
+    engine.bias_refusal = "serve with --speculation protocol or off"
+    served = serve(engine)
+    answer = httpx.post(served.url + route, json={"messages": MESSAGES} | fields)
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert (error["param"], error["code"]) == (param, "invalid_value")
+    assert "--speculation protocol or off" in error["message"]
+    assert not engine.requests
+    plain = {"logit_bias": {}, "min_p": 0.0, "reasoning": {"end_bias": 0.0}}
+    assert httpx.post(served.url + route, json={"messages": MESSAGES} | plain).status_code == 200

@@ -97,7 +97,6 @@ def test_it_is_not_sent_again(stage: Any, serve: Any) -> None:
     requests: list[httpx.Request] = []
     with (
         httpx.Client(event_hooks={"request": [requests.append]}) as http,
-        # Of types it knows httpx2 alone; it takes both.
         official_client(served, max_retries=2, http_client=http) as client,
         pytest.raises(openai.BadRequestError) as refused,
     ):

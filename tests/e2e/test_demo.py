@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from steiner.cli.snippets import curl_line, openai_snippet
+from steiner.cli.demo import curl_line, openai_snippet
 
 pytestmark = pytest.mark.e2e
 PROMPT = "make 22 from 15 4 11"

@@ -15,10 +15,10 @@ from tests.bag_of_words import save_bag_of_words
 from steiner.reasoning.steps import Backtrack, Proceed, Section, Step
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import find_verifier
-from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import DAGS, TRACES
 from steiner.training.data.shards import read_records
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import build_dag
 from steiner.training.teacher.config import TeachConfig
 from steiner.training.teacher.paths import NO_WAY
 from steiner.training.teacher.run import plan, teach

@@ -18,6 +18,7 @@ class TapedEngine:
 
     max_model_len = 100_000
     default_sampling: Mapping[str, float | int] = {}
+    bias_refusal = None
 
     def __init__(self) -> None:
         self.requests: list[TokenRequest] = []
@@ -32,6 +33,9 @@ class TapedEngine:
             take(token_id, forced=forced, num_tokens=num_tokens)
 
         conductor.progress.take = record  # type: ignore[method-assign]
+
+    def draft_counts(self) -> Mapping[str, int] | None:
+        return None
 
     async def check_health(self) -> None: ...
 

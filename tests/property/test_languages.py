@@ -12,9 +12,9 @@ from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.tasks.languages import in_english, in_language, language_of, words_of
 from steiner.reasoning.verifiers.task import TaskVerifier
-from steiner.training.dags.search import build_dag
 from steiner.training.model.tokenizer import build_tokenizer, family_words
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import build_dag
 from steiner.training.traces.render import render
 from steiner.training.traces.walk import sample_trace
 

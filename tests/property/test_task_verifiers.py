@@ -16,8 +16,8 @@ from steiner.reasoning.tasks.knights import KINDS, PEOPLE
 from steiner.reasoning.tasks.routes import PLACES
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers import Judgement, find_verifier
-from steiner.training.dags.search import Dag, build_dag
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import Dag, build_dag
 from steiner.training.traces.walk import TaughtTrace, sample_trace
 
 SIZES = {"countdown": (3, 4), "routes": (3, 5), "knights": (3, 4, 5)}

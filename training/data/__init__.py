@@ -10,5 +10,5 @@
 - writing: all of it, resumable
 - fingerprint: what a stage was made from, so that it is not taken for another
 - manifest: counts, hashes and versions of what was written
-- statistics, histograms, card: what a reader wants to know about it
+- statistics, figures, card: what a reader wants to know about it
 """

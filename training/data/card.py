@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from steiner.training.config.files import write_whole
-from steiner.training.data.histograms import plot_histograms
+from steiner.training.data.figures import plot_histograms
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.statistics import MEASURES, Measured, measure_all, write_statistics
 

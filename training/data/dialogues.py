@@ -11,10 +11,10 @@ from typing import Any
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.tasks.languages import in_language
 from steiner.training.config.recipe import Recipe, record_stream
-from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import DialogueRecord
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import Family
+from steiner.training.problems.dag import build_dag
 from steiner.training.problems.held_out import is_held_out
 from steiner.training.traces.forward import sample_taught
 from steiner.training.traces.render import trace_to_json

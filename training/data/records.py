@@ -11,7 +11,6 @@ from typing import Any
 
 from steiner.reasoning.tasks.languages import in_language
 from steiner.training.config.recipe import Recipe, record_stream
-from steiner.training.dags.search import Dag, StateSpaceTooLargeError, build_dag
 from steiner.training.data.dialogues import dialogue_record
 from steiner.training.data.kinds import (
     DAGS,
@@ -26,6 +25,7 @@ from steiner.training.data.kinds import (
 )
 from steiner.training.data.shards import DataError
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import Dag, StateSpaceTooLargeError, build_dag
 from steiner.training.traces.forward import sample_taught
 from steiner.training.traces.render import sections_text, trace_to_json
 

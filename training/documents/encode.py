@@ -1,4 +1,7 @@
-"""Records of the data stages as token ids with a loss mask."""
+"""Records of the data stages as token ids with a loss mask.
+
+A long search becomes sequences that are as short as the context in which it is served with `memory`.
+"""
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,13 +12,14 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.automaton import Automaton, State
+from steiner.reasoning.folding import FoldingContext
 from steiner.reasoning.policy import Policy
+from steiner.reasoning.protocol import BoundProtocol
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.config.recipe import Style
 from steiner.training.data.shards import in_batches
 from steiner.training.model.tokenizer import END_OF_TEXT, TURN_END
 from steiner.training.traces.render import render, trace_from_json
-from steiner.training.traces.stretches import Stretch, choose_stretches, stretches
 
 BATCH = 2_000
 
@@ -31,6 +35,24 @@ class Document:
 
     token_ids: list[int]
     learned: list[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What the model sees between one fold and the next: with `memory`, no more of a search is in its context.
+
+    Attributes:
+        token_ids: the start of reasoning, the live path with folded steps where branches were abandoned, and the
+            stretch itself, up to the depth of the backtrack that ends it, or to the end.
+        written: for each token, whether the model wrote it exactly so; False in folded steps.
+        begin: index of the stretch's first token in the whole trace.
+        end: index after its last.
+    """
+
+    token_ids: list[int]
+    written: list[bool]
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +144,34 @@ def encode_chats(
                 yield _join([prompt, written, end, answer])
             else:
                 yield _join([prompt, written])
+
+
+def stretches(bound: BoundProtocol, token_ids: Sequence[int]) -> list[Stretch]:
+    """Cut a trace after each of its backtracks; the ids begin with the start of reasoning.
+
+    The token of the end of reasoning and what follows it are part of the last stretch.
+    """
+    context = FoldingContext(bound)
+    written: list[bool] = []
+    cut: list[Stretch] = []
+    begin = 0
+    for index, token_id in enumerate(token_ids):
+        if token_id == bound.step_start_id and context.abandoned_to is not None:
+            cut.append(Stretch(list(context.token_ids), list(written), begin, index))
+            begin = index
+            kept = context.fold()
+            del written[kept:]
+            written += [False] * (len(context.token_ids) - kept)
+        context.take((token_id,))
+        written.append(True)
+    return [*cut, Stretch(context.token_ids, written, begin, len(token_ids))]
+
+
+def choose_stretches(all_of_them: Sequence[Stretch], count: int, rng: random.Random) -> list[Stretch]:
+    """At most `count` of them, in order; always including the last, because only that one has the answer."""
+    *earlier, last = all_of_them
+    chosen = sorted(rng.sample(range(len(earlier)), min(count - 1, len(earlier))))
+    return [*(earlier[index] for index in chosen), last]
 
 
 def _encode_parts(

@@ -1,4 +1,7 @@
-"""Asking any OpenAI-compatible server: `POST /v1/chat/completions`, only the answer."""
+"""Asking any OpenAI-compatible server: `POST /v1/chat/completions`, only the answer.
+
+A model that was not trained on the task families is told how each is played and where its answer is looked for.
+"""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Literal, cast
@@ -10,11 +13,37 @@ from openai.types.chat import ChatCompletion
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.events import Event
+from steiner.reasoning.tasks.base import NOT_FOUND
 
 MAX_RETRIES = 5
 TIMEOUT_S = 1800.0
 UNKNOWN_FIELDS = ("reasoning", "top_k", "min_p", "repetition_penalty")
 """Fields of a request that OpenAI's API does not have; servers that know them accept them in the body."""
+
+INSTRUCTIONS = {
+    "countdown": (
+        "Combine the given numbers with + - * / and parentheses so that they make the target. Use every number exactly "
+        "once. Example: make 22 from 15 4 11. Answer: ( 15 + 11 ) - 4"
+    ),
+    "routes": (
+        "The roads are one-way, each written as FROM > TO. Find a way from the start to the goal along them. The "
+        "answer is the places in order, the start and the goal included, with single spaces between them. "
+        "Example: roads Rome > Oslo, Oslo > Bern, Rome > Kyiv from Rome to Bern. Answer: Rome Oslo Bern"
+    ),
+    "knights": (
+        "Knights always tell the truth, knaves always lie. The names of the people stand before the first colon, then "
+        "what each of them says. 'knight X' and 'knave X' claim what X is; 'same X Y' that both are of one kind; "
+        "'different X Y' that they are not; 'both X Y' that both are knights; 'neither X Y' that both are knaves; "
+        "'either X Y' that one of them at least is a knight. The answer names everybody with the kind. "
+        "Example: knights Ann Bob : Ann says knave Bob ; Bob says neither Ann Bob. Answer: Ann knight Bob knave"
+    ),
+}
+"""How each family is played and answered, in English."""
+FIRST_WORDS = {"make": "countdown", "roads": "routes", "knights": "knights"}
+CLOSING = (
+    f"If there is no solution, answer: {NOT_FOUND}. "
+    "Think first if you like; the last line is the answer and nothing else."
+)
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -124,3 +153,18 @@ class ChatEndpoint:
                 )
             )
         return [*said, events.Done(finish_reason=ended)]
+
+
+def instructions_for(prompt: str) -> str:
+    """The system message for a prompt of a family, in English; its first word tells which."""
+    return f"{INSTRUCTIONS[FIRST_WORDS[prompt.split(maxsplit=1)[0]]]}\n{CLOSING}"
+
+
+def answer_in(reply: str) -> str:
+    """The last line that is not empty, without emphasis and without an announcing word."""
+    lines = [line.strip(" \t*`$.") for line in reply.splitlines()]
+    last = next((line for line in reversed(lines) if line), "")
+    announced, colon, rest = last.partition(":")
+    return (
+        rest.strip(" *`$") if colon and announced.strip(" *").lower() in ("answer", "final answer") else last
+    )

@@ -8,7 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from steiner.training.evals import card_findings, card_tables
 from steiner.training.evals.evidence import BEST_OF, FOLDER, read_evidence
-from steiner.training.plots import plot_best_of, plot_budgets
+from steiner.training.evals.plots import plot_best_of, plot_budgets
 
 FAMILY_NAMES = {
     "countdown": "Countdown, 3 numbers",

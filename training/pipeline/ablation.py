@@ -24,7 +24,7 @@ from steiner.training.config.recipe import Recipe, load_recipe
 from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.data.kinds import ProblemRecord
 from steiner.training.model.checkpoint import load_checkpoint, save_checkpoint
-from steiner.training.pipeline.ablation_plot import plot_ablation
+from steiner.training.pipeline.plots import plot_ablation
 from steiner.training.pipeline.stages import stage_model
 from steiner.training.rl.draw import drawn_problems
 from steiner.training.rl.engine import Sampler

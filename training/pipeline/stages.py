@@ -1,10 +1,14 @@
 """The pipeline: data -> cpt -> sft -> rl -> export. Each stage reads the files of the one before and can be resumed."""
 
 import gc
+import importlib.metadata
+import json
+import platform
 import shutil
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -14,6 +18,8 @@ from steiner.reasoning.errors import SteinerError
 from steiner.training.config.files import whole_folder
 from steiner.training.config.recipe import Optimisation, Recipe
 from steiner.training.data.fingerprint import check_stage, claim_stage
+from steiner.training.data.manifest import read_manifest
+from steiner.training.data.teacher_runs import describe_teacher_runs
 from steiner.training.data.writing import write_data
 from steiner.training.documents.stage_documents import (
     check_sources,
@@ -26,14 +32,15 @@ from steiner.training.model.checkpoint import export_checkpoint, load_checkpoint
 from steiner.training.model.processes import processes
 from steiner.training.model.sharding import reads_weights
 from steiner.training.model.starting_model import starting_model
-from steiner.training.pipeline.manifest import write_manifest
-from steiner.training.plots import plot_training
+from steiner.training.pipeline.plots import plot_training
 
 STAGES = ("data", "cpt", "sft", "rl", "export")
 DOCUMENTS = "documents"
 """Folder of a stage's encoded documents, kept until the stage is done."""
 CURVES = "training.svg"
 """The learning curves of the stages so far, next to their folders."""
+PACKAGES = ("steiner", "torch", "transformers", "tokenizers", "accelerate", "trl")
+"""Those whose versions the manifest tells."""
 
 
 class StageError(SteinerError):
@@ -179,3 +186,26 @@ def _export(recipe: Recipe) -> None:
             write_manifest(recipe, staged)
 
     processes().on_main(write)
+
+
+def write_manifest(recipe: Recipe, folder: Path) -> None:
+    """Write `training.json` into the checkpoint's folder: the recipe, counts, hashes, last figures and versions."""
+    manifest: dict[str, Any] = {
+        "recipe": recipe.model_dump(mode="json", exclude={"output", "teacher_runs"}),
+        "data": {
+            name: {"records": kind["records"], "sha256": kind["sha256"]}
+            for name, kind in read_manifest(recipe.output / "data")["kinds"].items()
+        },
+        "teacher_runs": describe_teacher_runs(recipe.teacher_runs),
+        "stages": {stage: _last_log(recipe.output / stage / "log.jsonl") for stage in ("cpt", "sft", "rl")},
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+    (folder / "training.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def _last_log(path: Path) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    last: dict[str, Any] = json.loads(path.read_text(encoding="utf-8").splitlines()[-1])
+    return last

@@ -5,7 +5,6 @@ and gaps of the allocator get an allowance. All items are added up, though not a
 time, so the sum is an upper bound.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from transformers import Qwen2Config
@@ -14,9 +13,9 @@ from steiner.training.config.base_checkpoint import BaseCheckpoint
 from steiner.training.config.recipe import Optimisation, Recipe
 from steiner.training.config.reinforcement import ReinforcementStage
 from steiner.training.planning.activations import computes_in_bfloat16, count_activations
+from steiner.training.planning.plan import GIB, Item, MemoryPlan, StagePlan
 from steiner.training.planning.shape import Counts, count, planned_config
 
-GIB = 2**30
 GRADIENTS = "gradients"
 CONTEXT_GIB = 2.0
 """CUDA's context, kernels and NCCL's buffers."""
@@ -29,59 +28,6 @@ GAPS = 0.05
 LOGIT_BYTES = 2 + 4 + 4
 """A logit in bfloat16, in float32, and its logarithm of the softmax; in the backward pass a gradient takes the place of
 the second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """Attributes:
-    arithmetic: how the size comes about, with numbers.
-    """
-
-    name: str
-    num_bytes: float
-    arithmetic: str
-
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """Memory of one GPU in a stage, in bytes.
-
-    Attributes:
-        available: what the GPU has; None if the recipe does not say.
-    """
-
-    stage: str
-    items: tuple[Item, ...]
-    available: float | None
-
-    @property
-    def total(self) -> float:
-        """Of all items."""
-        return sum(item.num_bytes for item in self.items)
-
-    @property
-    def fits(self) -> bool | None:
-        """Whether it fits; None if that is unknown."""
-        return None if self.available is None else self.total <= self.available
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryPlan:
-    """Attributes:
-    counts: of the model's parameters.
-    advice: what to change in the recipe to save memory, if a stage does not fit.
-    """
-
-    recipe: Recipe
-    config: Qwen2Config
-    counts: Counts
-    stages: tuple[StagePlan, ...]
-    advice: tuple[str, ...]
-
-    @property
-    def fits(self) -> bool:
-        """Whether no stage is known not to fit."""
-        return all(stage.fits is not False for stage in self.stages)
 
 
 def plan_memory(recipe: Recipe) -> MemoryPlan:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from steiner.reasoning.tasks.languages import Language
 from steiner.training.config.reinforcement import ReinforcementStage
-from steiner.training.dags.search import Dag, Node
 from steiner.training.problems.base import EXHAUSTED, Family
+from steiner.training.problems.dag import Dag, Node
 from steiner.training.problems.held_out import is_right
 
 DEFECT = -1.0

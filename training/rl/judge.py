@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from steiner.training.config.reinforcement import ReinforcementStage
-from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import ProblemRecord
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import build_dag
 from steiner.training.rl.grade import ProblemGrader, SearchRecord
 from steiner.training.rl.rollout import Rollout
 

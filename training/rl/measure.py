@@ -9,9 +9,9 @@ from transformers import PreTrainedTokenizerFast
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.training.config.recipe import Recipe
 from steiner.training.config.reinforcement import ReinforcementStage
-from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import ProblemRecord
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import build_dag
 from steiner.training.problems.held_out import held_out_problems
 from steiner.training.rl.engine import Sampler
 from steiner.training.rl.judge import group_figures, judge

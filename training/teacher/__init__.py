@@ -3,11 +3,10 @@
 In the order of the data:
 
 - config: the YAML of a run
-- markers, question: what is asked, from a file
+- markers, question: what is asked, from a file, and whether an answer to it is right
 - prompt_texts, prompts: what the teacher is sent
 - pace, price, journal, client: one paid call after another, none of them twice
 - written: what the teacher sent back, as steps
-- judge: whether its answer is right
 - completions: first attempts, truncation, re-completion; one tree of steps a question
 - plan: what all this will cost, before anything is spent
 - embed: which steps say the same

@@ -13,9 +13,8 @@ from steiner.training.problems.base import SectionTexts
 from steiner.training.teacher.client import Call, RefusedError
 from steiner.training.teacher.config import TeachConfig
 from steiner.training.teacher.journal import Reply
-from steiner.training.teacher.judge import is_right
 from steiner.training.teacher.prompts import attempt_messages, hidden_messages, revealed_messages
-from steiner.training.teacher.question import Question
+from steiner.training.teacher.question import Question, is_right
 from steiner.training.teacher.written import UnreadableError, Written, read_content, read_reasoning_steps
 
 ROOT = 0

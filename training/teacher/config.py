@@ -2,23 +2,14 @@
 
 import re
 from pathlib import Path
-from string import Formatter
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from steiner.reasoning.errors import SteinerError
 from steiner.reasoning.tasks.languages import Language
-from steiner.training.config.files import read_yaml
-from steiner.training.teacher.prompt_texts import ATTEMPT, HIDDEN, REVEALED, SYSTEM
+from steiner.training.config.files import Strict, read_yaml
+from steiner.training.teacher.prompt_texts import Prompts
 
 DEEPEST_TAUGHT = 60
 """A little below what a backtrack can name, as in the encoding of traces."""
@@ -29,23 +20,7 @@ class TeachError(SteinerError):
     """The run cannot begin or go on; the message says why and what to do."""
 
 
-def placeholders(template: str) -> set[str]:
-    """Names in braces.
-
-    Raises:
-        ValueError: a brace is open, or what stands between two is no name.
-    """
-    names = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-    if wrong := sorted(name for name in names if not name.isidentifier()):
-        raise ValueError(f"{wrong} are no names; a brace that is no placeholder is written twice")
-    return names
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Questions(_Strict):
+class Questions(Strict):
     """Where the questions are.
 
     Attributes:
@@ -70,7 +45,7 @@ class Questions(_Strict):
         return file
 
 
-class TeacherSettings(_Strict):
+class TeacherSettings(Strict):
     """The endpoint, how it is asked and how fast.
 
     Attributes:
@@ -100,7 +75,7 @@ class TeacherSettings(_Strict):
     token_limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     steps_from: Literal["content", "reasoning_steps"] = "content"
     send_seed: bool = True
-    extra_body: dict[str, Any] = {}
+    extra_body: dict[str, Any] = Field(default_factory=dict)
     concurrency: PositiveInt = 8
     requests_per_minute: PositiveInt | None = None
     tokens_per_minute: PositiveInt | None = None
@@ -127,7 +102,7 @@ class TeacherSettings(_Strict):
         return extra
 
 
-class Price(_Strict):
+class Price(Strict):
     """What the teacher costs.
 
     Attributes:
@@ -141,7 +116,7 @@ class Price(_Strict):
     currency: str = "USD"
 
 
-class Completions(_Strict):
+class Completions(Strict):
     """How many solutions are asked for.
 
     Attributes:
@@ -170,36 +145,7 @@ class Completions(_Strict):
         return pattern
 
 
-class Prompts(_Strict):
-    """Texts with placeholders; a brace that is none is written twice.
-
-    Attributes:
-        system: none is sent if empty.
-        attempt: {question} and further fields of the record.
-        hidden: also {steps}, {next_number} and {last_step} of the kept steps. The right answer must not stand in it.
-        revealed: also {answer}; {steps} are all that were written, up to the wrong answer. A teacher that writes
-            the form has to begin with the line that names the wrong step.
-    """
-
-    system: str = SYSTEM
-    attempt: str = ATTEMPT
-    hidden: str = HIDDEN
-    revealed: str = REVEALED
-
-    @model_validator(mode="after")
-    def _answers_are_where_they_belong(self) -> Self:
-        names = {name: placeholders(getattr(self, name)) for name in ("attempt", "hidden", "revealed")}
-        for name in ("attempt", "hidden"):
-            if "answer" in names[name]:
-                raise ValueError(f"{name}: {{answer}} gives the right answer away")
-        if "answer" not in names["revealed"]:
-            raise ValueError("revealed: {answer} is missing, so that nothing is revealed")
-        if early := sorted(names["attempt"] & {"steps", "next_number", "last_step"}):
-            raise ValueError(f"attempt: {early} do not exist yet")
-        return self
-
-
-class Embeddings(_Strict):
+class Embeddings(Strict):
     """The model that says which steps are alike.
 
     Attributes:
@@ -213,7 +159,7 @@ class Embeddings(_Strict):
     batch_size: PositiveInt = 64
 
 
-class Clusters(_Strict):
+class Clusters(Strict):
     """When two steps are the same node.
 
     Attributes:
@@ -225,7 +171,7 @@ class Clusters(_Strict):
     linkage: Literal["average", "complete", "single"] = "average"
 
 
-class Paths(_Strict):
+class Paths(Strict):
     """The traces that are sampled.
 
     Attributes:
@@ -243,7 +189,7 @@ class Paths(_Strict):
     max_depth: int = Field(default=DEEPEST_TAUGHT, ge=1, le=DEEPEST_TAUGHT)
 
 
-class TeachConfig(_Strict):
+class TeachConfig(Strict):
     """A whole run; `output` is the folder of everything it writes."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from steiner.training.dags.search import Dag, Node, incoming_and_distances
+from steiner.training.problems.dag import Dag, Node, incoming_and_distances
 from steiner.training.teacher.completions import ROOT, StepTree
 
 Edge = tuple[int, int]

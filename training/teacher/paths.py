@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from steiner.reasoning.tasks.languages import Language
-from steiner.training.dags.search import Dag
 from steiner.training.problems.base import SectionTexts
+from steiner.training.problems.dag import Dag
 from steiner.training.teacher.completions import StepTree
 from steiner.training.teacher.config import Paths
 from steiner.training.traces.walk import TaughtTrace, TraceStep

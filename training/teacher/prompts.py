@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from steiner.training.problems.base import SectionTexts
-from steiner.training.teacher.config import Prompts, Section, TeachError, placeholders
+from steiner.training.teacher.config import Section, TeachError
+from steiner.training.teacher.prompt_texts import Prompts, placeholders
 from steiner.training.teacher.question import Question
 
 CallKind = Literal["attempt", "hidden", "revealed"]

@@ -1,16 +1,21 @@
-"""Questions with their right answers, from a JSON Lines or a Parquet file."""
+"""Questions with their right answers, from a JSON Lines or a Parquet file, and whether an answer is the right one."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from steiner.training.teacher.config import Questions, TeachError
+from steiner.training.teacher.config import Completions, Questions, TeachError
 from steiner.training.teacher.markers import marker_in
+
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:/\d+)?(?:e[-+]?\d{1,3})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,36 @@ def read_questions(settings: Questions) -> list[Question]:
     if not questions:
         raise TeachError(f"{settings.file} has no questions.")
     return questions
+
+
+def is_right(settings: Completions, answer: str, right: str) -> bool:
+    """Compare as the run says; an answer in which the pattern or the number is not found is wrong."""
+    if settings.answer_pattern is not None:
+        found = re.search(settings.answer_pattern, answer)
+        if found is None or found[1] is None:
+            return False
+        answer = found[1]
+    if settings.judge == "text":
+        return bool(answer) and _plain(answer) == _plain(right)
+    given, wanted = _number(answer), _number(right)
+    return given is not None and given == wanted
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("$", "")
+    return " ".join(folded.split()).rstrip(".")
+
+
+def _number(text: str) -> Fraction | None:
+    """The only number of a text; thousands may be set apart by commas."""
+    plain = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", _plain(text)).replace("\u2212", "-")
+    found = _NUMBER.findall(plain)
+    if len(found) != 1:
+        return None
+    try:
+        return Fraction(found[0])
+    except (ValueError, ZeroDivisionError):
+        return None
 
 
 def _text(value: Any) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.training.config.recipe import Style
-from steiner.training.dags.search import Dag
 from steiner.training.problems.base import Family, StepContext
+from steiner.training.problems.dag import Dag
 from steiner.training.traces.walk import TaughtTrace, TraceStep, give_up, sample_trace
 
 

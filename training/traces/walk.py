@@ -7,8 +7,8 @@ from typing import Any, Generic, Literal
 
 from steiner.reasoning.tasks.base import NOT_FOUND, Move, Problem, State
 from steiner.reasoning.tasks.languages import Language, in_language
-from steiner.training.dags.search import Dag
 from steiner.training.problems.base import EXHAUSTED, Family, SectionTexts, StepContext
+from steiner.training.problems.dag import Dag
 
 Verdict = Literal["verified", "refuted"]
 

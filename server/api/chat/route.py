@@ -13,10 +13,9 @@ from steiner.server.api.chat.chunks import chat_completion, chat_stream
 from steiner.server.api.chat.completion import ChatCompletion
 from steiner.server.api.chat.request import ChatRequest, StreamOptions
 from steiner.server.api.chat.usage import ToldUsage
-from steiner.server.api.dependencies import CallerOfRequest, ServiceOfApp
+from steiner.server.api.dependencies import CallerOfRequest, ServiceOfApp, stream_of
 from steiner.server.api.documentation.examples import CHAT
 from steiner.server.api.documentation.responses import CHUNK_STREAM, OF_A_GENERATION, refusals
-from steiner.server.http.event_stream import EventStream
 
 Answer = TypeVar("Answer")
 
@@ -62,12 +61,7 @@ async def create_chat_completion(
 
     if body.stream:
         options = body.stream_options
-        return EventStream(
-            chat_stream(choices, _told_usage(options)),
-            keep_alive_s=service.settings.keep_alive_s,
-            send_timeout_s=service.settings.send_timeout_s,
-            cancel=cancel,
-        )
+        return stream_of(service, chat_stream(choices, _told_usage(options)), cancel=cancel)
     return JSONResponse(await until_disconnect(chat_completion(choices), request, cancel))
 
 

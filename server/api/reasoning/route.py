@@ -12,7 +12,7 @@ from steiner.reasoning.events import Event
 from steiner.reasoning.trace import Trace
 from steiner.server.access.keys import Caller
 from steiner.server.api.chat.request import ReasoningRequest
-from steiner.server.api.dependencies import CallerOfRequest, ServiceOfApp
+from steiner.server.api.dependencies import CallerOfRequest, ServiceOfApp, stream_of
 from steiner.server.api.documentation.examples import REASONING
 from steiner.server.api.documentation.responses import OF_A_GENERATION, OF_A_LOOK_UP, STEP_STREAM, refusals
 from steiner.server.api.event_json import event_json
@@ -69,18 +69,6 @@ async def _find(service: Service, generation_id: str, caller: Caller) -> Readabl
     return generation
 
 
-def _stream(
-    service: Service, generation: Readable, after: int = 0, location: str | None = None
-) -> EventStream:
-    settings = service.settings
-    return EventStream(
-        reasoning_stream(generation, after),
-        keep_alive_s=settings.keep_alive_s,
-        send_timeout_s=settings.send_timeout_s,
-        location=location,
-    )
-
-
 @router.post(
     "",
     summary="Reason, as a stream of typed events",
@@ -96,7 +84,7 @@ async def create_reasoning(
     """Server-sent events, each named by its type. The generation goes on when the client leaves."""
     generation = await service.dispatch.start(body, "reasoning", caller, retain=True)
     # RFC 9110, 8.7; relative to the request's own address, so right behind any prefix.
-    return _stream(service, generation, location=f"reasoning/{generation.id}")
+    return stream_of(service, reasoning_stream(generation), location=f"reasoning/{generation.id}")
 
 
 @router.get("/{generation_id}", summary="The trace so far", responses=refusals(*OF_A_LOOK_UP))
@@ -143,7 +131,7 @@ async def resume_events(
         )
     if generation.finished and after == generation.last_sequence_number:
         return Response(status_code=204)
-    return _stream(service, generation, after)
+    return stream_of(service, reasoning_stream(generation, after))
 
 
 @router.delete(

@@ -7,9 +7,16 @@ import uuid
 
 from steiner.reasoning.steps import Step
 from steiner.server.access.keys import Caller
-from steiner.server.access.step_seal import SealBroken
+from steiner.server.access.step_seal import SealBroken, SealStep
 from steiner.server.api.responses.events import response_so_far
-from steiner.server.api.responses.input import Item, carried, carried_item, given_items, kept_item
+from steiner.server.api.responses.input import (
+    Item,
+    ResponseRecord,
+    carried,
+    carried_item,
+    given_items,
+    kept_item,
+)
 from steiner.server.api.responses.items import ItemReference, ReasoningItem, WholeItem
 from steiner.server.api.responses.request import ResponseRequest
 from steiner.server.errors import Gone, InvalidRequest, UnknownResource
@@ -43,6 +50,13 @@ async def find_response(service: Service, response_id: str, caller: Caller) -> R
             code="events_gone",
         )
     return generation
+
+
+def seal_of(service: Service, generation: Readable, *, asked: bool = False) -> SealStep | None:
+    """What seals the steps, if the response was created with sealed steps or they are asked for now."""
+    if asked or ResponseRecord.model_validate(generation.request).seals_reasoning:
+        return service.step_seal.sealing_for(generation.owner)
+    return None
 
 
 async def conversation_of(

@@ -13,8 +13,8 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from steiner.reasoning.steps import Step
 from steiner.server.api.responses.tools import FunctionCallItem, FunctionCallOutputItem
-from steiner.server.intake.content_parts import part_type, refuse_what_is_not_read, text_or_parts
-from steiner.server.intake.request_model import RequestModel
+from steiner.server.intake.content_parts import refuse_what_is_not_read, text_or_parts
+from steiner.server.intake.request_model import RequestModel, type_of
 from steiner.server.intake.sent_back import SentBack, said_parts, without_notes
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
@@ -37,9 +37,7 @@ class RefusalContent(RequestModel):
 
 
 def _part_kind(given: object) -> str | None:
-    return {"input_text": "(text)", "output_text": "(text)", "refusal": "(refusal)"}.get(
-        str(part_type(given))
-    )
+    return {"input_text": "(text)", "output_text": "(text)", "refusal": "(refusal)"}.get(str(type_of(given)))
 
 
 ContentPart = Annotated[
@@ -126,7 +124,7 @@ class ItemReference(SentBack):
 
 
 def _item_kind(given: object) -> str | None:
-    kind = part_type(given)
+    kind = type_of(given)
     if kind is None:
         fields = given if isinstance(given, dict) else vars(given) if isinstance(given, ItemReference) else {}
         kind = "message" if "role" in fields else "item_reference" if {*fields} - {"type"} == {"id"} else None

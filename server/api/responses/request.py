@@ -10,7 +10,7 @@ import json
 import math
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import ConfigDict, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from steiner.reasoning.options import ReasoningOptions
@@ -33,7 +33,7 @@ from steiner.server.intake.request import (
     SamplingRequest,
 )
 from steiner.server.intake.request_model import RequestModel
-from steiner.server.intake.response_format import JsonObjectFormat, TextFormat
+from steiner.server.intake.response_format import FORMAT_BY_TYPE, JsonObjectFormat, TextFormat
 from steiner.server.intake.stop import StopRequest
 
 
@@ -124,20 +124,11 @@ class ResponseJsonSchema(RequestModel):
     strict: bool | None = None
 
 
-def _format_kind(given: object) -> str | None:
-    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
-    return f"({kind})" if kind in ("text", "json_object", "json_schema") else None
-
-
 AnswerFormatParam = Annotated[
     Annotated[TextFormat, Tag("(text)")]
     | Annotated[JsonObjectFormat, Tag("(json_object)")]
     | Annotated[ResponseJsonSchema, Tag("(json_schema)")],
-    Discriminator(
-        _format_kind,
-        custom_error_type="text_format",
-        custom_error_message="the type must be text, json_object or json_schema",
-    ),
+    FORMAT_BY_TYPE,
 ]
 
 

@@ -10,6 +10,7 @@ from steiner.server.intake.content_parts import refuse_what_is_not_read, text_or
 from steiner.server.intake.request_model import RequestModel
 from steiner.server.intake.sent_back import SentBack, text_of_arguments
 from steiner.server.intake.tools.schemas import (
+    CHOICE_BY_KIND,
     AllowedTools,
     AllowedToolsChoice,
     FunctionChoice,
@@ -64,22 +65,11 @@ class ResponseAllowedTools(RequestModel):
         return AllowedToolsChoice(type="allowed_tools", allowed_tools=allowed)
 
 
-def _choice_kind(given: object) -> str | None:
-    if isinstance(given, str):
-        return "(mode)" if given in ("none", "auto", "required") else None
-    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
-    return f"({kind})" if kind in ("function", "allowed_tools") else None
-
-
 ResponseToolChoice = Annotated[
     Annotated[Literal["none", "auto", "required"], Tag("(mode)")]
     | Annotated[ResponseFunctionChoice, Tag("(function)")]
     | Annotated[ResponseAllowedTools, Tag("(allowed_tools)")],
-    Discriminator(
-        _choice_kind,
-        custom_error_type="tool_choice",
-        custom_error_message="it must be none, auto, required, or an object of type function or allowed_tools",
-    ),
+    CHOICE_BY_KIND,
 ]
 
 

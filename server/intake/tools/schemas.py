@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
-from steiner.server.intake.request_model import RequestModel
+from steiner.server.intake.request_model import RequestModel, type_of
 from steiner.server.intake.sent_back import SentBack, text_of_arguments
 
 MAX_TOOLS = 128
@@ -66,19 +66,22 @@ class AllowedToolsChoice(RequestModel):
 def _choice_kind(given: object) -> str | None:
     if isinstance(given, str):
         return "(mode)" if given in ("none", "auto", "required") else None
-    kind = given.get("type") if isinstance(given, dict) else getattr(given, "type", None)
+    kind = type_of(given)
     return f"({kind})" if kind in ("function", "allowed_tools") else None
 
+
+CHOICE_BY_KIND = Discriminator(
+    _choice_kind,
+    custom_error_type="tool_choice",
+    custom_error_message="it must be none, auto, required, or an object of type function or allowed_tools",
+)
+"""Which of the ways to choose is meant, in whatever way a dialect writes a function."""
 
 ToolChoice = Annotated[
     Annotated[Literal["none", "auto", "required"], Tag("(mode)")]
     | Annotated[FunctionChoice, Tag("(function)")]
     | Annotated[AllowedToolsChoice, Tag("(allowed_tools)")],
-    Discriminator(
-        _choice_kind,
-        custom_error_type="tool_choice",
-        custom_error_message="it must be none, auto, required, or an object of type function or allowed_tools",
-    ),
+    CHOICE_BY_KIND,
 ]
 
 

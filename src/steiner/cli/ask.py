@@ -14,8 +14,7 @@ from steiner.client import ReasoningClient
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
 from steiner.terminal.live_tree import LiveTree
-from steiner.terminal.picture import save_svg
-from steiner.terminal.tree_view import TreeView
+from steiner.terminal.tree_view import TreeView, save_svg
 from steiner.terminal.usage_line import usage_line
 
 

@@ -1,5 +1,6 @@
 """`steiner demo`: the whole system at work, on weights and a problem that come with it."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,6 @@ from rich.console import Console
 from steiner.cli.asked_server import DEFAULT_URL
 from steiner.cli.local_server import LocalServer, free_port, serve_command
 from steiner.cli.shipped import find_model
-from steiner.cli.snippets import curl_line, openai_snippet
 from steiner.client import ReasoningClient
 from steiner.reasoning import events
 from steiner.reasoning.errors import SteinerError
@@ -100,3 +100,25 @@ def _say_what_next(
     for title, block in blocks.items():
         console.print(f"\n{title}", style="bold")
         console.print(block, soft_wrap=True, markup=False)
+
+
+def curl_line(url: str, model: str, prompt: str) -> str:
+    """The typed step stream with curl; -N shows each event as it comes."""
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": prompt}]})
+    return f"curl -N {url}/v1/reasoning -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+
+
+def openai_snippet(python: str, url: str, model: str, prompt: str) -> str:
+    """A chat completion with the official client, as a shell command around a Python program."""
+    return f"""\
+{shlex.quote(python)} - <<'END'
+from openai import OpenAI
+
+client = OpenAI(base_url="{url}/v1", api_key="none")
+reply = client.chat.completions.create(
+    model={model!r},
+    messages=[{{"role": "user", "content": {prompt!r}}}],
+)
+print(reply.choices[0].message.reasoning)
+print(reply.choices[0].message.content)
+END"""

@@ -13,10 +13,9 @@ from steiner.client import ReasoningClient
 from steiner.training.config.recipe import Style
 from steiner.training.evals.accuracy import Outcome, StreamingClient
 from steiner.training.evals.benchmarks import BenchmarkFile
-from steiner.training.evals.chat_endpoint import ChatEndpoint
+from steiner.training.evals.chat_endpoint import ChatEndpoint, answer_in, instructions_for
 from steiner.training.evals.compare import Paired, compare
 from steiner.training.evals.harness import ChatServer, HarnessOptions, run_benchmarks
-from steiner.training.evals.instructions import answer_in, instructions_for
 from steiner.training.evals.journal import AnswerJournal, identity_of, journal_path
 from steiner.training.evals.outcome_files import read_outcomes
 from steiner.training.evals.suite import run_suite

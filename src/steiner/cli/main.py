@@ -1,5 +1,6 @@
 """The command `steiner`. Heavy packages are imported only when a command needs them, so `--help` is instant."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,7 +8,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from steiner.cli.eval_command import evaluate
-from steiner.plan.command import plan_command
 
 app = typer.Typer(
     name="steiner",
@@ -110,12 +110,62 @@ def key(
     name: Annotated[str, typer.Argument(help="Whose key it is; requests are logged under this name.")],
 ) -> None:
     """Make an API key: the key for its owner, and the line with its hash for the server's settings."""
-    from steiner.cli.make_key import print_key
+    from pydantic import ValidationError
 
-    print_key(name)
+    from steiner.server.access.keys import ApiKey, hash_key, new_key
+
+    made = new_key()
+    try:
+        entry = ApiKey(name=name, sha256=hash_key(made)).model_dump(exclude_none=True)
+    except ValidationError as error:
+        typer.secho(
+            "steiner: a name has letters, digits, dots, dashes and underscores, 64 at most",
+            fg="red",
+            err=True,
+        )
+        raise typer.Exit(2) from error
+    typer.echo(f"key, for {name} alone; it is not shown again:\n  {made}")
+    typer.echo(
+        f"for the server's settings (STEINER_API_KEYS, --api-keys, or api_keys in the file):\n  [{json.dumps(entry)}]"
+    )
 
 
-app.command("plan")(plan_command)
+@app.command("plan")
+def plan_command(
+    model: Annotated[Path, typer.Argument(help="Checkpoint folder, or its config.json.", show_default=False)],
+    gpu_memory_gib: Annotated[float, typer.Option(min=1.0, help="Of one GPU, as nvidia-smi tells it.")],
+    gpus: Annotated[int, typer.Option(min=1, help="Of one machine.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that share one model.")] = 1,
+    trace_tokens: Annotated[
+        int, typer.Option(min=1, help="Prompt, reasoning and answer of a generation.")
+    ] = 8192,
+    quantization: Annotated[
+        Literal["awq", "gptq", "fp8"] | None, typer.Option(help="Of the weights; default: the checkpoint's.")
+    ] = None,
+    kv_cache_dtype: Annotated[Literal["auto", "fp8"], typer.Option(help="Of the KV cache.")] = "auto",
+    gpu_memory_utilization: Annotated[
+        float, typer.Option(min=0.1, max=1.0, help="Share of GPU memory to use.")
+    ] = 0.9,
+    tensor_parallel_size: Annotated[
+        int | None, typer.Option(min=1, help="GPUs that share each layer; default: all of a machine.")
+    ] = None,
+    max_num_batched_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Of one step; default: vLLM's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Say what a model takes on GPUs, and how many reasoning traces fit at once. Needs no GPU."""
+    from steiner.plan.placement import Choices, Machines
+    from steiner.plan.show import show_plan
+
+    choices = Choices(
+        trace_tokens,
+        gpu_memory_utilization,
+        1 if kv_cache_dtype == "fp8" else 2,
+        max_num_batched_tokens,
+        tensor_parallel_size,
+    )
+    show_plan(model, quantization, Machines(gpu_memory_gib, gpus, nodes), choices, as_json=as_json)
 
 
 @app.command()

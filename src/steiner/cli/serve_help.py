@@ -14,7 +14,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "engine": (
         "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "nnodes", "node_rank",
         "master_addr", "master_port", "headless", "gpu_memory_utilization",
-        "max_num_seqs", "enforce_eager", "block_size", "cpu_kv_cache_gib", "engine_args",
+        "max_num_seqs", "enforce_eager", "block_size", "cpu_kv_cache_gib", "speculation", "engine_args",
     ),
     "reasoning": ("reasoning_effort", "reasoning", "max_memory_tokens", "max_choices"),
     "listening": (
@@ -100,9 +100,6 @@ class ServeParser(argparse.ArgumentParser):
     def _suggestion(self, flag: str) -> str:
         name = flag.split("=")[0]
         near = difflib.get_close_matches(name, list(self._option_string_actions), n=1, cutoff=0.75)
-        hint = (
-            f"did you mean {near[0]}?"
-            if near
-            else "an argument of vLLM's own goes into --engine-args as JSON"
-        )
-        return f"unknown flag {name}; {hint}"
+        hints = [f"did you mean {near[0]}?"] if near else []
+        hints.append("an argument of vLLM's own goes into --engine-args as JSON")
+        return "; ".join([f"unknown flag {name}", *hints])

@@ -19,9 +19,14 @@ the scroll-back, a log file and a pipe as readable as the terminal itself.
     └─ answer  15 + ( 11 - 4 )
 """
 
+import io
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import assert_never
 
+from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
@@ -31,6 +36,9 @@ from steiner.reasoning.protocol import Verdict
 from steiner.terminal.guided_text import GuidedText
 
 LABEL_WIDTH = 15
+SVG_WIDTH = 100
+# The library's own template fetches a font from a third party whenever the picture is looked at.
+SVG_TEMPLATE = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,3 +169,20 @@ def place_named(depth: int | None, step: int | None) -> str:
     if depth == 0:
         return "the problem"
     return f"step {step}" if step is not None else "an earlier step"
+
+
+def save_svg(events: Iterable[Event], prompt: str, path: Path) -> None:
+    """Draw the whole stream as `steiner ask` does on a terminal, and save it as SVG.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    console = Console(file=io.StringIO(), record=True, force_terminal=True, width=SVG_WIDTH, highlight=False)
+    view = TreeView(console, prompt)
+    for event in events:
+        view.handle(event)
+    # A fixed id: the same events give the same file.
+    path.write_text(
+        console.export_svg(title=f"steiner ask '{prompt}'", unique_id="steiner", code_format=SVG_TEMPLATE),
+        encoding="utf-8",
+    )

@@ -130,6 +130,10 @@ def sample(scripts: dict[str, ModuleType], **fields: Any) -> Any:
         "reasoning_tokens": 10,
         "answer_tokens": 4,
         "num_durations": 2,
+        "num_drafted": 8,
+        "num_accepted": 5,
+        "num_decode_steps": 11,
+        "num_decoded": 16,
         "num_tasks": 3,
         "num_files": 15,
         "rss_mib": 500.0,
@@ -161,6 +165,8 @@ def test_what_grew_is_a_leak(scripts: dict[str, ModuleType], fields: dict[str, A
         ({"reasoning_tokens": 9}, "9 reasoning tokens counted, usage has 10"),
         ({"answer_tokens": 11}, "11 answer tokens counted, usage leaves 4 to 10"),
         ({"num_durations": 3}, "3 durations for 2 generations"),
+        ({"num_drafted": 4}, "5 tokens accepted of 4 drafted"),
+        ({"num_decoded": 17}, "17 tokens decoded in 11 steps, 5 accepted"),
     ],
 )
 def test_metrics_that_contradict_the_clients_are_told(

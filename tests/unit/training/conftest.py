@@ -13,11 +13,11 @@ import pytest
 from hypothesis import settings
 
 from steiner.training.config.recipe import Recipe
-from steiner.training.dags.search import Dag, build_dag
 from steiner.training.data.kinds import TRACES, TraceRecord
 from steiner.training.data.manifest import MANIFEST, describe_kind
 from steiner.training.data.shards import shard_path, write_shard
 from steiner.training.problems import FAMILIES, Family
+from steiner.training.problems.dag import Dag, build_dag
 from steiner.training.traces.render import StepRecord
 from steiner.training.traces.walk import TaughtTrace, sample_trace
 

@@ -10,7 +10,8 @@ import yaml
 
 from steiner.training.config.base_checkpoint import Lora
 from steiner.training.config.recipe import Recipe, load_recipe
-from steiner.training.planning.memory import GIB, StagePlan, plan_memory
+from steiner.training.planning.memory import plan_memory
+from steiner.training.planning.plan import GIB, StagePlan
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")

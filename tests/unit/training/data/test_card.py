@@ -11,7 +11,7 @@ import yaml
 
 from steiner.training.config.recipe import Recipe
 from steiner.training.data.card import write_report
-from steiner.training.data.histograms import MOST_EVEN_BARS, bar_edges
+from steiner.training.data.figures import MOST_EVEN_BARS, bar_edges
 from steiner.training.data.kinds import KINDS, TRACES
 from steiner.training.data.manifest import read_manifest
 from steiner.training.data.shards import DataError, read_records

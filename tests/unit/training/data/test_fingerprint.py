@@ -19,8 +19,7 @@ from steiner.training.data.fingerprint import (
 from steiner.training.data.shards import DataError
 from steiner.training.data.teacher_runs import describe_teacher_runs
 from steiner.training.data.writing import write_data
-from steiner.training.pipeline.manifest import write_manifest
-from steiner.training.pipeline.stages import STAGES
+from steiner.training.pipeline.stages import STAGES, write_manifest
 
 RecipeOf = Callable[..., Recipe]
 

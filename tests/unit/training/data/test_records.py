@@ -9,12 +9,12 @@ import pytest
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.tasks.languages import in_language
 from steiner.training.config.recipe import Recipe, record_stream
-from steiner.training.dags import search
-from steiner.training.dags.search import build_dag
 from steiner.training.data.kinds import DAGS, DIALOGUES, DRILLS, PROBLEMS, TRACES, Kind
 from steiner.training.data.shards import DataError, read_records
 from steiner.training.data.writing import write_data
 from steiner.training.problems import FAMILIES
+from steiner.training.problems import dag as dag_module
+from steiner.training.problems.dag import build_dag
 from steiner.training.problems.held_out import is_held_out
 from steiner.training.traces.render import trace_from_json
 from steiner.training.traces.walk import sample_trace
@@ -130,7 +130,7 @@ def test_the_forward_style_goes_straight_to_a_goal(recipe_of: RecipeOf) -> None:
 def test_a_problem_too_large_for_an_exact_search_names_the_field(
     recipe_of: RecipeOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "MAX_NODES", 10)
+    monkeypatch.setattr(dag_module, "MAX_NODES", 10)
     with pytest.raises(
         DataError, match=r"data\.countdown\.sizes: 3 is too large: 'make .*': More than 10 states"
     ):

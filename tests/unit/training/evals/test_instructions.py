@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from steiner.training.evals.instructions import INSTRUCTIONS, answer_in, instructions_for
+from steiner.training.evals.chat_endpoint import INSTRUCTIONS, answer_in, instructions_for
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.held_out import held_out_problems
 

@@ -12,7 +12,7 @@ from steiner.training.evals.best_of import best_of_report
 from steiner.training.evals.compare import compare
 from steiner.training.evals.evidence import EvidenceError
 from steiner.training.evals.model_card import write_model_card
-from steiner.training.plots import plot_training
+from steiner.training.pipeline.plots import plot_training
 
 
 def answers(text: str, prompt: str, tokens: int = 10) -> list[Outcome]:

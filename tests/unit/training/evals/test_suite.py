@@ -13,7 +13,7 @@ from steiner.reasoning.errors import MalformedProblemError
 from steiner.reasoning.events import Event
 from steiner.reasoning.steps import End
 from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.training.evals.instructions import FIRST_WORDS
+from steiner.training.evals.chat_endpoint import FIRST_WORDS
 from steiner.training.evals.journal import AnswerJournal
 from steiner.training.evals.outcome_files import read_outcomes
 from steiner.training.evals.suite import BUDGETS, SIZES, run_suite

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from steiner.training.config.recipe import Recipe
 from steiner.training.data.writing import write_data
-from steiner.training.pipeline.manifest import write_manifest
+from steiner.training.pipeline.stages import write_manifest
 
 
 def test_it_says_what_a_run_was_made_of(recipe_of: Callable[..., Recipe], tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ from steiner.training.model.starting_model import tokenizer_of
 from steiner.training.model.tokenizer import special_tokens
 from steiner.training.model.wired_qwen2 import build_model
 from steiner.training.planning.activations import count_activations
-from steiner.training.planning.memory import GIB, MemoryPlan, plan_memory
+from steiner.training.planning.memory import plan_memory
+from steiner.training.planning.plan import GIB, MemoryPlan, show_plan
 from steiner.training.planning.shape import NEEDED, count, planned_config
-from steiner.training.planning.table import show_plan
 
 RECIPES = Path(__file__).parents[4] / "training" / "recipes"
 QWEN = {

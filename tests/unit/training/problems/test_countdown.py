@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.reasoning.tasks.countdown import MAX_VALUE, Combine, CountdownProblem, result_of
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import MalformedProblemError
 from steiner.training.problems.countdown import Countdown
+from steiner.training.problems.dag import build_dag
 from steiner.training.traces.walk import sample_trace
 
 FAMILY = Countdown()

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES, Family, MalformedProblemError
 from steiner.training.problems.base import EXHAUSTED, StepContext
+from steiner.training.problems.dag import build_dag
 from steiner.training.traces.walk import sample_trace
 
 SIZES = (2, 3, 4)

@@ -12,9 +12,9 @@ from steiner.reasoning.steps import Section, Step
 from steiner.reasoning.tasks.base import NOT_FOUND
 from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.task import TaskVerifier
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES, MalformedProblemError
 from steiner.training.problems.base import Family
+from steiner.training.problems.dag import build_dag
 from steiner.training.traces.walk import sample_trace
 
 ROOT = Path(__file__).resolve().parents[4]

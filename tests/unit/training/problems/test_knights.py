@@ -19,8 +19,8 @@ from steiner.reasoning.tasks.knights import (
     Statement,
     truth_of,
 )
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import MalformedProblemError
+from steiner.training.problems.dag import build_dag
 from steiner.training.problems.knights import Knights, solutions
 from steiner.training.traces.walk import sample_trace
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steiner.reasoning.tasks.routes import PLACES
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import MalformedProblemError
+from steiner.training.problems.dag import build_dag
 from steiner.training.problems.routes import Routes
 
 FAMILY = Routes()

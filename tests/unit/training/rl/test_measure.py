@@ -8,8 +8,8 @@ from typing import Any
 from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from steiner.training.config.recipe import Recipe
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import build_dag
 from steiner.training.problems.held_out import is_held_out
 from steiner.training.rl.measure import held_out_records, measure
 

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import pytest
 
 from steiner.training.config.reinforcement import ReinforcementStage
-from steiner.training.dags.search import Dag, build_dag
 from steiner.training.problems import FAMILIES, Family
 from steiner.training.problems.base import StepContext
+from steiner.training.problems.dag import Dag, build_dag
 from steiner.training.rl.grade import ProblemGrader, SearchRecord, WrittenStep
 from steiner.training.traces.walk import sample_trace
 

@@ -7,8 +7,8 @@ import pytest
 from steiner.reasoning.automaton import Automaton
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
-from steiner.training.dags.search import Dag
 from steiner.training.problems.base import SectionTexts
+from steiner.training.problems.dag import Dag
 from steiner.training.teacher.completions import StepTree, TreeStep
 from steiner.training.teacher.config import Paths
 from steiner.training.teacher.dag import build_taught_dag

@@ -9,8 +9,8 @@ import pytest
 from steiner.training.model.checkpoint import save_tokenizer
 from steiner.training.teacher.config import Completions, Price, TeachError
 from steiner.training.teacher.journal import Journal, Reply, request_key
-from steiner.training.teacher.judge import is_right
 from steiner.training.teacher.price import CapReachedError, Purse, cost, prompt_tokens, rule, token_counter
+from steiner.training.teacher.question import is_right
 
 PRICE = Price(per_million_prompt_tokens=2, per_million_completion_tokens=10, cap=1)
 

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import build_dag
 from steiner.training.traces.forward import sample_forward
 
 

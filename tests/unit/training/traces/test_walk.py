@@ -4,9 +4,9 @@ import random
 from typing import Any
 
 from steiner.reasoning.tasks.base import NOT_FOUND
-from steiner.training.dags.search import build_dag
 from steiner.training.problems import FAMILIES
 from steiner.training.problems.base import EXHAUSTED
+from steiner.training.problems.dag import build_dag
 from steiner.training.problems.routes import Routes
 from steiner.training.traces.walk import sample_trace
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from steiner.reasoning.tasks.countdown import CountdownProblem
-from steiner.training.dags import search
-from steiner.training.dags.search import Dag, StateSpaceTooLargeError, build_dag
 from steiner.training.problems import FAMILIES
+from steiner.training.problems import dag as dag_module
 from steiner.training.problems.countdown import Countdown
+from steiner.training.problems.dag import Dag, StateSpaceTooLargeError, build_dag
 from steiner.training.problems.routes import Routes
 
 
@@ -105,8 +105,8 @@ def test_the_order_of_search_repeats_itself() -> None:
 
 def test_too_many_states_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = Routes().parse("roads Rome > Oslo, Oslo > Bern, Bern > Lima from Rome to Lima")
-    monkeypatch.setattr(search, "MAX_NODES", 4)
+    monkeypatch.setattr(dag_module, "MAX_NODES", 4)
     assert len(build_dag(Routes(), problem).nodes) == 4
-    monkeypatch.setattr(search, "MAX_NODES", 3)
+    monkeypatch.setattr(dag_module, "MAX_NODES", 3)
     with pytest.raises(StateSpaceTooLargeError, match="More than 3 states; generate a smaller problem"):
         build_dag(Routes(), problem)

@@ -1,23 +1,18 @@
-"""Figures as curves: accuracy over the budget and over parallel samples, and losses of a run."""
+"""Figures of an evaluation as curves: accuracy over the budget, and over parallel samples."""
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib import pyplot as plt
-from matplotlib import rcParams
 
-COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b", "knights": "#4a7c2f"}
+from steiner.training.data.figures import COLOURS, save_figure
+
 STYLE_COLOURS = {"search": "#0b6e99", "forward": "#8a5a9e", "direct": "#c2541b"}
 LEVELS = {"direct": ":", "forward": "-."}
 LAST_NAMED = 12
 TOKEN_TICKS = (25, 50, 100, 200, 400)
 SAMPLE_TICKS = (10, 30, 100, 300, 1000)
-# Without this, element ids are random, and the same figures would not give the same file.
-rcParams["svg.hashsalt"] = "steiner"
-STAGES = {"cpt": "continual pre-training", "sft": "fine-tuning"}
 
 
 def plot_budgets(report: Mapping[str, Any], baselines: Mapping[str, Mapping[str, Any]], path: Path) -> None:
@@ -126,43 +121,3 @@ def _name_points(
             continue
         place = {"textcoords": "offset points", "xytext": (4, -11), "fontsize": 7}
         axes.annotate(str(limit), (token, 100 * score["accuracy"]), **place)
-
-
-def plot_training(run: Path, path: Path) -> None:
-    """Loss of the supervised stages over their steps, accuracy and reward of the last; SVG.
-
-    Args:
-        run: the output folder of a recipe.
-    """
-    stages = [stage for stage in ("cpt", "sft", "rl") if (run / stage / "log.jsonl").exists()]
-    figure, row = plt.subplots(1, len(stages), figsize=(3.6 * len(stages), 3.2), squeeze=False)
-    for axes, stage in zip(row[0], stages, strict=True):
-        records = [json.loads(line) for line in (run / stage / "log.jsonl").read_text().splitlines()]
-        if stage == "rl":
-            updates = [record for record in records if "accuracy" in record]
-            steps = [record["step"] for record in updates]
-            for name in ("accuracy", "reward"):
-                axes.plot(steps, [record[name] for record in updates], label=name)
-            axes.set(title="reinforcement learning", xlabel="updates")
-            axes.legend(fontsize=8)
-        else:
-            losses = [(record["step"], record["loss"]) for record in records if "loss" in record]
-            axes.plot(*zip(*sorted(dict(losses).items()), strict=True))
-            axes.set(title=STAGES[stage], xlabel="updates", ylabel="loss, nats a token", yscale="log")
-        axes.grid(alpha=0.3)
-    save_figure(figure, path)
-
-
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure and close it; the same figure gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if figure.get_layout_engine() is None:
-        figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("Usage: python -m steiner.training.plots RUN OUTPUT.svg")
-    plot_training(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -8,11 +8,11 @@ from transformers import PreTrainedTokenizerFast
 
 from steiner.reasoning.folding import FoldingContext
 from steiner.reasoning.protocols.steiner import STEINER
-from steiner.training.dags.search import build_dag
+from steiner.training.documents.encode import Stretch, choose_stretches, stretches
 from steiner.training.model.tokenizer import build_tokenizer, family_words
 from steiner.training.problems import FAMILIES
+from steiner.training.problems.dag import build_dag
 from steiner.training.traces.render import render
-from steiner.training.traces.stretches import Stretch, choose_stretches, stretches
 from steiner.training.traces.walk import TaughtTrace, sample_trace
 
 

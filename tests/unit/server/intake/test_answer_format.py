@@ -9,7 +9,7 @@ import pytest
 from steiner.server.api.chat.request import ChatRequest
 from steiner.server.errors import InvalidRequest
 from steiner.server.intake.answer_grammar import json_grammar
-from steiner.server.intake.resolution import resolve_answer_format
+from steiner.server.intake.answer_rules import resolve_answer_format
 
 
 def asked_for(response_format: Any, **fields: Any) -> ChatRequest:

@@ -1,10 +1,69 @@
-"""A memory plan for readers: a table for each stage, the arithmetic next to each figure, and a verdict."""
+"""A memory plan: its stages and items, and how it is shown, with the arithmetic next to each figure and a verdict."""
+
+from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+from transformers import Qwen2Config
 
-from steiner.training.planning.memory import GIB, MemoryPlan, StagePlan
+from steiner.training.config.recipe import Recipe
+from steiner.training.planning.shape import Counts
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Attributes:
+    arithmetic: how the size comes about, with numbers.
+    """
+
+    name: str
+    num_bytes: float
+    arithmetic: str
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """Memory of one GPU in a stage, in bytes.
+
+    Attributes:
+        available: what the GPU has; None if the recipe does not say.
+    """
+
+    stage: str
+    items: tuple[Item, ...]
+    available: float | None
+
+    @property
+    def total(self) -> float:
+        """Of all items."""
+        return sum(item.num_bytes for item in self.items)
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether it fits; None if that is unknown."""
+        return None if self.available is None else self.total <= self.available
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """Attributes:
+    counts: of the model's parameters.
+    advice: what to change in the recipe to save memory, if a stage does not fit.
+    """
+
+    recipe: Recipe
+    config: Qwen2Config
+    counts: Counts
+    stages: tuple[StagePlan, ...]
+    advice: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether no stage is known not to fit."""
+        return all(stage.fits is not False for stage in self.stages)
 
 
 def show_plan(plan: MemoryPlan, console: Console) -> None:

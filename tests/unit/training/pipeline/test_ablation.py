@@ -27,7 +27,7 @@ from steiner.training.pipeline.ablation import (
     with_stage,
     write_summary,
 )
-from steiner.training.pipeline.ablation_plot import PANELS, running_mean
+from steiner.training.pipeline.plots import PANELS, running_mean
 from steiner.training.pipeline.stages import stage_model
 from steiner.training.rl.measure import held_out_records
 

@@ -1,4 +1,4 @@
-"""The distribution of the measures of a run's searches, one picture for each kind."""
+"""Figures as SVG: how each is written, and the histograms of the measures of a run's searches."""
 
 import bisect
 import math
@@ -7,15 +7,28 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import pyplot as plt
+from matplotlib import rcParams
 
 from steiner.training.data.statistics import Measured
-from steiner.training.plots import COLOURS, save_figure
 
+COLOURS = {"countdown": "#0b6e99", "routes": "#c2541b", "knights": "#4a7c2f"}
+"""Of the families, in every figure."""
 MOST_EVEN_BARS = 40
 """From `EVEN_UNTIL` on, bars widen by `WIDENING`, on a logarithmic axis, because few searches are long."""
 EVEN_UNTIL = 10
 WIDENING = 1.2
 LABELS = {"depth": "depth, steps", "nodes": "states"}
+# Without this, element ids are random, and the same figures would not give the same file.
+rcParams["svg.hashsalt"] = "steiner"
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure and close it; the same figure gives the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if figure.get_layout_engine() is None:
+        figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
 
 
 def plot_histograms(measured: Measured, path: Path) -> None:
