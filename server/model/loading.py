@@ -10,8 +10,10 @@ import concurrent.futures
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from jinja2.exceptions import TemplateError
 from pydantic import ValidationError
 
 from steiner.reasoning.errors import MissingTokenError, PolicyError, SteinerError, UnknownVerifierError
@@ -83,6 +85,23 @@ def chosen_protocol(settings: Settings, tokenizer: TokenizerLike) -> tuple[Proto
         return OUTLINE, "the tokenizer has the markers of no other protocol, so they are text"
 
 
+def end_of_turn_of(tokenizer: PreTrainedTokenizerFast) -> str | None:
+    """The special token that the chat template puts right behind what the assistant said; None where it puts none.
+
+    Gemma ends a turn with `<end_of_turn>` and Llama 3 with `<|eot_id|>`, whatever their end of sequence is.
+    """
+    said = "what the assistant said"
+    turns = [{"role": "user", "content": "a question"}, {"role": "assistant", "content": said}]
+    try:
+        _, found, behind = str(tokenizer.apply_chat_template(turns, tokenize=False)).rpartition(said)
+    except (TemplateError, TypeError):
+        # A template may ask for other turns than these. The tokenizer's end of sequence then has to do.
+        return None
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    begun = [token for token in special if behind.lstrip().startswith(token)]
+    return max(begun, key=len) if found and begun else None
+
+
 def protocol_prompt_of(settings: Settings, protocol: Protocol) -> ProtocolPrompt | None:
     """What the model is told; None where its markers are tokens that it was trained with.
 
@@ -113,6 +132,8 @@ def load_protocol(settings: Settings) -> tuple[PreTrainedTokenizerFast, BoundPro
         tokenizer = load_tokenizer(settings.model, trust_remote_code=settings.trust_remote_code)
         protocol, reason = chosen_protocol(settings, tokenizer)
         logger.info("protocol %s: %s", protocol.name, reason)
+        if protocol.is_text:
+            protocol = replace(protocol, end_of_turn=end_of_turn_of(tokenizer))
         return tokenizer, protocol.bind(tokenizer, TokenSpelling(tokenizer, ()).bytes_of)
     except (TokenizerError, SteinerError) as error:
         raise LoadError(str(error)) from error

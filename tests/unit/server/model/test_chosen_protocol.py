@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.property.conftest import byte_tokenizer
 from tests.property.outline_walks import outline_tokenizer
+from tokenizers import AddedToken
 
 from steiner.reasoning.errors import PolicyError
 from steiner.reasoning.options import ReasoningOptions
@@ -14,7 +15,7 @@ from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocols.outline import OUTLINE
 from steiner.reasoning.protocols.steiner import STEINER
 from steiner.reasoning.protocols.think import THINK
-from steiner.server.model.loading import LoadError, chosen_protocol, protocol_prompt_of
+from steiner.server.model.loading import LoadError, chosen_protocol, end_of_turn_of, protocol_prompt_of
 from steiner.server.settings import Settings
 
 
@@ -57,3 +58,29 @@ def test_a_prompt_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_what_text_markers_cannot_do_is_refused(option: dict[str, float], reason: str) -> None:
     with pytest.raises(PolicyError, match=reason):
         ReasoningOptions(**option).resolve(None, Policy(), OUTLINE)
+
+
+@pytest.mark.parametrize(
+    ("behind", "token"),
+    [
+        ("<end_of_turn>\n", "<end_of_turn>"),
+        ("<|eot_id|>", "<|eot_id|>"),
+        ("<|end|>\n<|endoftext|>", "<|end|>"),
+        (" <|endoftext|>", "<|endoftext|>"),
+        ("\n", None),
+    ],
+)
+def test_a_turn_ends_as_the_chat_template_ends_it(behind: str, token: str | None) -> None:
+    tokenizer = outline_tokenizer()
+    ends = [AddedToken(one, special=True) for one in ("<end_of_turn>", "<|eot_id|>", "<|end|>")]
+    tokenizer.add_tokens(ends, special_tokens=True)
+    tokenizer.chat_template = (
+        f"{{% for turn in messages %}}<|im_start|>{{{{ turn.content }}}}{behind}{{% endfor %}}"
+    )
+    assert end_of_turn_of(tokenizer) == token
+
+
+def test_a_template_that_refuses_the_turns_leaves_the_end_of_sequence() -> None:
+    tokenizer = outline_tokenizer()
+    tokenizer.chat_template = "{{ raise_exception('no such turns') }}"
+    assert end_of_turn_of(tokenizer) is None
