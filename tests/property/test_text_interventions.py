@@ -43,8 +43,12 @@ class WritingEngine:
     per_update: int
     checks_grammar: bool = False
     max_model_len: int = 100_000
+    bias_refusal: str | None = None
     default_sampling: Mapping[str, float | int] = field(default_factory=dict)
     requests: list[TokenRequest] = field(default_factory=list)
+
+    def draft_counts(self) -> Mapping[str, int] | None:
+        return None
 
     def state(self, context_ids: list[int]) -> State:
         """Where the model's context ends."""
