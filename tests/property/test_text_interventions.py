@@ -30,7 +30,7 @@ from .test_interventions import Contrary
 
 PROMPT = (1, 2, 3)
 MAX_TOKENS = 6_000
-NO_SHRINKING = settings(phases=[Phase.explicit, Phase.generate], max_examples=40)
+NO_SHRINKING = settings(phases=[Phase.explicit, Phase.generate], max_examples=100)
 
 
 @dataclass
@@ -181,7 +181,7 @@ def test_cuts_lose_nothing_and_break_nothing(
     assert budget is None or parser.num_reasoning_tokens <= budget
 
 
-@settings(NO_SHRINKING, max_examples=10)
+@settings(NO_SHRINKING, max_examples=25)
 @given(policy=policies, seed=st.integers(0, 2**32), judged=st.booleans())
 def test_every_request_has_a_grammar_that_takes_what_is_legal(
     policy: Policy, seed: int, judged: bool, spoken: Spoken

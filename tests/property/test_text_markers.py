@@ -35,7 +35,7 @@ POLICIES = [
     Policy(max_steps=8, max_backtracks=6, allow_change_of_mind=True, max_section_tokens=2),
     Policy(min_steps=3, max_steps=4, max_depth=2, max_backtracks=1, max_section_tokens=2),
 ]
-NO_SHRINKING = settings(phases=[Phase.explicit, Phase.generate], max_examples=25)
+NO_SHRINKING = settings(phases=[Phase.explicit, Phase.generate], max_examples=60)
 """A walk does not get simpler with a smaller seed."""
 policies = st.sampled_from(POLICIES)
 seeds = st.integers(0, 2**32 - 1)
