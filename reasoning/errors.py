@@ -4,6 +4,7 @@ SteinerError
 +-- ProtocolError
 |   +-- MissingTokenError      the tokenizer lacks a marker of the protocol
 |   +-- IllegalTokenError      the automaton does not allow the token here
+|   +-- UnspellableTextError   the tokenizer cannot write a marker of text
 +-- PolicyError                limits that no trace can keep
 +-- MalformedProblemError      a text is not a problem of a task family
 +-- UnknownVerifierError       no verifier has this name
@@ -39,6 +40,16 @@ class IllegalTokenError(ProtocolError):
             f"Token {token_id} is not legal in phase {phase!r}; `Automaton.allowed` lists what is."
         )
         self.token_id = token_id
+
+
+class UnspellableTextError(ProtocolError):
+    """The tokenizer has no tokens that write this text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"The tokenizer cannot write {text!r}. A protocol of text markers needs a vocabulary that spells any text, "
+            "as byte-level and byte-fallback tokenizers do."
+        )
 
 
 class PolicyError(SteinerError):

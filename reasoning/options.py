@@ -18,6 +18,8 @@ ONE_STEP = "all of its reasoning is one step"
 NO_WAY_BACK = "its model has no token to go back"
 NO_VERDICTS = "its steps carry no verdict"
 NO_DEPTH = "its backtracks do not say where to, so what they abandon is unknown"
+NO_TOKEN = "its markers are text, and no single token decides"
+NO_TRAINING = "its models were not trained to go on from summaries alone"
 ONE_SECTION = "its one section lasts as long as the reasoning, which max_reasoning_tokens limits"
 KEPT_BY_CONSTRAINT = {
     "allow_change_of_mind",
@@ -95,7 +97,8 @@ def refuse_small_budget(policy: Policy, protocol: Protocol, least: int) -> None:
         return
     # A decision comes between two steps; one that names a depth takes at least two tokens.
     num_turns = (least - 1) // policy.max_depth if protocol.names_depth else 0
-    shortest = least * protocol.shortest_step + (least - 1) + num_turns
+    num_decisions = (least - 1) * max(1, protocol.tokens_of(protocol.proceed))
+    shortest = least * protocol.shortest_step + num_decisions + num_turns
     if budget < shortest:
         what = "the shortest legal step" if least == 1 else f"the shortest legal trace of min_steps ({least})"
         raise PolicyError(
@@ -114,10 +117,17 @@ def _ineffective(given: Mapping[str, Any], protocol: Protocol) -> Iterable[tuple
         "max_backtracks": (protocol.backtrack is not None, NO_WAY_BACK),
         "allow_change_of_mind": (protocol.has_verdicts and protocol.backtrack is not None, NO_VERDICTS),
         "max_section_tokens": (bool(limited), ONE_SECTION),
-        "backtrack_bias": (protocol.backtrack is not None, NO_WAY_BACK),
+        "backtrack_bias": (
+            protocol.backtrack is not None and not protocol.is_text,
+            NO_TOKEN if protocol.is_text else NO_WAY_BACK,
+        ),
+        "end_bias": (not protocol.is_text, NO_TOKEN),
         "verifier": (protocol.has_decisions, ONE_STEP),
         "refute_repeats": (protocol.has_decisions or not given.get("refute_repeats"), ONE_STEP),
-        "memory": (protocol.names_depth or not given.get("memory"), NO_DEPTH),
+        "memory": (
+            (protocol.names_depth and not protocol.is_text) or not given.get("memory"),
+            NO_TRAINING if protocol.is_text else NO_DEPTH,
+        ),
     }
     for field, (has_effect, reason) in without.items():
         if field in given and not has_effect:

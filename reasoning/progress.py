@@ -26,6 +26,7 @@ class Progress:
         depth: of the current step, on the live path.
         in_step: whether a step is open.
         end_of_section: id of the marker that ends the open section; None where none with markers is open.
+        num_section_tokens: tokens of text in the open section.
     """
 
     def __init__(self, bound: BoundProtocol, opening: Opening = "before") -> None:
@@ -40,8 +41,10 @@ class Progress:
         self._spelled: list[int] | None = None
         self._verdict: Verdict | None = None
         self.end_of_section: int | None = None
+        self.num_section_tokens = 0
         self.in_step = False
         self._is_ended = False
+        self._is_at_start = False
         self._end_of = {
             section.start_id: section.end_id
             for section in bound.sections
@@ -63,15 +66,18 @@ class Progress:
                 return ()
 
     def num_closing_after(self, token_id: int) -> int:
-        """Length of `closing` once this token is taken, inside reasoning; the end itself not taken."""
+        """Tokens of `closing` once this id is taken, inside reasoning; the end itself not taken."""
         bound = self.bound
-        in_section = self.end_of_section is not None
-        if token_id in (self.end_of_section, bound.step_start_id, bound.step_end_id):
-            in_section = False
+        end_of_section = self.end_of_section
+        if token_id in (end_of_section, bound.step_start_id, bound.step_end_id):
+            end_of_section = None
         elif self._opens_section(token_id):
-            in_section = True
+            end_of_section = self._end_of[token_id]
         in_step = (self.in_step or token_id == bound.step_start_id) and token_id != bound.step_end_id
-        return in_section + (in_step and bound.step_end_id is not None) + 1
+        if bound.text is None:
+            return (end_of_section is not None) + (in_step and bound.step_end_id is not None) + 1
+        ends = (end_of_section, bound.step_end_id if in_step else None, bound.reasoning_end_id)
+        return bound.num_tokens_of([end for end in ends if end is not None])
 
     @property
     def decision_state(self) -> State:
@@ -85,20 +91,28 @@ class Progress:
             verdict=self._verdict,
         )
 
-    def take(self, token_id: int, *, forced: bool = False) -> None:
-        """Account for one more token."""
+    def take(self, token_id: int, *, forced: bool = False, num_tokens: int = 1) -> None:
+        """Account for one more id.
+
+        Args:
+            num_tokens: tokens that it has, where markers are text.
+        """
         bound = self.bound
-        self.num_tokens += 1
+        self.num_tokens += num_tokens
+        self._is_at_start = token_id == bound.reasoning_start_id
         if self.phase == "reasoning":
             if token_id == bound.reasoning_end_id:
                 self.phase, self._is_ended = "answer", True
                 return
-            self.num_reasoning += 1
-            self.num_forced += forced
+            self.num_reasoning += num_tokens
+            if forced:
+                self.num_forced += num_tokens
             if token_id in bound.special_ids:
                 self._take_marker(token_id)
             elif self._spelled is not None:
                 self._spelled.append(token_id)
+            elif self.end_of_section is not None:
+                self.num_section_tokens += num_tokens
             elif bound.step_start_id is None and not self.in_step:
                 self._begin_step()
         elif token_id == bound.reasoning_start_id and not self._is_ended:
@@ -107,12 +121,19 @@ class Progress:
             # A model that is free may answer without reasoning.
             self.phase = "answer"
 
+    def take_space(self, num_tokens: int) -> None:
+        """Account for white space of the layout, and for what a cut inside a token writes anew."""
+        self.num_tokens += num_tokens
+        if self.phase == "reasoning" and not self._is_at_start:
+            self.num_reasoning += num_tokens
+
     def _take_marker(self, token_id: int) -> None:
         bound = self.bound
         if token_id == self.end_of_section:
             self.end_of_section = None
         elif self._opens_section(token_id):
             self.end_of_section = self._end_of[token_id]
+            self.num_section_tokens = 0
             if not self.in_step:
                 self._begin_step()
         elif token_id == bound.step_start_id:

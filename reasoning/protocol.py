@@ -4,12 +4,13 @@ A chat template may have written the start of reasoning itself, or an empty reas
 completion begins.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from typing import Protocol as Interface
 
 from steiner.reasoning.errors import MissingTokenError
+from steiner.reasoning.text_markers import FIRST_ID, LINE, BytesOf, TextMarkers
 
 SectionRole = Literal["understanding", "next_step", "verification", "summary", "thought"]
 """What a section is for; "thought" is reasoning that its protocol gives no type."""
@@ -70,6 +71,11 @@ class Protocol:
         end_of_turn: what ends the answer; None for the tokenizer's own end of sequence.
         effort_tokens: `max_reasoning_tokens` of each `reasoning_effort` that has one here, for a model without steps to
             limit.
+        is_text: whether the markers are ordinary text, which any vocabulary spells.
+        native_frames: starts and ends of reasoning that a model of text markers may have as tokens of its own; the
+            first pair that its vocabulary has takes the place of `reasoning_start` and `reasoning_end`.
+        depth_end: text behind the depth that a backtrack names.
+        marker_tokens: tokens of each marker in the tokenizer that the protocol is bound to; one where nothing is said.
 
     Raises:
         ValueError: the markers do not make a protocol.
@@ -88,6 +94,10 @@ class Protocol:
     names_depth: bool = False
     end_of_turn: str | None = None
     effort_tokens: tuple[tuple[str, int], ...] = ()
+    is_text: bool = False
+    native_frames: tuple[tuple[str, str], ...] = ()
+    depth_end: str = ""
+    marker_tokens: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         for fault, reason in self._faults():
@@ -147,42 +157,94 @@ class Protocol:
     @property
     def shortest_step(self) -> int:
         """Tokens of the shortest legal step: its markers, one token of text for each section, and the verdict."""
-        around = sum(token is not None for section in self.sections for token in (section.start, section.end))
-        frame = (self.step_start is not None) + (self.step_end is not None)
-        return frame + around + len(self.sections) + self.has_verdicts
+        around = (token for section in self.sections for token in (section.start, section.end))
+        markers = sum(map(self.tokens_of, (self.step_start, self.step_end, *around)))
+        return markers + len(self.sections) + max(map(self.tokens_of, (self.verified, self.refuted)))
+
+    def tokens_of(self, marker: str | None) -> int:
+        """How many tokens a marker has; none if the protocol lacks it."""
+        return 0 if marker is None else dict(self.marker_tokens).get(marker, 1)
 
     def missing_from(self, tokenizer: TokenizerLike) -> tuple[str, ...]:
-        """Markers that the vocabulary lacks."""
+        """Markers that the vocabulary lacks; of text markers, it can only lack the end of a turn."""
         vocabulary = tokenizer.get_vocab()
         end_of_turn = tokenizer.eos_token if self.end_of_turn is None else self.end_of_turn
-        needed = (*self.special_tokens, end_of_turn or "an end of sequence")
+        markers = () if self.is_text else self.special_tokens
+        needed = (*markers, end_of_turn or "an end of sequence")
         return tuple(token for token in needed if token not in vocabulary)
 
-    def bind(self, tokenizer: TokenizerLike) -> "BoundProtocol":
+    def bind(self, tokenizer: TokenizerLike, bytes_of: BytesOf | None = None) -> "BoundProtocol":
         """Resolve every marker by name.
+
+        Args:
+            bytes_of: what each token adds to a text; needed where the markers are text.
 
         Raises:
             MissingTokenError: the tokenizer's vocabulary lacks markers.
+            UnspellableTextError: it cannot write a marker of text.
         """
         missing = self.missing_from(tokenizer)
         if missing:
             raise MissingTokenError(self.name, missing)
         vocabulary = tokenizer.get_vocab()
-
-        def id_of(token: str | None) -> int | None:
-            return None if token is None else vocabulary[token]
-
-        end_of_turn_id = vocabulary[self.end_of_turn or tokenizer.eos_token]
-        # A marker counts as one even if the tokenizer has it as an ordinary added token, as Qwen3's and R1's do.
-        markers = {vocabulary[token] for token in self.special_tokens} | {end_of_turn_id}
         # Qwen's tokenizers have more special tokens than those with a role.
         added = tokenizer.added_tokens_decoder
-        special = {i for i, token in added.items() if token.special}
-        special_ids = frozenset(tokenizer.all_special_ids) | special | markers
+        special = set(tokenizer.all_special_ids) | {i for i, token in added.items() if token.special}
+        if not self.is_text:
+            depth_ids = _depth_ids(tokenizer) if self.names_depth else ()
+            return self._bound(vocabulary, tokenizer, special, depth_ids)
+        if bytes_of is None:
+            raise ValueError(f"protocol {self.name!r} needs to know the tokens' bytes")
+        text = TextMarkers(lambda said: tokenizer.encode(said, add_special_tokens=False), bytes_of, special)
+        protocol = self._framed(vocabulary)
+        ids = protocol._text_ids(vocabulary, text)
+        depths = range(MAX_DEPTH + 1 if self.names_depth else 0)
+        depth_ids = tuple((text.add(f"{depth}{self.depth_end}", LINE),) for depth in depths)
+        lengths = tuple((marker, len(text.spell(marker_id))) for marker, marker_id in ids.items())
+        protocol = replace(protocol, marker_tokens=lengths)
+        return protocol._bound({**vocabulary, **ids}, tokenizer, special, depth_ids, text)
+
+    def _framed(self, vocabulary: dict[str, int]) -> "Protocol":
+        """The protocol between the model's own tokens for thinking, if it has some."""
+        for start, end in self.native_frames:
+            if start in vocabulary and end in vocabulary:
+                return replace(self, reasoning_start=start, reasoning_end=end)
+        return self
+
+    def _text_ids(self, vocabulary: dict[str, int], text: TextMarkers) -> dict[str, int]:
+        """The ids of all markers; those of text are new."""
+        frame = (self.reasoning_start, self.reasoning_end)
+        native = {marker for pair in self.native_frames for marker in pair if marker in frame}
+        inline = {section.start for section in self.sections} | {self.verified, self.refuted, self.backtrack}
+        for marker in native:
+            text.lay_out(vocabulary[marker], LINE)
+        return {
+            marker: vocabulary[marker]
+            if marker in native
+            else text.add(marker, "" if marker in inline else LINE)
+            for marker in self.special_tokens
+        }
+
+    def _bound(
+        self,
+        ids: dict[str, int],
+        tokenizer: TokenizerLike,
+        special: set[int],
+        depth_ids: tuple[tuple[int, ...], ...],
+        text: TextMarkers | None = None,
+    ) -> "BoundProtocol":
+        def id_of(token: str | None) -> int | None:
+            return None if token is None else ids[token]
+
+        end_of_turn_id = ids[self.end_of_turn or tokenizer.eos_token]
+        # A marker counts as one even if the tokenizer has it as an ordinary added token, as Qwen3's and R1's do.
+        special_ids = frozenset(special | {ids[token] for token in self.special_tokens} | {end_of_turn_id})
+        added = tokenizer.added_tokens_decoder
+        tokens = (token_id for token_id in special_ids if token_id < FIRST_ID)
         return BoundProtocol(
             protocol=self,
-            reasoning_start_id=vocabulary[self.reasoning_start],
-            reasoning_end_id=vocabulary[self.reasoning_end],
+            reasoning_start_id=ids[self.reasoning_start],
+            reasoning_end_id=ids[self.reasoning_end],
             proceed_id=id_of(self.proceed),
             backtrack_id=id_of(self.backtrack),
             step_start_id=id_of(self.step_start),
@@ -195,9 +257,10 @@ class Protocol:
             refuted_id=id_of(self.refuted),
             end_of_turn_id=end_of_turn_id,
             special_ids=special_ids,
-            textual_ids=frozenset(i for i in special_ids if i not in added or _is_textual(added[i])),
-            depth_ids=_depth_ids(tokenizer) if self.names_depth else (),
+            textual_ids=frozenset(i for i in tokens if i not in added or _is_textual(added[i])),
+            depth_ids=depth_ids,
             vocab_size=len(tokenizer),
+            text=text,
         )
 
 
@@ -218,6 +281,7 @@ class BoundProtocol:
         textual_ids: those of them that llguidance takes for the text that they are spelled as.
         depth_ids: ids that spell each depth from 0 to MAX_DEPTH, one or more for each; empty without depths.
         vocab_size: number of real tokens; logits beyond it are padding.
+        text: the markers that are text, with ids above all tokens; None where every marker is a token.
     """
 
     protocol: Protocol
@@ -235,6 +299,22 @@ class BoundProtocol:
     textual_ids: frozenset[int]
     depth_ids: tuple[tuple[int, ...], ...]
     vocab_size: int
+    text: TextMarkers | None = None
+
+    @property
+    def ends_in_text(self) -> bool:
+        """Whether the end of reasoning is text, so that no token can be forced or stopped at for it."""
+        return self.reasoning_end_id >= self.vocab_size
+
+    def tokens_of(self, marker_ids: Iterable[int]) -> tuple[int, ...]:
+        """The tokens with which a server writes these markers."""
+        if self.text is None:
+            return tuple(marker_ids)
+        return tuple(token_id for marker_id in marker_ids for token_id in self.text.spell(marker_id))
+
+    def num_tokens_of(self, marker_ids: Sequence[int]) -> int:
+        """How many those are."""
+        return len(marker_ids) if self.text is None else len(self.tokens_of(marker_ids))
 
     def verdict_of(self, token_id: int) -> Verdict | None:
         """The verdict that a token stands for; None for any other token."""

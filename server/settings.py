@@ -73,8 +73,14 @@ class Settings(BaseSettings):
         None, ge=16, description="Longest context in tokens; default: the model's."
     )
     trust_remote_code: bool = Field(False, description="Run Python code that comes with the checkpoint.")
-    protocol: Literal["steiner", "steiner-preview", "think"] | None = Field(
-        None, description="Reasoning protocol; default: the one whose tokens the tokenizer has."
+    protocol: Literal["steiner", "steiner-preview", "think", "outline"] | None = Field(
+        None,
+        description="Reasoning protocol; default: the one whose tokens the tokenizer has, else outline, whose "
+        "markers are text.",
+    )
+    protocol_prompt: Path | None = Field(
+        None,
+        description="File with what the model is told of outline; default: ours, in the caller's language.",
     )
     dtype: str = Field("auto", description="auto: the checkpoint's on a GPU, float32 on a CPU.")
     seed: int = Field(0, description="Of sampling, where a request names none.")

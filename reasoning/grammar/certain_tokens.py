@@ -38,7 +38,12 @@ class Mark:
 
 
 def marks_of(bound: BoundProtocol) -> tuple[Mark, ...]:
-    """Every mark of a protocol, in no order; those without certain tokens too, for the places they open."""
+    """Every mark of a protocol, in no order; those without certain tokens too, for the places they open.
+
+    None where the markers are text: a mark is a run of tokens, and a model may write a tag in other tokens than ours.
+    """
+    if bound.text is not None:
+        return ()
     policy = Policy(max_steps=FAR, max_depth=MAX_DEPTH, max_backtracks=FAR)
     automaton = Automaton(bound, policy)
     certain: dict[tuple[int, ...], dict[int, tuple[int, ...]]] = {}

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from steiner.reasoning.automaton import State
 from steiner.reasoning.grammar.rules import Counted, GrammarRules
+from steiner.reasoning.grammar.text_rules import TextGrammarRules
 from steiner.reasoning.policy import Policy
 from steiner.reasoning.protocol import BoundProtocol
 
@@ -82,7 +83,8 @@ def _text(bound: BoundProtocol, policy_json: str, start: State | None) -> str:
 @lru_cache(maxsize=64)
 def _rules(bound: BoundProtocol, policy_json: str) -> GrammarRules:
     policy = Policy.model_validate_json(policy_json)
-    return GrammarRules(bound, enforced_policy(policy), counts_in_grammar(policy))
+    rules = GrammarRules if bound.text is None else TextGrammarRules
+    return rules(bound, enforced_policy(policy), counts_in_grammar(policy))
 
 
 def _is_small(policy: Policy, counted: Counted) -> bool:

@@ -47,7 +47,7 @@ def any_but(token_ids: Iterable[int], vocab_size: int) -> str:
     return f"<[{','.join(ranges)}]>"
 
 
-_NAME = re.compile(r"[a-z]\w*")
+_NAME = re.compile(r"[A-Za-z]\w*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ class GrammarRules:
     def __init__(self, bound: BoundProtocol, policy: Policy, counted: Counted) -> None:
         self.automaton = Automaton(bound, policy)
         self._counted = counted
-        self._stretches = {"any": any_but(bound.special_ids, bound.vocab_size)}
+        self._stretches: dict[str, str] = {}
+        self.stretch("any", any_but(bound.special_ids, bound.vocab_size))
         self._part_names: dict[str, str] = {}
         self._ways: dict[str, list[Way]] = {}
         self._lock = threading.Lock()
@@ -93,7 +94,8 @@ class GrammarRules:
         with self._lock:
             places = _Places(self, self.automaton.initial if start is None else start)
             rules = dict(places.rules())
-            lines = (f"{name}: {body}\n" for name, body in (*rules.items(), *self._used_by(rules)))
+            lines = [f"{name}: {body}\n" for name, body in rules.items()]
+            lines += [f"{name}{declared}\n" for name, declared in self._used_by(rules)]
             return f"{HEADER}{''.join(lines)}"
 
     def ways(self, place: str, state: State) -> list[Way]:
@@ -109,29 +111,53 @@ class GrammarRules:
             walked: symbols before the state.
         """
         symbols = [walked] if walked else []
+        has_text = False
         while state.phase != "done":
             place = self.place(state) if symbols else None
             if place is not None:
                 yield Way(" ".join(symbols), place, state)
                 return
             allowed = self.automaton.allowed(state)
-            if allowed.text:
+            has_text = allowed.text
+            if has_text:
+                symbols.append(self.text_rule(state, is_begun=bool(allowed.ids)))
                 room = self.automaton.text_room(state) if state.phase == "text" else None
-                symbols.append(self._text_rule(room, is_begun=bool(allowed.ids)))
                 state = replace(state, num_text=state.num_text + (room or 1))
                 allowed = Allowed(self._ends_of_text(state))
             if len(allowed.ids) > 1:
                 break
             (token_id,) = allowed.ids
-            symbols.append(in_a_row([token_id]))
+            symbols += filter(None, [self.symbol(token_id, state, has_text=has_text)])
             state = self.automaton.advance(state, token_id)
         else:
             yield Way(" ".join(symbols) or '""', START, state)
             return
         walked = self._part(" ".join(symbols))
         for token_id in sorted(allowed.ids):
-            behind = f"{walked} {in_a_row([token_id])}".strip()
+            behind = f"{walked} {self.symbol(token_id, state, has_text=has_text)}".strip()
             yield from self.walk(self.automaton.advance(state, token_id), behind)
+
+    def text_rule(self, state: State, *, is_begun: bool) -> str:
+        """Tokens of text: at least one, unless the text has begun."""
+        room = self.automaton.text_room(state) if state.phase == "text" else None
+        if room is None:
+            return "any*" if is_begun else "any+"
+        name = self.stretch(f"text_{room}", f"any{{1,{room}}}")
+        return f"{name}?" if is_begun else name
+
+    def symbol(self, token_id: int, state: State, *, has_text: bool) -> str:
+        """What stands for an id that is no text.
+
+        Args:
+            state: in front of it.
+            has_text: whether `text_rule` has written the text right before it.
+        """
+        return in_a_row([token_id])
+
+    def stretch(self, name: str, body: str, attributes: str = "") -> str:
+        """The name of a rule or terminal that texts have where they use it."""
+        self._stretches[name] = f"{attributes}: {body}"
+        return name
 
     def place(self, state: State) -> str | None:
         """The rule for what leads up to a step that has begun, or to the depth that a backtrack names.
@@ -160,28 +186,19 @@ class GrammarRules:
             self.automaton.ends_of_text(state) if state.phase == "text" else self.automaton.allowed(state).ids
         )
 
-    def _text_rule(self, max_tokens: int | None, is_begun: bool) -> str:
-        """Tokens of text: at least one, unless the text has begun."""
-        if max_tokens is None:
-            return "any*" if is_begun else "any+"
-        name = f"text_{max_tokens}"
-        self._stretches[name] = f"any{{1,{max_tokens}}}"
-        return f"{name}?" if is_begun else name
-
     def _part(self, symbols: str) -> str:
         """A stretch as a rule, because many ways go through it."""
         if " " not in symbols:
             return symbols
         name = self._part_names.setdefault(symbols, f"part_{len(self._part_names)}")
-        self._stretches[name] = symbols
-        return name
+        return self.stretch(name, symbols)
 
     def _used_by(self, rules: dict[str, str]) -> Iterator[tuple[str, str]]:
         """The stretches that these rules lead through."""
         found, waiting = set(rules), list(rules.values())
         while waiting:
             for name in _NAME.findall(waiting.pop()):
-                if name not in found:
+                if name not in found and name in self._stretches:
                     found.add(name)
                     waiting.append(self._stretches[name])
                     yield name, self._stretches[name]
@@ -234,10 +251,11 @@ class _Places:
     def _go_back(self, place: str, state: State) -> None:
         """From backtracks that may name any depth above theirs: the deepest one, and the list for one depth less."""
         automaton = self._rules.automaton
-        ids, behind = automaton.bound.depth_ids[automaton.legal_depths(state)[-1]], state
+        ids, behind, walked = automaton.bound.depth_ids[automaton.legal_depths(state)[-1]], state, [place]
         for token_id in ids:
+            walked.append(self._rules.symbol(token_id, behind, has_text=False))
             behind = automaton.advance(behind, token_id)
-        self._follow("", self._rules.walk(behind, f"{place} {in_a_row(ids)}"))
+        self._follow("", self._rules.walk(behind, " ".join(walked)))
         if state.depth > 1:
             shorter = replace(state, depth=state.depth - 1)
             self._arrive(Way(place, self._rules.place(shorter) or "", shorter))

@@ -52,8 +52,20 @@ class AnswerReader:
         """The whole calls so far."""
         return self._said.calls
 
-    def take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None = None) -> None:
-        """Read tokens of text; those after a stop are dropped."""
+    def take_text(
+        self,
+        ids: Sequence[int],
+        logprobs: Sequence[AnswerToken] | None = None,
+        text: str | None = None,
+    ) -> None:
+        """Read tokens of text; those after a stop are dropped.
+
+        Args:
+            text: what they say, where it is known.
+        """
+        if text is not None:
+            self._take_decoded(ids, logprobs, text)
+            return
         if not self._stop:
             self._take(ids, logprobs)
             return
@@ -92,6 +104,18 @@ class AnswerReader:
             self._waiting.append((self._num_decoded, token))
             pieces.append(self._pass(self._decoder.feed((token_id,))))
         self._say("".join(pieces))
+
+    def _take_decoded(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None, text: str) -> None:
+        if self.stopped_by is not None:
+            return
+        stopped_by = next((token_id for token_id in ids if token_id in self._stop.token_ids), None)
+        if stopped_by is not None:
+            self.stopped_by = stopped_by
+            if not self._stop.included:
+                return
+        self.num_tokens += len(ids)
+        self._waiting += [(self._num_decoded, token) for token in logprobs or ()]
+        self._say(self._pass(text))
 
     def _pass(self, text: str) -> str:
         self._num_decoded += len(text)

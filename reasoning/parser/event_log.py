@@ -6,6 +6,7 @@ from steiner.reasoning import events
 from steiner.reasoning.events import Event
 from steiner.reasoning.protocol import SectionRole
 from steiner.reasoning.steps import Step
+from steiner.reasoning.text_markers import FIRST_ID
 
 EventType = TypeVar("EventType", bound=events.Numbered)
 
@@ -50,9 +51,10 @@ class EventLog:
         )
 
     def violate(self, detail: str, token_id: int | None, text: str = "") -> None:
-        """Emit that the protocol was broken."""
+        """Emit that the protocol was broken; a marker of text has no token's id."""
         self.num_violations += 1
-        self.say(events.Violation, detail=detail, token_id=token_id, text=text)
+        told = None if token_id is not None and token_id >= FIRST_ID else token_id
+        self.say(events.Violation, detail=detail, token_id=told, text=text)
 
     def take(self) -> list[Event]:
         """The events since the last call."""

@@ -15,6 +15,7 @@ from steiner.reasoning.events import EndedBy, Event, FinishReason
 from steiner.reasoning.parser.answer_reader import AnswerReader
 from steiner.reasoning.parser.decoding import SectionDecoder
 from steiner.reasoning.parser.event_log import EventLog, EventType
+from steiner.reasoning.parser.scanner import SPACE, TEXT, Scanner, Unit
 from steiner.reasoning.parser.step_reader import StepReader
 from steiner.reasoning.parser.stop_strings import NO_STOP, StopRule
 from steiner.reasoning.parser.tool_calls import ToolCallReader
@@ -32,10 +33,12 @@ class Parser:
         opening: where the completion begins, as `opening_of` finds it in the prompt.
         stop: what ends the answer, other than the end of the turn.
         call_reader: finds calls of tools in the answer; None if it can have none.
+        is_strict: whether a grammar keeps the model to the protocol; see `Scanner`.
 
     Attributes:
         phase: where the stream stands.
         num_forced_tokens: tokens that were fed as forced.
+        scanner: finds the markers that are text; None where all are tokens.
     """
 
     def __init__(
@@ -45,8 +48,13 @@ class Parser:
         opening: Opening = "before",
         stop: StopRule = NO_STOP,
         call_reader: ToolCallReader | None = None,
+        *,
+        is_strict: bool = True,
     ) -> None:
         self.phase: ParserPhase = opening
+        self.scanner = (
+            None if bound.text is None else Scanner(bound, bound.text, opening, is_strict=is_strict)
+        )
         self.num_forced_tokens = 0
         self._bound = bound
         self._new_decoder = new_decoder
@@ -57,6 +65,7 @@ class Parser:
         self._finish_reason: FinishReason | None = None
         self._answer = AnswerReader(new_decoder(), self._log, stop, call_reader)
         self._behind: list[int] = []
+        self._is_at_start = False
 
     @property
     def num_reasoning_tokens(self) -> int:
@@ -123,6 +132,8 @@ class Parser:
             ended_by: reported if these ids end the reasoning.
             logprobs: one for each id; those of the answer's text are emitted.
         """
+        if self.scanner is not None:
+            return self.feed_units(self._scanned(self.scanner, token_ids), forced, now_s, ended_by)
         record = self._record
         record.now_s, record.forced = now_s, forced
         if forced:
@@ -141,31 +152,118 @@ class Parser:
             self._take_text(token_ids[begin:], logprobs and logprobs[begin:])
         return self._log.take()
 
+    def feed_units(
+        self,
+        units: Sequence[Unit],
+        forced: bool = False,
+        now_s: float = 0.0,
+        ended_by: EndedBy = "model",
+        logprobs: Sequence[AnswerToken] | None = None,
+    ) -> list[Event]:
+        """As `feed`, for what the scanner found.
+
+        Args:
+            logprobs: one for each token that begins in the units.
+        """
+        self._take_units(units, forced, now_s, ended_by, logprobs)
+        return self._log.take()
+
+    def count_rewritten(self, num_more: int, num_forced: int) -> None:
+        """Note that a token was cut inside: what lies before the cut is written anew.
+
+        Args:
+            num_more: tokens that this takes beyond the one that gives way.
+            num_forced: tokens that it takes.
+        """
+        self.num_forced_tokens += num_forced
+        if self.phase == "reasoning":
+            self._record.count(num_more)
+
     def close(self, finish_reason: FinishReason, now_s: float = 0.0) -> list[Event]:
         """Events that end what is still open; the parser is then done."""
+        if self.scanner is not None:
+            self.scanner.finish()
+            self._take_units(self._scanned(self.scanner, ()), forced=False, now_s=now_s)
         self._record.now_s, self._record.forced = now_s, False
         self._reader.cut()
         self._report_behind()
         self._finish(finish_reason)
         return self._log.take()
 
-    def _take_text(self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None) -> None:
-        if not ids:
+    def _take_units(
+        self,
+        units: Sequence[Unit],
+        forced: bool,
+        now_s: float,
+        ended_by: EndedBy = "model",
+        logprobs: Sequence[AnswerToken] | None = None,
+    ) -> None:
+        record = self._record
+        record.now_s, record.forced = now_s, forced
+        begin, ids, pieces = 0, list[int](), list[str | None]()
+
+        def take_text() -> None:
+            text = None if None in pieces else "".join(filter(None, pieces))
+            told = logprobs and logprobs[begin : begin + len(ids)]
+            self._take_text(ids, told, text)
+
+        for unit in units:
+            if pieces and (unit.id != TEXT or (unit.text is None) != (pieces[-1] is None)):
+                take_text()
+                begin, ids, pieces = begin + len(ids), [], []
+            if forced:
+                self.num_forced_tokens += len(unit.token_ids)
+            if unit.id == TEXT:
+                ids.extend(unit.token_ids)
+                pieces.append(unit.text)
+            else:
+                self._take_unit(unit, ended_by)
+                begin += len(unit.token_ids)
+        if pieces:
+            take_text()
+
+    def _scanned(self, scanner: Scanner, token_ids: Sequence[int]) -> list[Unit]:
+        units = []
+        for token_id in (*token_ids, None):
+            if token_id is not None:
+                scanner.push(token_id)
+            while (unit := scanner.peek()) is not None:
+                scanner.take()
+                units.append(unit)
+        return units
+
+    def _take_unit(self, unit: Unit, ended_by: EndedBy) -> None:
+        """What is not text."""
+        if unit.id == SPACE:
+            # The start of reasoning is outside of it, and so is the white space that belongs to it.
+            if self.phase == "reasoning" and not self._is_at_start:
+                self._reader.take_space(len(unit.token_ids))
+        elif unit.id in self._bound.special_ids:
+            self._take_marker(unit.id, ended_by, len(unit.token_ids))
+        else:
+            self._reader.take_depth(unit.id, len(unit.token_ids))
+
+    def _take_text(
+        self, ids: Sequence[int], logprobs: Sequence[AnswerToken] | None, text: str | None = None
+    ) -> None:
+        if not (ids or text):
             return
         if self.phase == "reasoning":
-            self._reader.take_text(ids)
+            self._reader.take_text(ids, text)
             return
         if self.phase == "before":
-            self._log.violate("text before the start of reasoning; taken as the answer", ids[0])
+            first_id = ids[0] if ids else None
+            self._log.violate("text before the start of reasoning; taken as the answer", first_id)
             self.phase = "answer"
         if self.phase == "answer":
-            self._answer.take_text(ids, logprobs)
+            self._answer.take_text(ids, logprobs, text)
         else:
             self._behind.extend(ids)
 
-    def _take_marker(self, token_id: int, ended_by: EndedBy) -> None:
+    def _take_marker(self, token_id: int, ended_by: EndedBy, num_tokens: int = 1) -> None:
         bound = self._bound
         self._report_behind()
+        self._is_at_start = token_id == bound.reasoning_start_id
         if token_id == bound.end_of_turn_id:
             self._end_turn(token_id)
         elif self.phase == "answer" and self._answer.take_marker(token_id):
@@ -177,7 +275,7 @@ class Parser:
         elif token_id == bound.reasoning_end_id:
             self._end_reasoning(ended_by)
         else:
-            self._reader.take_marker(token_id)
+            self._reader.take_marker(token_id, num_tokens)
 
     def _start_reasoning(self, token_id: int) -> None:
         # A few stray characters before the marker are no reason to take all of the reasoning for the answer.

@@ -30,6 +30,8 @@ class StepReader:
         self._spelled: list[int] | None = None
         self._backtrack_forced = False
         self._stray: list[int] = []
+        self._stray_texts: list[str] = []
+        self._space_is_of_step = False
         self._sections = {section.start_id: section for section in bound.sections}
         self._unmarked = self._sections.get(None)
         # A protocol without a marker has None in its place, which no token is.
@@ -44,32 +46,51 @@ class StepReader:
             bound.refuted_id: self._verify,
         }
 
-    def take_text(self, ids: Sequence[int]) -> None:
-        """Ids that are not special; in a section they are one delta."""
+    def take_text(self, ids: Sequence[int], text: str | None = None) -> None:
+        """Ids that are not special; in a section they are one delta.
+
+        Args:
+            text: what they say, where it is known.
+        """
         record = self.record
-        if self._spelled is not None:
+        if self._spelled is not None and text is None:
             record.count(len(ids))
             self._spelled.extend(ids)
             return
+        if text is not None:
+            self._settle_depth()
         if record.draft is None or self._unmarked is not None:
             self._open_unmarked()
         record.count(len(ids))
         section = record.section
         if section is None or self._is_judged(section):
             self._stray.extend(ids)
+            if text is not None:
+                self._stray_texts.append(text)
         else:
-            record.add_text(section, ids)
+            record.add_text(section, ids, text)
 
-    def take_marker(self, token_id: int) -> None:
+    def take_space(self, num_tokens: int) -> None:
+        """White space of the layout, which belongs to the marker before it."""
+        self.record.count(num_tokens, also_ended=self._space_is_of_step)
+
+    def take_depth(self, depth_id: int, num_tokens: int) -> None:
+        """A depth that is one unit, behind the backtrack that names it."""
+        self.record.count(num_tokens)
+        if self._spelled is not None:
+            self._spelled.append(depth_id)
+
+    def take_marker(self, token_id: int, num_tokens: int = 1) -> None:
         """A special id other than the start and end of reasoning and the end of the turn."""
         self._settle()
+        self._space_is_of_step = token_id == self._bound.step_end_id
         if token_id == self._bound.step_start_id:
             self._start_step(token_id)
-            self.record.count(1)
+            self.record.count(num_tokens)
             return
         if token_id in self._sections:
             self._open_unmarked_step()
-        self.record.count(1)
+        self.record.count(num_tokens)
         read = self._read.get(token_id)
         if read is None:
             self._log.violate("a special token that is no marker of the protocol", token_id)
@@ -116,9 +137,14 @@ class StepReader:
 
     def _settle(self) -> None:
         """Say what a marker or the end makes certain: text that belongs nowhere, the depth of a backtrack."""
-        if self._stray:
+        if self._stray or self._stray_texts:
             ids, self._stray = self._stray, []
-            self._log.violate("text outside of a section", ids[0], self._decoded(ids))
+            texts, self._stray_texts = self._stray_texts, []
+            text = "".join(texts) if texts else self._decoded(ids)
+            self._log.violate("text outside of a section", ids[0] if ids else None, text)
+        self._settle_depth()
+
+    def _settle_depth(self) -> None:
         if self._spelled is not None:
             ids, self._spelled = self._spelled, None
             self.record.return_to(self._legal_depth(ids), self._backtrack_forced)
@@ -190,7 +216,7 @@ class StepReader:
             is_judged = section.bound.role == "verification" and self._bound.protocol.has_verdicts
             if is_judged and draft.verdict is None:
                 self._log.violate("a verification without a verdict", token_id)
-            if not section.num_tokens:
+            if not (section.num_tokens or section.pieces):
                 self._log.violate("a section without text", token_id)
         draft.cut_section = forced
         self.record.end_section()
@@ -248,5 +274,8 @@ class StepReader:
         return depth
 
     def _decoded(self, ids: Sequence[int]) -> str:
+        markers = self._bound.text
+        if markers is not None:
+            return "".join(markers.tags.get(token_id, "") for token_id in ids)
         decoder = self._new_decoder()
         return decoder.feed(ids) + decoder.flush()

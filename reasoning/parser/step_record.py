@@ -150,11 +150,15 @@ class StepRecord:
         """The section that is open."""
         return None if self.draft is None else self.draft.section
 
-    def count(self, num_tokens: int) -> None:
-        """Tokens of the reasoning, and of the step if one is open."""
+    def count(self, num_tokens: int, *, also_ended: bool = False) -> None:
+        """Tokens of the reasoning, and of the step if one is open.
+
+        Args:
+            also_ended: whether they are also those of a step whose end has come.
+        """
         self.num_tokens += num_tokens
         draft = self.draft
-        if draft is not None and not draft.is_ended:
+        if draft is not None and (also_ended or not draft.is_ended):
             draft.num_tokens += num_tokens
 
     def start_step(self) -> None:
@@ -169,10 +173,14 @@ class StepRecord:
         draft.section = SectionDraft(section, self._new_decoder())
         self._log.say(events.SectionStarted, step=draft.id, role=section.role, name=section.name)
 
-    def add_text(self, section: SectionDraft, ids: Sequence[int]) -> None:
-        """Text of the open section; what the ids complete is one delta."""
+    def add_text(self, section: SectionDraft, ids: Sequence[int], text: str | None = None) -> None:
+        """Text of the open section; what the ids complete is one delta.
+
+        Args:
+            text: what they say, where it is known.
+        """
         section.num_tokens += len(ids)
-        self._say_text(section, section.decoder.feed(ids))
+        self._say_text(section, section.decoder.feed(ids) if text is None else text)
 
     def verify(self, draft: StepDraft, section: SectionDraft, verdict: Verdict) -> None:
         """A verdict, which ends the text of its section."""

@@ -27,14 +27,16 @@ from steiner.reasoning.events import Intervention as InterventionEvent
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.parser.decoding import SectionDecoder
 from steiner.reasoning.parser.parser import token_counts
+from steiner.reasoning.parser.scanner import Unit
 from steiner.reasoning.parser.tool_calls import ToolCallReader
 from steiner.reasoning.progress import Progress
-from steiner.reasoning.protocol import BoundProtocol, opening_of
+from steiner.reasoning.protocol import BoundProtocol, Opening, opening_of
 from steiner.reasoning.trace import Trace
 from steiner.server.conductor.assignment import Assignment
 from steiner.server.conductor.interventions.base import Cut
 from steiner.server.conductor.interventions.selection import Interventions
 from steiner.server.conductor.requests import TokenRequests
+from steiner.server.conductor.text_sequence import TextSequence
 from steiner.server.engine.base import EngineError, TokenEngine, TokenUpdate
 from steiner.server.engine.token_spelling import TokenSpelling
 
@@ -58,13 +60,14 @@ class Conductor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.assignment = assignment
-        opening = opening_of(bound, assignment.prompt_ids)
+        opening = _opening(bound, assignment)
         self.progress = Progress(bound, opening)
         self._engine = engine
         self._bound = bound
         self._automaton = Automaton(bound, assignment.policy)
         call_reader = ToolCallReader() if assignment.may_call else None
-        self._parser = Parser(bound, new_decoder, opening, assignment.stop, call_reader)
+        is_strict = assignment.policy.constrained
+        self._parser = Parser(bound, new_decoder, opening, assignment.stop, call_reader, is_strict=is_strict)
         self._may_stop = bool(assignment.stop)
         self._spelling = spelling
         self._clock = clock
@@ -86,6 +89,17 @@ class Conductor:
             mark_repeat=self._parser.mark_repeat,
         )
         self._memory = self._interventions.memory
+        self._text: TextSequence | None = None
+        if bound.text is not None and self._parser.scanner is not None:
+            self._text = TextSequence(
+                bound.text,
+                self._parser.scanner,
+                self.progress,
+                self._interventions,
+                self._feed_units,
+                (lambda: self._is_stopped) if self._may_stop else None,
+                None if spelling is None else spelling.answer_token,
+            )
 
     @property
     def trace(self) -> Trace:
@@ -144,7 +158,7 @@ class Conductor:
     def usage(self) -> dict[str, int]:
         """Token counts so far, by their names in the event `usage`."""
         return token_counts(
-            self._parser, len(self.assignment.prompt_ids), self._num_tokens, self._num_cached or 0
+            self._parser, len(self.assignment.prompt_ids), self._num_taken, self._num_cached or 0
         )
 
     def fail(self, message: str, code: str) -> list[Event]:
@@ -159,11 +173,18 @@ class Conductor:
     def _room(self) -> int:
         """Tokens that the next request may add: to the generation, and to the model's context."""
         num_context = len(self.assignment.prompt_ids) + len(self._context_ids)
-        return min(self.assignment.max_tokens - self._num_tokens, self._engine.max_model_len - num_context)
+        return min(self.assignment.max_tokens - self._num_taken, self._engine.max_model_len - num_context)
+
+    @property
+    def _num_taken(self) -> int:
+        """Tokens of the generation so far."""
+        return self._num_tokens if self._text is None else len(self._text.token_ids)
 
     @property
     def _context_ids(self) -> list[int]:
         """What the model's context has after the prompt."""
+        if self._text is not None:
+            return self._text.token_ids
         return self._context if self._memory is None else self._memory.context.token_ids
 
     @property
@@ -177,10 +198,12 @@ class Conductor:
 
     def _makes_room(self, cut: Cut | None) -> bool:
         """Whether a cut's tokens still fit. If not, the generation ends for its length, unclosed."""
-        return cut is None or len(cut.forced) <= self._room
+        return cut is None or self._bound.num_tokens_of(cut.forced) <= self._room
 
     def _accept(self, update: TokenUpdate) -> tuple[list[Event], Cut | None]:
         """Take the tokens of an update up to the first place where an intervention cuts."""
+        if self._text is not None:
+            return self._text.accept(update)
         progress, interventions = self.progress, self._interventions
         token_ids = update.token_ids
         events: list[Event] = []
@@ -229,20 +252,30 @@ class Conductor:
     def _force(self, cut: Cut) -> tuple[list[Event], Cut | None]:
         """Append a cut's tokens; a further cut may follow them."""
         step = self.progress.num_steps or None
+        num_rewritten = 0
+        if self._text is not None:
+            num_rewritten, num_more = self._text.rewrite()
+            self._parser.count_rewritten(num_more, num_rewritten)
         following: Cut | None = None
+        units: list[Unit] = []
         for token_id in cut.forced:
-            self._take(token_id, forced=True)
+            if self._text is not None:
+                units.append(self._text.force(token_id))
+            else:
+                self._take(token_id, forced=True)
             following = self._interventions.after(self.progress, token_id)
         self._resume = cut.resume
         event = self._parser.emit(
             InterventionEvent,
             kind=cut.kind,
             step=step,
-            num_forced_tokens=len(cut.forced),
+            num_forced_tokens=self._bound.num_tokens_of(cut.forced) + num_rewritten,
             num_context_tokens=len(self.assignment.prompt_ids) + len(self._context_ids),
             detail=cut.detail,
         )
         self._cuts.append(event)
+        if self._text is not None:
+            return [event, *self._feed_units(units, cut.ended_by, forced=True)], following
         return [event, *self._feed(cut.forced, cut.ended_by, forced=True)], following
 
     def _take(self, token_id: int, *, forced: bool = False) -> None:
@@ -266,6 +299,16 @@ class Conductor:
         self._last_fed_id = token_ids[-1]
         return self._parser.feed(token_ids, forced, self._now_s, ended_by, logprobs)
 
+    def _feed_units(
+        self,
+        units: Sequence[Unit],
+        ended_by: EndedBy = "model",
+        *,
+        forced: bool = False,
+        logprobs: Sequence[AnswerToken] | None = None,
+    ) -> list[Event]:
+        return self._parser.feed_units(units, forced, self._now_s, ended_by, logprobs)
+
     def _started(self) -> Event:
         assignment = self.assignment
         return self._parser.emit(
@@ -283,3 +326,10 @@ class Conductor:
 
     def _usage(self) -> Event:
         return self._parser.emit(Usage, **self.usage)
+
+
+def _opening(bound: BoundProtocol, assignment: Assignment) -> Opening:
+    """Where the completion begins; a model that was told nothing of text markers answers at once."""
+    if bound.ends_in_text and assignment.policy.max_reasoning_tokens == 0:
+        return "answer"
+    return opening_of(bound, assignment.prompt_ids)

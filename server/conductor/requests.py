@@ -23,7 +23,11 @@ NUM_SEEDS = 2**63
 def policy_bias(bound: BoundProtocol, policy: Policy) -> dict[int, float]:
     """Biases by token id: on going back, and on ending the reasoning."""
     biases = {bound.backtrack_id: policy.backtrack_bias, bound.reasoning_end_id: policy.end_bias}
-    return {token_id: bias for token_id, bias in biases.items() if token_id is not None and bias}
+    return {
+        token_id: bias
+        for token_id, bias in biases.items()
+        if token_id is not None and token_id < bound.vocab_size and bias
+    }
 
 
 def answer_request(request: TokenRequest, bound: BoundProtocol, answer_format: AnswerFormat) -> TokenRequest:
@@ -77,7 +81,8 @@ class TokenRequests:
                 biased = dataclasses.replace(request, logit_bias=assignment.answer_bias)
                 return self._answer(biased, resume)
             # The answer comes from another request, so this one can stop before the conductor has to cut it.
-            stop_ids = (*request.stop_ids, bound.reasoning_end_id)
+            end_ids = () if bound.ends_in_text else (bound.reasoning_end_id,)
+            stop_ids = (*request.stop_ids, *end_ids)
             request = dataclasses.replace(request, num_logprobs=None, stop_ids=stop_ids)
         return self._constrained(request, resume, is_first=is_first)
 
@@ -89,12 +94,17 @@ class TokenRequests:
 
     def _constrained(self, request: TokenRequest, resume: State | None, *, is_first: bool) -> TokenRequest:
         policy, bound = self._assignment.policy, self._bound
-        if not policy.constrained:
+        if not policy.constrained or self._answers_plainly:
             return request
         # On the event loop: a few milliseconds once for each policy. A thread would add to every cut.
         if resume is None or is_first:
             return dataclasses.replace(request, grammar=compile_grammar(bound, policy, resume))
         return dataclasses.replace(request, grammar=compile_continuation(bound, policy, resume))
+
+    @property
+    def _answers_plainly(self) -> bool:
+        """Whether the model answers as it would anywhere: it was told of no markers, and shall not reason."""
+        return self._bound.ends_in_text and self._assignment.policy.max_reasoning_tokens == 0
 
     def _sampling(self) -> Sampling:
         sampling = self._assignment.sampling

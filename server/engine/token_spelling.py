@@ -46,6 +46,10 @@ class TokenSpelling:
         self._neutral: list[int] = self._backend.encode("a", add_special_tokens=False).ids
         self.spell: Callable[[int, int | None], Spelled] = functools.lru_cache(MAX_REMEMBERED)(self._spell)
 
+    def bytes_of(self, token_id: int) -> bytes:
+        """What a token adds to a text in whose middle it stands."""
+        return bytes(self._spell(token_id, self._neutral[-1]).bytes)
+
     def answer_token(self, token_id: int, told: TokenLogprobs, previous_id: int | None) -> AnswerToken:
         """The engine's log probabilities of a token, with the tokens spelled out."""
         spelled = self.spell(token_id, previous_id)

@@ -40,7 +40,7 @@ async def assignment_of(
     verifier = resolve_verifier(policy)
     answer_format = await resolve_answer_format(request, loaded.encoder.tag_ids)
     try:
-        prompt_ids = await loaded.encoder.encode(turns_of(request.messages), tools_of(request.tools))
+        prompt_ids = await _encode_prompt(request, loaded, policy)
     except PromptError as error:
         raise InvalidRequest(str(error), param=request.field_names.messages, code="invalid_value") from error
     return Assignment(
@@ -64,6 +64,20 @@ async def assignment_of(
         answer_bias=resolve_answer_bias(request, loaded.bound),
         trace_headers=current_request().trace_headers,
     )
+
+
+async def _encode_prompt(request: GenerationRequest, loaded: LoadedModel, policy: Policy) -> list[int]:
+    """Ids of the conversation; a model that shall reason is told how, where it was not trained for it."""
+    turns, tools = turns_of(request.messages), tools_of(request.tools)
+    prompt = loaded.protocol_prompt
+    if prompt is None or policy.max_reasoning_tokens == 0:
+        return await loaded.encoder.encode(turns, tools)
+    try:
+        return await loaded.encoder.encode(prompt.before(turns), tools)
+    except PromptError:
+        if turns and turns[0].role in ("system", "developer"):
+            raise
+        return await loaded.encoder.encode(prompt.before(turns, as_system=False), tools)
 
 
 def resolve_sampling(request: GenerationRequest, defaults: Mapping[str, float | int]) -> Sampling:

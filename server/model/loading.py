@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from jinja2.exceptions import TemplateError
 from pydantic import ValidationError
 
-from steiner.reasoning.errors import PolicyError, SteinerError, UnknownVerifierError
+from steiner.reasoning.errors import MissingTokenError, PolicyError, SteinerError, UnknownVerifierError
 from steiner.reasoning.grammar.certain_tokens import marks_of
 from steiner.reasoning.parser.decoding import section_texts
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocol import BoundProtocol, Protocol
+from steiner.reasoning.protocol import BoundProtocol, Protocol, TokenizerLike
 from steiner.reasoning.protocols import PROTOCOLS, detect_protocol
+from steiner.reasoning.protocols.outline import OUTLINE
 from steiner.reasoning.verifiers import find_verifier
 from steiner.server.engine.token_spelling import TokenSpelling
 from steiner.server.engine.vllm_engine import EngineStartError, VllmEngine
 from steiner.server.http.refusals import refusal
 from steiner.server.intake.loaded_model import LoadedModel
 from steiner.server.intake.prompts import PromptEncoder
+from steiner.server.intake.protocol_prompt import ProtocolPrompt
 from steiner.server.settings import Settings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+logger = logging.getLogger(__name__)
 
 GENERIC_CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")
 
@@ -53,6 +60,7 @@ async def load_model(settings: Settings) -> LoadedModel:
         tokenizer, bound = await in_daemon_thread(lambda: load_protocol(settings))
         # Settings that contradict each other should show before the weights are loaded.
         policy_of_settings(settings, bound.protocol)
+        prompt = protocol_prompt_of(settings, bound.protocol)
         engine = await in_daemon_thread(lambda: VllmEngine.start(settings, marks_of(bound)))
         await engine.begin_speculation()
     except EngineStartError as error:
@@ -63,7 +71,55 @@ async def load_model(settings: Settings) -> LoadedModel:
         PromptEncoder(tokenizer, bound.special_ids),
         section_texts(tokenizer.backend_tokenizer),
         TokenSpelling(tokenizer, bound.special_ids),
+        prompt,
     )
+
+
+def chosen_protocol(settings: Settings, tokenizer: TokenizerLike) -> tuple[Protocol, str]:
+    """The protocol to serve with, and why it is that one."""
+    if settings.protocol is not None:
+        return PROTOCOLS[settings.protocol], "the settings name it"
+    try:
+        return detect_protocol(tokenizer), "the tokenizer has its markers as tokens"
+    except MissingTokenError:
+        return OUTLINE, "the tokenizer has the markers of no other protocol, so they are text"
+
+
+def end_of_turn_of(tokenizer: PreTrainedTokenizerFast) -> str | None:
+    """The special token that the chat template puts right behind what the assistant said; None where it puts none.
+
+    Gemma ends a turn with `<end_of_turn>` and Llama 3 with `<|eot_id|>`, whatever their end of sequence is.
+    """
+    said = "what the assistant said"
+    turns = [{"role": "user", "content": "a question"}, {"role": "assistant", "content": said}]
+    try:
+        _, found, behind = str(tokenizer.apply_chat_template(turns, tokenize=False)).rpartition(said)
+    except (TemplateError, TypeError):
+        # A template may ask for other turns than these. The tokenizer's end of sequence then has to do.
+        return None
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    begun = [token for token in special if behind.lstrip().startswith(token)]
+    return max(begun, key=len) if found and begun else None
+
+
+def protocol_prompt_of(settings: Settings, protocol: Protocol) -> ProtocolPrompt | None:
+    """What the model is told; None where its markers are tokens that it was trained with.
+
+    Raises:
+        LoadError: the file cannot be read, or could have no effect.
+    """
+    path = settings.protocol_prompt
+    if not protocol.is_text:
+        if path is not None:
+            raise LoadError(
+                f"STEINER_PROTOCOL_PROMPT has no effect with protocol {protocol.name!r}, for which models are trained; "
+                "leave it out, or set STEINER_PROTOCOL to outline"
+            )
+        return None
+    try:
+        return ProtocolPrompt.of(protocol, path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise LoadError(f"STEINER_PROTOCOL_PROMPT: {path} cannot be read: {error}") from error
 
 
 def load_protocol(settings: Settings) -> tuple[PreTrainedTokenizerFast, BoundProtocol]:
@@ -74,8 +130,11 @@ def load_protocol(settings: Settings) -> tuple[PreTrainedTokenizerFast, BoundPro
     """
     try:
         tokenizer = load_tokenizer(settings.model, trust_remote_code=settings.trust_remote_code)
-        protocol = PROTOCOLS[settings.protocol] if settings.protocol else detect_protocol(tokenizer)
-        return tokenizer, protocol.bind(tokenizer)
+        protocol, reason = chosen_protocol(settings, tokenizer)
+        logger.info("protocol %s: %s", protocol.name, reason)
+        if protocol.is_text:
+            protocol = replace(protocol, end_of_turn=end_of_turn_of(tokenizer))
+        return tokenizer, protocol.bind(tokenizer, TokenSpelling(tokenizer, ()).bytes_of)
     except (TokenizerError, SteinerError) as error:
         raise LoadError(str(error)) from error
 

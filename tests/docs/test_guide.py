@@ -10,10 +10,10 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
-from steiner.reasoning.errors import MissingTokenError
 from steiner.reasoning.options import ReasoningOptions
 from steiner.reasoning.policy import Policy
-from steiner.reasoning.protocols import detect_protocol
+from steiner.server.model.loading import chosen_protocol
+from steiner.server.settings import Settings
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide"
 
@@ -37,10 +37,9 @@ def test_every_option_is_on_the_page() -> None:
     assert set(ReasoningOptions.model_fields) <= set(re.findall(r"[`\"]([a-z_]+)", page))
 
 
-def test_other_chat_models_are_refused_with_the_tokens_that_are_missing() -> None:
-    told = cells("serve.md", "any other chat model")
-    assert told == ["not yet: the server refuses to start, and names the tokens that are missing"]
+def test_other_chat_models_are_served_with_markers_of_text() -> None:
+    (told,) = cells("serve.md", "any other chat model")
+    assert "(../protocols.md#markers-of-text-outline)" in told
+    assert "\n## Markers of text: `outline`\n" in (GUIDE.parent / "protocols.md").read_text()
     plain = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]")))
-    with pytest.raises(MissingTokenError) as refused:
-        detect_protocol(plain)
-    assert "<|reasoning_start|>" in str(refused.value)
+    assert chosen_protocol(Settings(), plain)[0].is_text

@@ -28,9 +28,9 @@ class TapedEngine:
         """Record what the conductor takes."""
         take = conductor.progress.take
 
-        def record(token_id: int, *, forced: bool = False) -> None:
+        def record(token_id: int, *, forced: bool = False, num_tokens: int = 1) -> None:
             self.tape.append((token_id, forced))
-            take(token_id, forced=forced)
+            take(token_id, forced=forced, num_tokens=num_tokens)
 
         conductor.progress.take = record  # type: ignore[method-assign]
 

@@ -28,8 +28,8 @@ from steiner.reasoning.events import (
     ToolCallStarted,
     Usage,
 )
-from steiner.reasoning.plain_text import ReasoningText
 from steiner.reasoning.trace import Trace
+from steiner.reasoning.tree.plain_text import ReasoningText
 from steiner.server.api.chat.usage import ToldUsage, count_so_far, total_usage, usage_body
 from steiner.server.api.event_json import delta_json, event_json
 from steiner.server.errors import ApiError, EngineUnavailable, InvalidRequest, NotReady

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from steiner.reasoning.plain_text import ReasoningText, back_text
 from steiner.reasoning.steps import Backtrack, Decision
+from steiner.reasoning.tree.plain_text import ReasoningText, back_text
 from steiner.server.access.step_seal import SealStep
 from steiner.server.api.responses.input import Item
 

@@ -12,7 +12,7 @@ from steiner.reasoning.trace import Trace
 from steiner.reasoning.verifiers.base import Verifier
 from steiner.server.conductor.interventions.answer import AnswerOfFreeModel, FormattedAnswer
 from steiner.server.conductor.interventions.base import Cut, FollowUp, Intervention
-from steiner.server.conductor.interventions.budget import CountLimits, TokenBudget
+from steiner.server.conductor.interventions.budget import CountLimits, SectionLimit, TokenBudget
 from steiner.server.conductor.interventions.memory import BranchMemory
 from steiner.server.conductor.interventions.verdict import Judge, RepeatJudge, VerdictReview, VerifierJudge
 
@@ -51,7 +51,8 @@ class Interventions:
         before: list[Intervention] = []
         if policy.max_reasoning_tokens is not None:
             self._budget = TokenBudget(policy.max_reasoning_tokens)
-            before.append(self._budget)
+        counting = (self._budget, SectionLimit(automaton) if bound.text and policy.constrained else None)
+        self._counting = tuple(one for one in counting if one is not None)
         if policy.constrained:
             before.append(CountLimits(automaton))
         elif self._answer is not None:
@@ -87,8 +88,16 @@ class Interventions:
             return "model"
         return self._automaton.limit_reached(progress.decision_state) or "model"
 
-    def before(self, progress: Progress, token_id: int) -> Cut | None:
-        """The cut of highest rank that replaces this token."""
+    def before(self, progress: Progress, token_id: int, num_tokens: int = 1) -> Cut | None:
+        """The cut of highest rank that replaces this id.
+
+        Args:
+            num_tokens: that it has, where markers are text.
+        """
+        for counting in self._counting:
+            cut = counting.before(progress, token_id, num_tokens)
+            if cut is not None:
+                return cut
         for one in self._before.get(token_id, self._everywhere):
             cut = one.before(progress, token_id)
             if cut is not None:

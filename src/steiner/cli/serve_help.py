@@ -8,8 +8,8 @@ from typing import NoReturn
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "model": (
-        "model", "served_model_name", "max_model_len", "trust_remote_code", "protocol", "dtype", "quantization",
-        "seed",
+        "model", "served_model_name", "max_model_len", "trust_remote_code", "protocol", "protocol_prompt",
+        "dtype", "quantization", "seed",
     ),
     "engine": (
         "tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "nnodes", "node_rank",

@@ -18,9 +18,9 @@ from vllm.reasoning import ReasoningParser
 from steiner.reasoning.events import Event
 from steiner.reasoning.parser import Parser
 from steiner.reasoning.parser.decoding import SectionDecoder, section_texts
-from steiner.reasoning.plain_text import ReasoningText
 from steiner.reasoning.protocol import BoundProtocol, Opening, opening_of
 from steiner.reasoning.protocols import detect_protocol
+from steiner.reasoning.tree.plain_text import ReasoningText
 
 if TYPE_CHECKING:
     from vllm.entrypoints.openai.chat_completion.protocol import ChatCompletionRequest

@@ -105,4 +105,4 @@ def test_a_protocol_has_the_markers_that_it_has() -> None:
     assert THINK.special_tokens == ("<think>", "</think>")
     assert (THINK.has_decisions, THINK.has_verdicts, THINK.has_limited_sections) == (False, False, False)
     assert (STEINER.has_decisions, STEINER.has_verdicts, STEINER.has_limited_sections) == (True, True, True)
-    assert len({protocol.name for protocol in PROTOCOLS.values()}) == len(PROTOCOLS) == 3
+    assert len({protocol.name for protocol in PROTOCOLS.values()}) == len(PROTOCOLS) == 4

@@ -3,8 +3,8 @@
 import pytest
 
 from steiner.reasoning.events import Backtracked
-from steiner.reasoning.plain_text import ReasoningText
 from steiner.reasoning.steps import Backtrack, Proceed
+from steiner.reasoning.tree.plain_text import ReasoningText
 from steiner.server.api.responses.output import decision_text
 
 
