@@ -40,7 +40,7 @@ class Mark:
 def marks_of(bound: BoundProtocol) -> tuple[Mark, ...]:
     """Every mark of a protocol, in no order; those without certain tokens too, for the places they open.
 
-    None where the markers are text: a mark is a run of tokens, and a model may write a tag in other tokens than ours.
+    Empty where the markers are text: a mark is a run of tokens, and a model may write a tag in other tokens than ours.
     """
     if bound.text is not None:
         return ()
