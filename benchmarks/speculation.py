@@ -164,7 +164,7 @@ def microseconds_per_token(model: Path, num_rows: int) -> float:
     )
     drafter = ProtocolDrafter(config)
     names = [str(row) for row in range(num_rows)]
-    sampling = SimpleNamespace(sampling_params=SimpleNamespace(logit_bias=None, min_p=0.0))
+    sampling = SimpleNamespace(sampling_params=SimpleNamespace(logit_bias=None, min_p=0.0, seed=None))
     runner = SimpleNamespace(
         input_batch=SimpleNamespace(req_ids=names), requests=dict.fromkeys(names, sampling)
     )

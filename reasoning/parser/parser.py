@@ -252,7 +252,8 @@ class Parser:
             self._reader.take_text(ids, text)
             return
         if self.phase == "before":
-            first_id = ids[0] if ids else None
+            # Where markers are text, which token a text begins in depends on how the tokens came.
+            first_id = ids[0] if self.scanner is None else None
             self._log.violate("text before the start of reasoning; taken as the answer", first_id)
             self.phase = "answer"
         if self.phase == "answer":

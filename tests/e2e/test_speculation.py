@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from scipy.stats import chi2
+from tokenizers import Tokenizer
 
 from steiner.cli.local_server import LocalServer, free_port, serve_command
 from steiner.reasoning.tasks.languages import LANGUAGES
@@ -24,6 +25,7 @@ from steiner.training.problems.held_out import held_out_problems
 # Random weights repeat nothing, so there is nothing to copy.
 pytestmark = [pytest.mark.e2e, pytest.mark.parametrize("server", ["steiner-tiny"], indirect=True)]
 
+WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "steiner-tiny"
 PROBLEM = "make 22 from 15 4 11"
 NUM_SAMPLES = 3000
 AT_ONCE = 64
@@ -57,8 +59,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "verifier": {"reasoning": {"verifier": "auto"}},
     "memory": {"reasoning": {"memory": True}},
     "unconstrained": {"reasoning": {"constrained": False}},
-    "bias on going back": {"reasoning": {"backtrack_bias": 4.0}},
-    "bias on ending": {"reasoning": {"end_bias": -3.0, "max_steps": 6}},
+    "bias on going back": {
+        "reasoning": {"backtrack_bias": 100.0, "allow_change_of_mind": True, "max_steps": 6}
+    },
+    "bias on ending": {"reasoning": {"end_bias": -100.0, "max_steps": 6}},
     "penalty": {"repetition_penalty": 1.1, "reasoning": {"max_steps": 3}},
     "certain by min_p": {"temperature": 1.5, "min_p": 1.0},
     "certain by top_k": {"temperature": 1.5, "top_k": 1},
@@ -67,7 +71,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "response_format": {"type": "json_schema", "json_schema": {"name": "result", "schema": SCHEMA}}
     },
     "tool": {"tools": [TOOL], "tool_choice": "required"},
-    "banned in the answer": {"logit_bias": {"300": -100.0}},
+    "banned in the answer": {},
 }
 
 
@@ -75,7 +79,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 def without(request: pytest.FixtureRequest) -> Iterator[LocalServer]:
     """The same weights without speculation."""
     port = free_port()
-    command = [*serve_command(Path("models/steiner-tiny").resolve(), port), "--speculation", "off"]
+    command = [*serve_command(WEIGHTS, port), "--speculation", "off"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_CPU_OMP_THREADS_BIND", os.environ.get("VLLM_CPU_OMP_THREADS_BIND", "nobind"))
         with LocalServer([*command, "--store", "memory"], port) as running:
@@ -137,7 +141,22 @@ EVENTS = ("drafted", "accepted")
 
 @pytest.mark.parametrize("kind", REQUESTS)
 def test_it_changes_nothing_beside(server: Any, without: LocalServer, kind: str) -> None:
-    assert ask(server, **REQUESTS[kind]) == ask(without, **REQUESTS[kind])
+    fields = REQUESTS[kind]
+    if kind == "banned in the answer":
+        [token_id] = Tokenizer.from_file(str(WEIGHTS / "tokenizer.json")).encode(" 15").ids
+        fields = {"logit_bias": {str(token_id): -100.0}}
+    said = ask(server, **fields)
+    assert said == ask(without, **fields)
+    # Each of these is felt, or that would say nothing; where sampling is made certain, it is the greedy answer.
+    is_certain = kind in (
+        "plain",
+        "certain by min_p",
+        "certain by top_k",
+        "unconstrained",
+        "verifier",
+        "memory",
+    )
+    assert (said["choices"] == ask(server)["choices"]) == is_certain
 
 
 def test_log_probabilities_are_those_without(server: Any, without: LocalServer) -> None:
@@ -159,7 +178,7 @@ def test_what_is_cut_is_the_beginning_of_the_whole(server: Any) -> None:
     for num_tokens in range(9, 70, 6):
         cut = reasoning_of(server, max_completion_tokens=num_tokens)
         assert whole.startswith(cut)
-        assert len(cut) < len(whole)
+        assert num_tokens < len(cut) < len(whole)
 
 
 def reasoning_of(server: Any, **fields: Any) -> str:
@@ -170,10 +189,11 @@ def reasoning_of(server: Any, **fields: Any) -> str:
 
 
 def test_a_seed_repeats(server: Any) -> None:
-    first = [ask(server, seed=seed, temperature=1.5) for seed in range(8)]
+    first = [ask(server, seed=seed, temperature=1.0) for seed in range(8)]
     ask(server, "make 9 from 3 5 1", temperature=1.0)
-    assert [ask(server, seed=seed, temperature=1.5) for seed in range(8)] == first
-    assert len({repr(said) for said in first}) >= 4
+    assert [ask(server, seed=seed, temperature=1.0) for seed in range(8)] == first
+    # The model knows what it wants: of 400 seeds there are four different searches.
+    assert len({repr(said) for said in first}) >= 2
 
 
 def test_samples_have_the_same_distribution(server: Any, without: LocalServer) -> None:

@@ -271,13 +271,13 @@ def draft_rows(
     ends: Any,
     max_model_len: int,
     slots: Any,
-    threshold: float,
+    thresholds: Any,
     trust: Any,
     index: Any,
     marks: Any,
     overall: Any,
     drafts: Any,
-) -> float:
+) -> Any:
     """Learn and draft for all rows of a batch in one call, because a call from Python costs more than its work.
 
     Args:
@@ -285,16 +285,18 @@ def draft_rows(
         ends: int32 of shape (rows,), how many of them there are.
         max_model_len: tokens of prompt and completion together, at most.
         slots: int64 of shape (rows,), where the index has the row's sequence; -1 for a row without drafts.
+        thresholds: float64 of shape (rows,), the least probability of a drafted token.
+        trust: float64 of shape (rows, NUM_BANDS), as for `draft`.
         index: tables, rates, states and salts of all slots.
         drafts: int64 of shape (rows, most), bool of the same shape and int64 of shape (rows,): tokens, whether each is
             a certain one, and how many. Written.
 
     Returns:
-        How many of the drafted tokens are likely to be accepted.
+        float64 of shape (rows,), how many of each row's drafted tokens are likely to be accepted.
     """
     tables, rates, states, salts = index
     out, is_marker, counts = drafts
-    expected = 0.0
+    expected = np.zeros(len(slots))
     for row in range(len(slots)):
         slot, end = slots[row], ends[row]
         counts[row] = 0
@@ -304,10 +306,18 @@ def draft_rows(
         learn(tokens[row], end, salts[slot], own[0], own[1], own[2], marks, overall)
         limit = min(out.shape[1], max_model_len - end - 1)
         if limit > 0:
-            counts[row], likely = draft(
-                tokens[row], end, limit, threshold, trust, salts[slot], own, marks, out[row], is_marker[row]
+            counts[row], expected[row] = draft(
+                tokens[row],
+                end,
+                limit,
+                thresholds[row],
+                trust[row],
+                salts[slot],
+                own,
+                marks,
+                out[row],
+                is_marker[row],
             )
-            expected += likely
     return expected
 
 

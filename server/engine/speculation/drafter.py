@@ -35,6 +35,8 @@ FULL_TRUST = np.ones(NUM_BANDS)
 TOKENS_PER_ROW = 2.0
 """That a step yields for each request, about."""
 MOST_CERTAIN = 0.97
+THRESHOLD_WITH_SEED = 0.4
+"""Of a request with a seed, which has to draft the same whoever runs beside it."""
 
 
 @dataclass(slots=True)
@@ -95,10 +97,12 @@ class _Sequence:
 
     Attributes:
         drafts: whether it gets drafts. vLLM applies some sampling parameters to no drafted token.
+        has_seed: whether its random numbers are its own. How many of them a step takes depends on its drafts.
     """
 
     slot: int
     drafts: bool
+    has_seed: bool
 
 
 class ProtocolDrafter:
@@ -142,7 +146,7 @@ class ProtocolDrafter:
         self._runner: Any = None
         # Compiled now, or the first request would wait for it.
         nobody = np.full(1, -1, np.int64)
-        self._draft(np.zeros((1, 2), np.int32), np.ones(1, np.int32), nobody)
+        self._draft(np.zeros((1, 2), np.int32), np.ones(1, np.int32), nobody, np.zeros(1, np.bool_))
         count_drafts(
             nobody, nobody, self._last_counts, self._last_markers, np.zeros(len(DRAFT_COUNTS), np.int64)
         )
@@ -177,6 +181,7 @@ class ProtocolDrafter:
         num_sampled = np.zeros(num_rows, np.int64)
         # Rows by their slots: those that went through a step, and those that get drafts.
         known, drafting = np.full(num_rows, -1, np.int64), np.full(num_rows, -1, np.int64)
+        have_seeds = np.zeros(num_rows, np.bool_)
         for row, sampled in enumerate(sampled_token_ids):
             if not sampled:
                 continue
@@ -186,6 +191,7 @@ class ProtocolDrafter:
                 sequence = self._sequences[request_ids[row]] = self._begin(request_ids[row])
             else:
                 known[row] = sequence.slot
+            have_seeds[row] = sequence.has_seed
             if sequence.drafts:
                 drafting[row] = sequence.slot
         if self._counts is not None:
@@ -193,36 +199,44 @@ class ProtocolDrafter:
             self._counts.write()
         # What was drafted for a row that took no part in the step is lost.
         self._last_counts[:] = 0
-        num_expected = self._draft(token_ids_cpu, num_tokens_no_spec, drafting)
-        return self._kept_drafts(drafting, num_expected)
+        expected = self._draft(token_ids_cpu, num_tokens_no_spec, drafting, have_seeds)
+        return self._kept_drafts(drafting, have_seeds, expected)
 
     def _draft(
-        self, tokens: npt.NDArray[np.int32], ends: npt.NDArray[np.int32], slots: npt.NDArray[np.int64]
-    ) -> float:
-        """Draft for rows by their slots; returns how many of the tokens are likely to be accepted."""
-        num_rows = len(slots)
-        # A request alone, which may have a seed, must not depend on those before it.
-        trust = self._trust() if num_rows > 1 else FULL_TRUST
-        threshold = self._cost.threshold(num_rows)
-        num_expected: float = draft_rows(
+        self,
+        tokens: npt.NDArray[np.int32],
+        ends: npt.NDArray[np.int32],
+        slots: npt.NDArray[np.int64],
+        have_seeds: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.float64]:
+        """Draft for rows by their slots; returns how many tokens of each are likely to be accepted."""
+        thresholds = np.full(len(slots), self._cost.threshold(len(slots)))
+        thresholds[have_seeds] = THRESHOLD_WITH_SEED
+        expected: npt.NDArray[np.float64] = draft_rows(
             tokens,
             np.asarray(ends, np.int32),
             self._max_model_len,
             slots,
-            threshold,
-            trust,
+            thresholds,
+            np.where(have_seeds[:, None], FULL_TRUST, self._trust()),
             self._index,
             self._marks,
             self._overall,
             self._drafts,
         )
-        return num_expected
+        return expected
 
-    def _kept_drafts(self, slots: npt.NDArray[np.int64], num_expected: float) -> list[list[int]]:
-        """The drafts by row, if the step is worth them."""
+    def _kept_drafts(
+        self,
+        slots: npt.NDArray[np.int64],
+        have_seeds: npt.NDArray[np.bool_],
+        expected: npt.NDArray[np.float64],
+    ) -> list[list[int]]:
+        """The drafts by row; of requests without a seed if the step is worth them."""
         out, is_marker, counts = (drafts[: len(slots)] for drafts in self._drafts)
-        if not self._cost.pays(len(slots), int(counts.sum()), num_expected):
-            counts[:] = 0
+        free = ~have_seeds
+        if not self._cost.pays(len(slots), int(counts[free].sum()), float(expected[free].sum())):
+            counts[free] = 0
         drafting = slots >= 0
         self._last_counts[slots[drafting]] = counts[drafting]
         self._last_markers[slots[drafting]] = is_marker[drafting]
@@ -244,7 +258,11 @@ class ProtocolDrafter:
         states[slot] = 0
         self._last_counts[slot] = 0
         sampling = self._runner.requests[request_id].sampling_params
-        return _Sequence(slot, drafts=not (sampling and (sampling.logit_bias or sampling.min_p)))
+        return _Sequence(
+            slot,
+            drafts=not (sampling and (sampling.logit_bias or sampling.min_p)),
+            has_seed=bool(sampling and sampling.seed is not None),
+        )
 
     def _forget_ended(self, request_ids: Sequence[str]) -> None:
         if len(self._sequences) <= len(request_ids) and all(one in self._sequences for one in request_ids):

@@ -44,7 +44,7 @@ class Batch:
         self.input_batch = SimpleNamespace(req_ids=[])
 
     def add(self, request_id: str, **sampling: Any) -> None:
-        fields = {"logit_bias": None, "min_p": 0.0} | sampling
+        fields = {"logit_bias": None, "min_p": 0.0, "seed": None} | sampling
         self.requests[request_id] = SimpleNamespace(sampling_params=SimpleNamespace(**fields))
         self.tokens[request_id] = []
         self.input_batch.req_ids.append(request_id)
@@ -128,20 +128,40 @@ def test_rows_move_and_slots_are_used_again(counts: SharedCounts) -> None:
     assert batch.step(b=[1], c=[2], d=PHRASE[:4])["d"] == []
 
 
-def test_the_same_text_alone_drafts_the_same_again(counts: SharedCounts) -> None:
+def test_with_a_seed_neighbours_make_no_difference(counts: SharedCounts) -> None:
     batch = attached(counts)
+    text = [*TEXT, *PHRASE, *TEXT, *reversed(TEXT), *TEXT]
     told: list[list[list[int]]] = []
-    for name in ("first", "second"):
+    for number in range(3):
+        name = f"seeded{number}"
+        batch.add(name, seed=7)
+        neighbours = [f"other{number}{each}" for each in range(3 * number)]
+        for neighbour in neighbours:
+            batch.add(neighbour)
+        told.append([])
+        for index, token in enumerate(text):
+            others = {one: [(index * 31) % 700 if index % 3 else 5] for one in neighbours}
+            told[-1].append(batch.step(**{name: [token]}, **others)[name])
+        for one in (name, *neighbours):
+            batch.end(one)
+    assert told[0] == told[1] == told[2]
+    assert sum(map(bool, told[0])) > 10
+
+
+def test_a_request_that_sits_a_step_out_loses_its_draft(counts: SharedCounts) -> None:
+    batch = attached(counts)
+    for name in ("a", "b"):
         batch.add(name)
-        told.append([batch.step(**{name: [token]})[name] for token in [*TEXT, *PHRASE, *TEXT]])
-        batch.end(name)
-        # Others in between leave no trace.
-        batch.add("between")
-        for token in reversed(TEXT * 3):
-            batch.step(between=[token])
-        batch.end("between")
-    assert told[0] == told[1]
-    assert any(told[0])
+    drafted = batch.step(a=[*TEXT, *PHRASE[:3]], b=[1])["a"]
+    assert drafted
+    batch.step(b=[2])
+    batch.step(a=[*drafted[:1]], b=[3])
+    assert counts.read()["accepted_copies"] == 0
+    # Taken out of the batch, it comes back as one that was never seen.
+    batch.input_batch.req_ids.remove("a")
+    batch.step(b=[4])
+    batch.input_batch.req_ids.append("a")
+    assert batch.step(a=[PHRASE[4]], b=[5])["a"]
 
 
 def test_no_draft_is_longer_than_the_context(counts: SharedCounts) -> None:
