@@ -14,6 +14,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from steiner.reasoning.verifiers import find_verifier
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +93,10 @@ def test_the_documented_calls_run(server: Any, capsys: pytest.CaptureFixture[str
         [program] = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         exec(compile(program.replace("http://127.0.0.1:8000", server.url), page, "exec"), {})
         lines = capsys.readouterr().out.splitlines()
-        assert lines[:2] == ["( 15 + 11 ) - 4", "1 0 refuted"]
+        # The checkpoint's own temperature is above 0, so a search may go another way.
+        assert find_verifier("auto").check_answer("make 22 from 15 4 11", lines[0])
+        assert len(lines) > 1
+        assert all(re.fullmatch(r"[1-9]\d* \d+ (verified|refuted)", line) for line in lines[1:])
 
 
 def test_there_are_eight() -> None:

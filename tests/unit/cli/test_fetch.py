@@ -148,7 +148,7 @@ def test_an_index_out_of_reach_is_told_with_what_to_do(
 
 
 def test_without_pip_it_says_so(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("steiner.cli.fetch.distributions", lambda name: iter(()))
     with pytest.raises(FetchError, match="ensurepip"):
         fetch("tiny")
 

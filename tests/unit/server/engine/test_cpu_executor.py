@@ -2,6 +2,7 @@
 
 import pytest
 from vllm.config import ParallelConfig, VllmConfig
+from vllm.envs import disable_envs_cache
 from vllm.v1.executor.abstract import Executor
 
 from steiner.server.engine.cpu_executor import OneProcessExecutor, choose_executor
@@ -10,6 +11,8 @@ from steiner.server.engine.cpu_executor import OneProcessExecutor, choose_execut
 def chosen(
     monkeypatch: pytest.MonkeyPatch, cores: str, asked: str | None = None, **parallel: int
 ) -> type[Executor]:
+    # An engine that ran in this process has vLLM remember the environment.
+    disable_envs_cache()
     monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", cores)
     config = VllmConfig(parallel_config=ParallelConfig(distributed_executor_backend=asked, **parallel))
     choose_executor(config, asked)
